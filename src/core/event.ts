@@ -1,0 +1,155 @@
+/**
+ * Every kind of thing the ledger can hold: one union, one member per kind. A leaf of the log is the RFC 8785 bytes of
+ * one of these. No member holds content (prompts, code, secrets, query strings): content is sealed evidence, and the
+ * event carries only its commitment.
+ *
+ * Rules for change: a field is added, never renamed or given another meaning; a reader ignores what it does not know.
+ * `v` goes up only when an old reader would be misled.
+ */
+import type { ExchangeId, SessionId } from "./id.ts";
+
+/** The commitment to sealed bytes: SHA-256(salt ‖ bytes), hex; the salt lies inside the sealed part. */
+export interface EvidenceRef {
+  /** Names the sealed bytes within the ledger. */
+  readonly id: string;
+  readonly role: "request-head" | "request-body" | "response-head" | "response-body" | "frames";
+  /** Length of the plain bytes. */
+  readonly bytes: number;
+  readonly commitment: string;
+}
+
+/** How the agent reached the gateway: CONNECT with TLS inside, a base URL, or plain HTTP through the proxy. */
+export type Door = "tls" | "base" | "plain";
+export type WireProtocol = "http/1.1" | "h2" | "websocket";
+export type Verdict = "allow" | "redact" | "reroute" | "ask" | "deny";
+
+/** Workspace content and command output that a request carries for the first time in its session. */
+export interface SourceTally {
+  /** Workspace-relative paths of files whose content a tool result holds. */
+  readonly files: readonly string[];
+  /** Number of tool results that are outputs of commands. */
+  readonly commands: number;
+  /** Number of other tool results. */
+  readonly others: number;
+}
+
+export interface FindingTally {
+  /** The data class, e.g. `secret`, `personal`, `classified`. */
+  readonly class: string;
+  /** The detector's id. */
+  readonly detector: string;
+  readonly count: number;
+}
+
+export interface Usage {
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly cachedTokens: number | null;
+}
+
+export type EventBody =
+  | {
+      /** A writer took the ledger. `recovered` entries had been durable but not yet under a checkpoint. */
+      readonly kind: "ledger.opened";
+      readonly program: string;
+      readonly recovered: number;
+    }
+  | {
+      readonly kind: "session.started";
+      readonly session: SessionId;
+      /** A pseudonym: `local:<uid>` on one machine. */
+      readonly principal: string;
+      readonly agent: {
+        readonly name: string;
+        readonly version: string | null;
+        /** SHA-256 of the executable file that was started, hex; null when it was not hashed. */
+        readonly sha256: string | null;
+      };
+      readonly profile: { readonly name: string; readonly sha256: string };
+      /** Base name of the workspace folder. */
+      readonly workspace: string;
+      readonly sandbox: "bubblewrap" | "none";
+      /** What the sandbox could not enforce on this machine, as the ids `doctor` prints. */
+      readonly gaps: readonly string[];
+      /** The server standing in for the vendor's, if the person named one; else null. */
+      readonly upstream: string | null;
+    }
+  | {
+      readonly kind: "session.ended";
+      readonly session: SessionId;
+      readonly reason: "exited" | "client-lost" | "station-lost" | "failed";
+      readonly exitCode: number | null;
+    }
+  | {
+      /** Nothing was sent: the destination is not allowed, not resolvable to a public address, or malformed. */
+      readonly kind: "connection.refused";
+      readonly session: SessionId;
+      readonly door: Door;
+      readonly host: string;
+      readonly port: number;
+      readonly rule: string;
+      readonly reason: string;
+    }
+  | {
+      /** Written and durable before a byte of the request leaves. `verdict` deny: nothing leaves. */
+      readonly kind: "exchange.judged";
+      readonly session: SessionId;
+      readonly exchange: ExchangeId;
+      readonly door: Door;
+      readonly protocol: WireProtocol;
+      readonly method: string;
+      readonly host: string;
+      readonly port: number;
+      /** Path without its query. */
+      readonly path: string;
+      readonly queryBytes: number;
+      /** The origin that the request goes to; differs from host and port when another server stands in. */
+      readonly sentTo: string;
+      /** Id of the register's row for the destination; null when the register knows none. */
+      readonly destination: string | null;
+      readonly dialect: string;
+      readonly understood: boolean;
+      readonly model: string | null;
+      readonly requestBytes: number;
+      readonly sources: SourceTally;
+      readonly findings: readonly FindingTally[];
+      readonly verdict: Verdict;
+      readonly rules: readonly string[];
+      readonly evidence: readonly EvidenceRef[];
+    }
+  | {
+      readonly kind: "exchange.answered";
+      readonly session: SessionId;
+      readonly exchange: ExchangeId;
+      readonly status: number;
+      readonly responseBytes: number;
+      /** The address that was dialled. */
+      readonly address: string | null;
+      /** SHA-256 fingerprint of the peer's certificate, hex without colons; null without TLS. */
+      readonly tlsPeer: string | null;
+      readonly usage: Usage | null;
+      /** False when either side broke off before the end. */
+      readonly complete: boolean;
+      readonly durationMs: number;
+      readonly evidence: readonly EvidenceRef[];
+    }
+  | {
+      /** Allowed, but no reply came: `mayHaveLeft` says whether request bytes may have reached the peer. */
+      readonly kind: "exchange.failed";
+      readonly session: SessionId;
+      readonly exchange: ExchangeId;
+      readonly fault: string;
+      readonly mayHaveLeft: boolean;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: "evidence.viewed";
+      readonly session: SessionId;
+      readonly principal: string;
+      readonly reason: string;
+    };
+
+export type EventKind = EventBody["kind"];
+
+/** An event as a leaf holds it: the body with the schema's version and the time it was made durable (Unix ms). */
+export type LedgerEvent = { readonly v: 1; readonly at: number } & EventBody;

@@ -1,0 +1,17 @@
+export { canonicalBytes, canonicalText, type Json } from "./canonical.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export type {
+  Door,
+  EventBody,
+  EventKind,
+  EvidenceRef,
+  FindingTally,
+  LedgerEvent,
+  SourceTally,
+  Usage,
+  Verdict,
+  WireProtocol,
+} from "./event.ts";
+export { asFault, FAULTS, Fault, type FaultCode, type FaultKind } from "./fault.ts";
+export { asSessionId, type ExchangeId, exchangeId, newSessionId, type SessionId } from "./id.ts";
+export { Secret } from "./secret.ts";
