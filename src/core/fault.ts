@@ -24,6 +24,10 @@ const kind = (
 ): FaultKind => ({ summary, remedy, exitCode, httpStatus, stops });
 
 export const FAULTS = {
+  "agent.unknown": kind("no such agent or program", "name a known agent or give the path of a program", 2),
+  "agent.not-installed": kind("the agent is not installed", "install it", 6),
+  "agent.not-executable": kind("the program cannot be started", "check the path and its permissions", 6),
+  "register.invalid": kind("the register of destinations is not valid", "correct the file", 2),
   "canonical.unrepresentable": kind(
     "a value has no canonical JSON form",
     "report this with the command that led to it",
