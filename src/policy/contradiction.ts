@@ -1,0 +1,227 @@
+/**
+ * What a document must not do although its form is right: contradict itself, hold a rule that can never take effect,
+ * loosen what its kind may only tighten, or carry a rule whose own examples say otherwise.
+ */
+import type { AllowRule, DenyRule, PolicyData, SendRule } from "./document.ts";
+import { canonicalHost, coveringPatterns, patternsOf } from "./host.ts";
+import { UNKNOWN_POINT } from "./label.ts";
+import { matches, parseEndpoint } from "./match.ts";
+import type { DataPath } from "./source.ts";
+
+export interface Contradiction {
+  readonly path: DataPath;
+  readonly detail: string;
+  readonly remedy: string;
+}
+
+/** The first thing that the document says against itself, or null. */
+export function findContradiction(data: PolicyData): Contradiction | null {
+  for (const check of [
+    sameIds,
+    unsafeNames,
+    files,
+    loosening,
+    idle,
+    hosts,
+    hostExamples,
+    sends,
+    sendExamples,
+  ]) {
+    const found = check(data);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function sameIds(data: PolicyData): Contradiction | null {
+  const seen = new Map<string, DataPath>();
+  const all: [DataPath, string][] = [
+    ...(data.network?.allow ?? []).map((rule, i): [DataPath, string] => [
+      ["network", "allow", i, "id"],
+      rule.id,
+    ]),
+    ...(data.network?.deny ?? []).map((rule, i): [DataPath, string] => [
+      ["network", "deny", i, "id"],
+      rule.id,
+    ]),
+    ...(data.send?.rules ?? []).map((rule, i): [DataPath, string] => [["send", "rules", i, "id"], rule.id]),
+  ];
+  for (const [path, id] of all) {
+    if (seen.has(id))
+      return { path, detail: `a second rule \`${id}\``, remedy: "give each rule an id of its own" };
+    seen.set(id, path);
+  }
+  return null;
+}
+
+/** Convention: what is unsafe has a name that says so. */
+function unsafeNames(data: PolicyData): Contradiction | null {
+  if (data.sandbox?.mode !== "none" || data.metadata.name.startsWith("dangerously-")) return null;
+  return {
+    path: ["sandbox", "mode"],
+    detail: `\`${data.metadata.name}\` switches the sandbox off`,
+    remedy: "name the profile `dangerously-…`, or remove the line",
+  };
+}
+
+function files(data: PolicyData): Contradiction | null {
+  const write = data.files?.write ?? [];
+  for (const [i, path] of (data.files?.read ?? []).entries())
+    if (write.includes(path))
+      return {
+        path: ["files", "read", i],
+        detail: `\`${path}\` is listed as writable too`,
+        remedy: "keep it in one list",
+      };
+  return null;
+}
+
+function loosening(data: PolicyData): Contradiction | null {
+  if (data.kind === "Profile") return null;
+  const remedy = `a ${data.kind} document only tightens: put it into a profile`;
+  if (data.sandbox?.mode === "none")
+    return { path: ["sandbox", "mode"], detail: "switches the sandbox off", remedy };
+  if (data.sandbox?.nested === true)
+    return { path: ["sandbox", "nested"], detail: "allows nested sandboxes", remedy };
+  const at = (data.network?.allow ?? []).findIndex((rule) => rule.private === true);
+  return at < 0
+    ? null
+    : { path: ["network", "allow", at, "private"], detail: "opens private addresses", remedy };
+}
+
+/** An allowance where everything is allowed already says something that the document does not mean. */
+function idle(data: PolicyData): Contradiction | null {
+  const remedy = "set `default: deny`, or remove the rule";
+  if (data.network?.default === "allow") {
+    const at = (data.network.allow ?? []).findIndex((rule) => rule.private !== true);
+    if (at >= 0)
+      return {
+        path: ["network", "allow", at],
+        detail: "allows what `default: allow` allows already",
+        remedy,
+      };
+  }
+  if (data.send?.default === "allow") {
+    const at = (data.send.rules ?? []).findIndex((rule) => rule.then === "allow");
+    if (at >= 0)
+      return {
+        path: ["send", "rules", at, "then"],
+        detail: "allows what `default: allow` allows already",
+        remedy,
+      };
+  }
+  return null;
+}
+
+function hosts(data: PolicyData): Contradiction | null {
+  const denied = new Map<string, DenyRule[]>();
+  for (const rule of data.network?.deny ?? [])
+    for (const pattern of rule.hosts) denied.set(pattern, [...(denied.get(pattern) ?? []), rule]);
+  for (const [i, allow] of (data.network?.allow ?? []).entries())
+    for (const [j, pattern] of allow.hosts.entries()) {
+      const clash = coveringPatterns(pattern)
+        .flatMap((covering) => denied.get(covering) ?? [])
+        .find((deny) => (allow.ports ?? DEFAULT_PORTS).every((port) => portMatches(deny.ports, port)));
+      if (clash !== undefined)
+        return {
+          path: ["network", "allow", i, "hosts", j],
+          detail: `\`${pattern}\` is allowed here and denied by \`${clash.id}\``,
+          remedy: "remove one of the two: a denial always wins",
+        };
+    }
+  return null;
+}
+
+/** An allowance that names no port means HTTPS; a denial that names none means every port. */
+export const DEFAULT_PORTS: readonly number[] = [443];
+
+const portMatches = (ports: readonly number[] | undefined, port: number): boolean =>
+  ports === undefined || ports.includes(port);
+
+function hostExamples(data: PolicyData): Contradiction | null {
+  for (const list of ["allow", "deny"] as const)
+    for (const [i, rule] of (data.network?.[list] ?? []).entries())
+      for (const key of ["match", "not_match"] as const)
+        for (const [j, example] of (rule[key] ?? []).entries())
+          if (hostRuleMatches(rule, list, example) !== (key === "match"))
+            return failedExample(["network", list, i, key, j], rule.id, key);
+  return null;
+}
+
+function hostRuleMatches(rule: AllowRule | DenyRule, list: "allow" | "deny", example: string): boolean {
+  const { host, port } = parseEndpoint(example);
+  const canonical = canonicalHost(host);
+  if (canonical === null) return false;
+  const ports = rule.ports ?? (list === "allow" ? DEFAULT_PORTS : undefined);
+  return portMatches(ports, port) && patternsOf(canonical).some((pattern) => rule.hosts.includes(pattern));
+}
+
+function sends(data: PolicyData): Contradiction | null {
+  const seen = new Map<string, SendRule>();
+  for (const [i, rule] of (data.send?.rules ?? []).entries()) {
+    const path = ["send", "rules", i];
+    if (rule.then === "reroute" && rule.rerouteTo === undefined)
+      return {
+        path,
+        detail: "`rerouteTo` is missing",
+        remedy: "name the destinations, or choose another verdict",
+      };
+    if (rule.then !== "reroute" && rule.rerouteTo !== undefined)
+      return {
+        path: [...path, "rerouteTo"],
+        detail: `\`then\` is \`${rule.then}\``,
+        remedy: "write `then: reroute`",
+      };
+    if (rule.waivable === true && rule.then === "allow")
+      return {
+        path: [...path, "waivable"],
+        detail: "an allowance needs no waiver",
+        remedy: "remove the line",
+      };
+    const condition = conditionText(rule);
+    const other = seen.get(condition);
+    if (other !== undefined && (decisive(rule.then) || decisive(other.then)))
+      return {
+        path,
+        detail: `\`${rule.id}\` says \`${rule.then}\` where \`${other.id}\` says \`${other.then}\``,
+        remedy: "keep the one that is meant",
+      };
+    seen.set(condition, rule);
+  }
+  return null;
+}
+
+/** Redaction, rerouting and asking may be asked for together; an allowance or a denial stands alone. */
+const decisive = (verdict: SendRule["then"]): boolean => verdict === "allow" || verdict === "deny";
+
+const conditionText = (rule: SendRule): string =>
+  JSON.stringify(
+    [rule.when, rule.unless ?? {}].map((labels) =>
+      Object.entries(labels)
+        .map(([name, values]): [string, string[]] => [name, (values ?? []).map(String).sort()])
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    ),
+  );
+
+function sendExamples(data: PolicyData): Contradiction | null {
+  for (const [i, rule] of (data.send?.rules ?? []).entries())
+    for (const key of ["match", "not_match"] as const)
+      for (const [j, example] of (rule[key] ?? []).entries())
+        if (matches(rule, { ...UNKNOWN_POINT, ...defined(example) }) !== (key === "match"))
+          return failedExample(["send", "rules", i, key, j], rule.id, key);
+  return null;
+}
+
+const failedExample = (path: DataPath, id: string, key: "match" | "not_match"): Contradiction => ({
+  path,
+  detail:
+    key === "match"
+      ? `\`${id}\` does not match its own example`
+      : `\`${id}\` matches what it says it does not`,
+  remedy: "correct the rule, or the example",
+});
+
+/** The labels that an example names. */
+const defined = (example: NonNullable<SendRule["match"]>[number]): Partial<typeof UNKNOWN_POINT> =>
+  // Leaving out undefined entries is what makes the rest a partial point.
+  Object.fromEntries(Object.entries(example).filter(([, value]) => value !== undefined));

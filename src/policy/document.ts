@@ -1,0 +1,260 @@
+/**
+ * A policy document: what people write, and the strict parser that refuses what is wrong in it.
+ *
+ * Three kinds, one schema: `Guardrails` (the organisation's; no profile loosens them), `Profile` (a person's or team's
+ * permissions; what it does not speak about is refused) and `Repository` (a repository's own `.sallyport.yaml`; it only
+ * narrows). Unknown and duplicate keys, contradictions, rules that can never take effect and rules whose own examples
+ * fail are faults, never repaired: a document that means something else than it says is worse than none.
+ *
+ * Every fault is `policy.invalid` at `file:line:column path`, with a remedy.
+ */
+import { z } from "zod";
+import { findContradiction } from "./contradiction.ts";
+import { HostPattern } from "./host.ts";
+import { LABEL_VALUES } from "./label.ts";
+import { type DataPath, readSource } from "./source.ts";
+import { text } from "./text.ts";
+
+const MAX_RULES = 20_000;
+
+const Line = text("one line of text", /^[^\p{Cc}\u2028\u2029]{1,400}$/u);
+/** A sentence that people read: in English, or in English and Simplified Chinese. */
+const Sentence = z.union([Line, z.strictObject({ en: Line, "zh-CN": Line })]);
+const Name = text("a name of lower-case letters, digits and dashes", /^[a-z0-9][a-z0-9-]{0,62}$/);
+const RuleId = text("a rule id: a letter, then letters, digits and . _ -", /^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
+const Day = text("a day as YYYY-MM-DD", /^\d{4}-\d\d-\d\d$/, (day) => {
+  const time = Date.parse(day);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
+});
+const few = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(2_000);
+
+const Metadata = z.strictObject({
+  name: Name,
+  title: Sentence.optional(),
+  version: z.int().min(1).default(1),
+  owner: Line.describe("who answers for the document: a person, a role or an address"),
+  review: Day.optional().describe("the day by which people look at it again"),
+});
+
+/** What every rule says about itself. */
+const aboutRule = {
+  id: RuleId,
+  title: Sentence.describe("what the rule does, as a sentence"),
+  because: Sentence.describe("the reason, shown to whoever meets the rule"),
+  owner: Line.optional().describe("who answers for the rule; else the document's owner"),
+  review: Day.optional(),
+  controls: few(Line).optional().describe("ids in control catalogues, e.g. nist80053:AC-4"),
+};
+
+const labels = Object.fromEntries(
+  Object.entries(LABEL_VALUES).map(([name, value]) => [name, few(value).optional()]),
+) as { [L in keyof typeof LABEL_VALUES]: z.ZodOptional<z.ZodArray<(typeof LABEL_VALUES)[L]>> };
+const Labels = z.strictObject(labels).describe("matches when every label named has one of the values given");
+const Example = z.strictObject(
+  Object.fromEntries(Object.entries(LABEL_VALUES).map(([name, value]) => [name, value.optional()])) as {
+    [L in keyof typeof LABEL_VALUES]: z.ZodOptional<(typeof LABEL_VALUES)[L]>;
+  },
+);
+
+const SendRule = z.strictObject({
+  ...aboutRule,
+  when: Labels,
+  unless: Labels.optional(),
+  // biome-ignore lint/suspicious/noThenProperty: the document's own word; nothing awaits a rule
+  then: z.enum(["allow", "redact", "reroute", "ask", "deny"]),
+  rerouteTo: few(Name).optional().describe("destinations by name; `then: reroute` only"),
+  waivable: z.boolean().optional().describe("whether a person may be given an exception for a time"),
+  match: few(Example).optional().describe("points the rule must match; labels not named are unknown"),
+  not_match: few(Example).optional().describe("points the rule must not match"),
+});
+
+const Endpoint = text("host:port", /^\S{1,255}:\d{1,5}$/);
+const aboutHosts = {
+  ...aboutRule,
+  hosts: few(HostPattern),
+  ports: few(z.int().min(1).max(65535)).optional().describe("default: 443"),
+  match: few(Endpoint).optional(),
+  not_match: few(Endpoint).optional(),
+};
+const AllowRule = z.strictObject({
+  ...aboutHosts,
+  private: z
+    .boolean()
+    .optional()
+    .describe("whether a host named here may resolve to a private address; profiles only"),
+});
+const DenyRule = z.strictObject({
+  ...aboutHosts,
+  ports: aboutHosts.ports.describe("default: every port"),
+});
+
+const Path = text(
+  "an absolute path, or one that begins with ~/; no `..`, no wildcards, no slash at the end",
+  /^(~|\/|(~?\/(?!\.{1,2}(\/|$))[^\p{Cc}*?[\]{}/]+)+)$/u,
+);
+const HidePattern = text(
+  "a path in the workspace: without a slash a name at any depth, `*` within a name, `**` across folders",
+  /^(?!\.{1,2}(\/|$))[^\p{Cc}?[\]{}!\\/]+(\/(?!\.{1,2}(\/|$))[^\p{Cc}?[\]{}!\\/]+)*$/u,
+);
+const EnvironmentName = text("a variable's name, or a prefix that ends in *", /^[A-Za-z_][A-Za-z0-9_]*\*?$/);
+const Default = z.enum(["allow", "deny"]);
+
+const sections = {
+  apiVersion: z.literal("sallyport/v1"),
+  metadata: Metadata,
+  sandbox: z
+    .strictObject({ mode: z.enum(["bubblewrap", "none"]).optional(), nested: z.boolean().optional() })
+    .optional()
+    .describe("`nested`: the agent may build a sandbox of its own inside ours"),
+  files: z
+    .strictObject({
+      read: z.array(Path).max(500).optional().describe("shown read-only beside the workspace and the system"),
+      write: z.array(Path).max(500).optional().describe("writable beside the workspace"),
+      hide: z.array(HidePattern).max(500).optional().describe("files of the workspace that are not shown"),
+    })
+    .optional(),
+  environment: z.strictObject({ pass: z.array(EnvironmentName).max(500).optional() }).optional(),
+};
+const network = {
+  allow: z.array(AllowRule).max(MAX_RULES).optional(),
+  deny: z.array(DenyRule).max(MAX_RULES).optional(),
+};
+const rules = z.array(SendRule).max(MAX_RULES);
+
+/** A guardrail or repository document is neutral about what it does not speak about; a profile refuses it. */
+const neutral = {
+  network: z.strictObject({ default: Default.default("allow"), ...network }).optional(),
+  send: z.strictObject({ default: Default.default("allow"), rules: rules.optional() }).optional(),
+};
+
+export const DocumentSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ ...sections, kind: z.literal("Guardrails"), ...neutral }),
+  z.strictObject({
+    ...sections,
+    kind: z.literal("Profile"),
+    network: z.strictObject({ default: Default, ...network }),
+    send: z.strictObject({ default: Default, rules: rules.optional() }),
+  }),
+  z.strictObject({
+    ...sections,
+    kind: z.literal("Repository"),
+    ...neutral,
+    labels: z.strictObject({ repo: LABEL_VALUES.repo }).optional().describe("what the repository is"),
+  }),
+]);
+
+export type SendRule = z.infer<typeof SendRule>;
+export type AllowRule = z.infer<typeof AllowRule>;
+export type DenyRule = z.infer<typeof DenyRule>;
+export type Sentence = z.infer<typeof Sentence>;
+export type PolicyData = z.infer<typeof DocumentSchema>;
+
+/** A document that has been parsed: what it says, and the file it says it in. */
+export interface PolicyDocument {
+  readonly file: string;
+  readonly data: PolicyData;
+}
+
+/**
+ * Parses one document. `file` is used in messages only.
+ * Throws `policy.invalid` at `file:line:column path` for anything that is not exactly a document.
+ */
+export function parseDocument(yaml: string, file: string): PolicyDocument {
+  const source = readSource(yaml, file);
+  const parsed = DocumentSchema.safeParse(source.data, { error: expectation });
+  if (!parsed.success) {
+    const { path, detail, remedy, at } = sayIssue(parsed.error.issues[0], source.data);
+    throw source.refuse(path, detail, remedy, at);
+  }
+  const contradiction = findContradiction(parsed.data);
+  if (contradiction !== null)
+    throw source.refuse(contradiction.path, contradiction.detail, contradiction.remedy);
+  return { file, data: parsed.data };
+}
+
+interface Complaint {
+  readonly path: DataPath;
+  readonly detail: string;
+  readonly remedy: string;
+  readonly at?: "value" | "key";
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** A schema's complaint in the house's grammar: lower case, what was written in backticks, what to do. */
+function sayIssue(issue: Issue | undefined, data: unknown): Complaint {
+  if (issue === undefined) return { path: [], detail: "not a document", remedy: "see the schema" };
+  const { path } = issue;
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0] ?? "";
+    return {
+      path: [...path, key],
+      detail: `unknown key \`${key}\``,
+      remedy: "remove it, or see the schema",
+      at: "key",
+    };
+  }
+  const value = valueAt(data, path);
+  if (issue.code === "invalid_union") {
+    // A sentence is the only union that is not told apart by its kind: a mapping is meant to have both languages.
+    const inner = issue.errors.at(-1)?.[0];
+    if (typeof value === "object" && value !== null && inner !== undefined)
+      return sayIssue({ ...inner, path: [...path, ...inner.path] }, data);
+  }
+  if (value === undefined)
+    return { path, detail: `\`${String(path.at(-1))}\` is missing`, remedy: `add it: ${issue.message}` };
+  if (value === "block" && issue.message.includes("`deny`"))
+    return { path, detail: "`block` is not a verdict", remedy: "write `deny`" };
+  return { path, detail: `${show(value)} is not ${issue.message}`, remedy: `write ${issue.message}` };
+}
+
+/** What the schema wanted, in words, where the schema itself has not said it. */
+function expectation(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_value": {
+      const [first, ...others] = issue.values.map((value) => `\`${String(value)}\``);
+      return others.length === 0 ? (first ?? "") : `one of ${[first, ...others].join(", ")}`;
+    }
+    case "too_small":
+      return issue.origin === "array" ? "a list of at least one item" : `${issue.minimum} or more`;
+    case "too_big":
+      return issue.origin === "array"
+        ? `a list of at most ${issue.maximum} items`
+        : `${issue.maximum} or less`;
+    case "invalid_union":
+      return "discriminator" in issue
+        ? "one of Guardrails, Profile, Repository"
+        : "one line of text, or `en` and `zh-CN`";
+    case "invalid_type":
+      return KINDS[issue.expected] ?? `a ${issue.expected}`;
+    default:
+      return "what the schema says";
+  }
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  object: "a mapping",
+  array: "a list",
+  string: "text",
+  int: "a whole number",
+  number: "a number",
+  boolean: "true or false",
+};
+
+function valueAt(data: unknown, path: DataPath): unknown {
+  let value = data;
+  for (const step of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = (value as Readonly<Record<PropertyKey, unknown>>)[step];
+  }
+  return value;
+}
+
+const MAX_SHOWN = 60;
+function show(value: unknown): string {
+  if (value === null || value === undefined) return "nothing";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (typeof value === "object") return "a mapping";
+  const written = String(value).replace(/[\p{Cc}\u2028\u2029]/gu, " ");
+  return `\`${written.length > MAX_SHOWN ? `${written.slice(0, MAX_SHOWN)}…` : written}\``;
+}

@@ -1,0 +1,6 @@
+export { type ConnectionDecision, type Decision, decide, decideConnection } from "./decide.ts";
+export { type PolicyDocument, parseDocument } from "./document.ts";
+export { isHidden } from "./hide.ts";
+export type { Point } from "./label.ts";
+export { layer, type Policy, type RuleRef } from "./layer.ts";
+export { READY_PROFILES, readyProfile } from "./ready.ts";

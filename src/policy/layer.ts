@@ -1,0 +1,241 @@
+/**
+ * What guardrails, profiles and a repository's own document mean together. Layering only tightens: a document that is
+ * added can take away, never give. Order does not matter, nor does how the documents are grouped.
+ *
+ * - verdicts: each document is asked, the strictest answer wins (decide.ts)
+ * - grants (paths, variables): what every document grants that speaks about them; hidden files: what any hides
+ * - sandbox: on, unless every profile switches it off and nothing else asks for it
+ */
+import { createHash } from "node:crypto";
+import { canonicalText, Fault, type Json } from "../core/index.ts";
+import { DEFAULT_PORTS } from "./contradiction.ts";
+import type { AllowRule, DenyRule, PolicyDocument, SendRule, Sentence } from "./document.ts";
+import { type Covers, folderCovers, intersection, nameCovers, shortest } from "./grant.ts";
+import { indexSendRules, type SendIndex } from "./send.ts";
+
+/** A rule as it is shown to people and named in the record. */
+export interface RuleRef {
+  readonly id: string;
+  readonly title: string;
+  readonly because: string;
+  readonly owner: string;
+  /** Name of the document that holds it. */
+  readonly document: string;
+}
+
+/** A rule together with what shows it. */
+export interface NamedRule<R> {
+  readonly ref: RuleRef;
+  readonly rule: R;
+}
+
+/** One document, ready to be asked. */
+export interface Layer {
+  readonly document: PolicyDocument;
+  /** What the document answers when none of its rules speaks, as the rule that people are shown. */
+  readonly network: {
+    readonly allows: boolean;
+    readonly ref: RuleRef;
+    /** Rules by the host pattern that they name. */
+    readonly allow: ReadonlyMap<string, readonly NamedRule<AllowRule>[]>;
+    readonly deny: ReadonlyMap<string, readonly NamedRule<DenyRule>[]>;
+  };
+  readonly send: { readonly allows: boolean; readonly ref: RuleRef };
+}
+
+export interface SendRuleInLayer extends NamedRule<SendRule> {
+  /** Index of the layer that holds the rule. */
+  readonly layer: number;
+}
+
+/** What several documents, layered, mean. Immutable; a session keeps the one it began with. */
+export interface Policy {
+  /** The profiles' names, then the other documents', joined by `+`. */
+  readonly name: string;
+  /** SHA-256 of the canonical JSON of the documents, hex; the same for any order of them. */
+  readonly sha256: string;
+  /** The repository's class as its own document names it; `unknown` without one. Goes into {@link Point.repo}. */
+  readonly repo: string;
+  readonly sandbox: { readonly mode: "bubblewrap" | "none"; readonly nested: boolean };
+  readonly files: {
+    /** Read-only beside the workspace; absolute, or beginning with `~/`. What does not exist is passed over. */
+    readonly read: readonly string[];
+    readonly write: readonly string[];
+    /** Patterns of workspace files that are not shown: see {@link isHidden}. */
+    readonly hide: readonly string[];
+  };
+  readonly environment: {
+    /** Names of variables, or prefixes that end in `*`. */
+    readonly pass: readonly string[];
+  };
+  readonly layers: readonly Layer[];
+  /** All layers' send rules, and the index that finds the matching ones. */
+  readonly send: { readonly rules: readonly SendRuleInLayer[]; readonly index: SendIndex };
+}
+
+/**
+ * Layers documents into a policy. At least one must be a profile: guardrails and repositories say nothing about what
+ * is permitted. Throws `policy.invalid` without one, or when two documents or rules share a name.
+ */
+export function layer(documents: readonly PolicyDocument[]): Policy {
+  const sorted = [...documents].sort(byKindThenName);
+  const profiles = sorted.filter(({ data }) => data.kind === "Profile");
+  const first = sorted[0];
+  if (profiles.length === 0)
+    throw new Fault("policy.invalid", {
+      ...(first === undefined ? {} : { at: first.file }),
+      detail: "no profile among the documents",
+      remedy: "add a document of `kind: Profile`",
+    });
+  refuseDuplicates(sorted);
+  const layers = sorted.map(asLayer);
+  const rules = sorted.flatMap(({ data }, at) =>
+    (data.send?.rules ?? []).map((rule): SendRuleInLayer => ({ ref: refOf(rule, data), rule, layer: at })),
+  );
+  // Absent optional fields are `undefined` in the parsed data; canonical JSON leaves them out.
+  const texts = sorted.map(({ data }) => canonicalText(data as unknown as Json));
+  return {
+    name: sorted.map(({ data }) => data.metadata.name).join("+"),
+    sha256: createHash("sha256")
+      .update(`[${texts.join(",")}]`)
+      .digest("hex"),
+    repo:
+      sorted.map(({ data }) => (data.kind === "Repository" ? data.labels?.repo : undefined)).find(Boolean) ??
+      "unknown",
+    sandbox: {
+      mode: layered(
+        sorted,
+        (data) => data.sandbox?.mode,
+        "bubblewrap",
+        (a, b) => (a === b ? a : "bubblewrap"),
+      ),
+      nested: layered(
+        sorted,
+        (data) => data.sandbox?.nested,
+        false,
+        (a, b) => a && b,
+      ),
+    },
+    files: {
+      read: grants(sorted, (data) => data.files?.read, folderCovers),
+      write: grants(sorted, (data) => data.files?.write, folderCovers),
+      hide: [...new Set(sorted.flatMap(({ data }) => data.files?.hide ?? []))].sort(),
+    },
+    environment: { pass: grants(sorted, (data) => data.environment?.pass, nameCovers) },
+    layers,
+    send: { rules, index: indexSendRules(rules.map(({ rule }) => rule)) },
+  };
+}
+
+type Data = PolicyDocument["data"];
+
+/** A profile that says nothing means the strict value; any other document that says nothing is not asked. */
+function layered<T>(
+  documents: readonly PolicyDocument[],
+  read: (data: Data) => T | undefined,
+  strict: T,
+  tighter: (a: T, b: T) => T,
+): T {
+  const values = documents.flatMap(({ data }): T[] => {
+    const value = read(data) ?? (data.kind === "Profile" ? strict : undefined);
+    return value === undefined ? [] : [value];
+  });
+  return values.length === 0 ? strict : values.reduce(tighter);
+}
+
+const grants = (
+  documents: readonly PolicyDocument[],
+  read: (data: Data) => readonly string[] | undefined,
+  covers: Covers,
+): readonly string[] =>
+  shortest(
+    layered<readonly string[]>(documents, read, [], (a, b) => intersection(a, b, covers)),
+    covers,
+  );
+
+const KIND_ORDER = { Profile: 0, Guardrails: 1, Repository: 2 } as const;
+
+function byKindThenName(a: PolicyDocument, b: PolicyDocument): number {
+  const kinds = KIND_ORDER[a.data.kind] - KIND_ORDER[b.data.kind];
+  if (kinds !== 0) return kinds;
+  return a.data.metadata.name < b.data.metadata.name ? -1 : 1;
+}
+
+/** The record names a rule by `document/rule`: both must lead to one place. */
+function refuseDuplicates(documents: readonly PolicyDocument[]): void {
+  const files = new Map<string, string>();
+  for (const { file, data } of documents) {
+    const other = files.get(data.metadata.name);
+    if (other !== undefined)
+      throw new Fault("policy.invalid", {
+        at: `${file} metadata.name`,
+        detail: `\`${data.metadata.name}\` is the name of ${other} too`,
+        remedy: "give each document a name of its own",
+      });
+    files.set(data.metadata.name, file);
+  }
+}
+
+function asLayer(document: PolicyDocument): Layer {
+  const { data } = document;
+  const isProfile = data.kind === "Profile";
+  const allowsHosts = data.network === undefined ? !isProfile : data.network.default === "allow";
+  const allowsSends = data.send === undefined ? !isProfile : data.send.default === "allow";
+  return {
+    document,
+    network: {
+      allows: allowsHosts,
+      ref: defaultRef(data, "network", allowsHosts),
+      allow: byHost((data.network?.allow ?? []).map((rule) => ({ ref: refOf(rule, data), rule }))),
+      deny: byHost((data.network?.deny ?? []).map((rule) => ({ ref: refOf(rule, data), rule }))),
+    },
+    send: { allows: allowsSends, ref: defaultRef(data, "send", allowsSends) },
+  };
+}
+
+function byHost<R extends { readonly hosts: readonly string[] }>(
+  rules: readonly NamedRule<R>[],
+): ReadonlyMap<string, readonly NamedRule<R>[]> {
+  const table = new Map<string, NamedRule<R>[]>();
+  for (const named of rules)
+    for (const pattern of named.rule.hosts) {
+      const same = table.get(pattern);
+      if (same === undefined) table.set(pattern, [named]);
+      else same.push(named);
+    }
+  return table;
+}
+
+/** Whether a rule of a layer speaks about a port. */
+export const allowsPort = (rule: AllowRule, port: number): boolean =>
+  (rule.ports ?? DEFAULT_PORTS).includes(port);
+export const deniesPort = (rule: DenyRule, port: number): boolean =>
+  rule.ports === undefined || rule.ports.includes(port);
+
+export const inEnglish = (sentence: Sentence): string =>
+  typeof sentence === "string" ? sentence : sentence.en;
+
+type AboutRule = Pick<SendRule, "id" | "title" | "because" | "owner">;
+
+function refOf(rule: AboutRule, data: Data): RuleRef {
+  return {
+    id: rule.id,
+    title: inEnglish(rule.title),
+    because: inEnglish(rule.because),
+    owner: rule.owner ?? data.metadata.owner,
+    document: data.metadata.name,
+  };
+}
+
+function defaultRef(data: Data, section: "network" | "send", allows: boolean): RuleRef {
+  const what = section === "network" ? "a host" : "a destination and its data";
+  return {
+    id: `${section}.default`,
+    title: allows
+      ? `\`${data.metadata.name}\` allows what none of its rules speaks about`
+      : `\`${data.metadata.name}\` refuses what none of its rules speaks about`,
+    because: `no rule of \`${data.metadata.name}\` speaks about such ${what}`,
+    owner: data.metadata.owner,
+    document: data.metadata.name,
+  };
+}
