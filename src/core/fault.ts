@@ -132,6 +132,12 @@ export const FAULTS = {
     70,
   ),
   "policy.invalid": kind("a policy document is not valid", "correct the document at the place named", 2),
+  "inspect.failed": kind(
+    "the request could not be inspected",
+    "nothing was sent; report this with the detector's name if it happens again",
+    4,
+    403,
+  ),
   "internal.bug": kind("an internal check failed", "report this with the command that led to it", 70),
   "usage.invalid": kind("the command line is not understood", "see `sallyport --help`", 2),
   "gateway.refused": kind(

@@ -1,0 +1,21 @@
+/** The built-in pack. Order is rank: where findings overlap, the more specific family names the finding. */
+import type { Detector, Family, Reader } from "../detector.ts";
+import { CREDENTIALS } from "./credentials.ts";
+import { MARKS } from "./marks.ts";
+import { PERSONAL } from "./personal.ts";
+import { CLOUDS, GITHUB, MESSAGING, MODEL_PROVIDERS, PAYMENTS, SERVICES, SOURCE_HOSTS } from "./tokens.ts";
+
+export const FAMILIES: readonly Family[] = [
+  GITHUB,
+  MODEL_PROVIDERS,
+  CLOUDS,
+  SOURCE_HOSTS,
+  PAYMENTS,
+  MESSAGING,
+  SERVICES,
+  CREDENTIALS,
+  PERSONAL,
+  MARKS,
+];
+
+export const DETECTORS: readonly (Detector | Reader)[] = FAMILIES.flatMap((family) => family.detectors);

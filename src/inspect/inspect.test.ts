@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+import { Fault } from "../core/index.ts";
+import { createInspector } from "./inspect.ts";
+
+const key = Buffer.alloc(32, 7);
+const fake = `ghp_${"aB3dE5gH".repeat(5)}`;
+const part = (text: string, isNew = true) => ({ text, isNew, role: "user" });
+
+describe("the inspector", () => {
+  test("names class, detector and place of a secret, and never its value", () => {
+    const inspection = createInspector({ key }).inspect([part("hello"), part(`token ${fake} end`)]);
+    expect(inspection.findings).toMatchObject([
+      { class: "secret", detector: "github-token", part: 1, start: 6, end: 6 + fake.length },
+    ]);
+    expect(inspection.tally).toEqual([{ class: "secret", detector: "github-token", count: 1 }]);
+    expect(JSON.stringify(inspection)).not.toContain(fake);
+  });
+
+  test("the hash is equal for equal values under one key and tells nothing under another", () => {
+    const hashes = (k: Buffer) =>
+      createInspector({ key: k })
+        .inspect([part(fake), part(`x ${fake}`)])
+        .findings.map((f) => f.hash);
+    const [first, second] = hashes(key);
+    expect(first).toBe(second);
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    expect(hashes(Buffer.alloc(32, 8))[0]).not.toBe(first);
+  });
+
+  test("only new parts are scanned", () => {
+    expect(createInspector({ key }).inspect([part(fake, false)]).findings).toEqual([]);
+  });
+
+  test("a detector that throws fails the inspection, so that the caller denies", () => {
+    const broken = {
+      id: "broken",
+      class: "secret" as const,
+      title: "throws",
+      source: "https://example.invalid",
+      anchors: ["bang"],
+      pattern: /bang/,
+      accept: () => {
+        throw new Error("bug");
+      },
+      examples: [],
+      counterexamples: [],
+    };
+    const inspector = createInspector({ key, detectors: [broken] });
+    expect(() => inspector.inspect([part("bang")])).toThrow(Fault);
+    expect(inspector.inspect([part("quiet")]).findings).toEqual([]);
+  });
+
+  test("a secret that two detectors know is one finding", () => {
+    const text = `curl -u svc:${fake} https://fake.invalid`;
+    const { findings } = createInspector({ key }).inspect([part(text)]);
+    expect(findings.length).toBe(1);
+  });
+});

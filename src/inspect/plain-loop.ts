@@ -1,0 +1,42 @@
+/**
+ * The oracle of the scan engine: no filter, no windows, no shared passes. Tests and bench/inspect hold the engine to it;
+ * nothing else uses it.
+ */
+import { type Detector, isReader, type Reader } from "./detector.ts";
+import { judge, type Match } from "./scanner.ts";
+
+/** The plain loop: every pattern over the whole text, left to right, non-overlapping; readers at every anchor. */
+export function plainLoop(detectors: readonly (Detector | Reader)[], text: string): Match[] {
+  const found: Match[] = [];
+  for (const detector of detectors) {
+    if (isReader(detector)) {
+      const on = detector.on;
+      const pattern =
+        "sweep" in on
+          ? on.sweep
+          : new RegExp(
+              on.anchors.map((a) => `(?=(${a.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}))`).join("|"),
+              "gi",
+            );
+      let end = 0;
+      for (const match of text.matchAll(pattern)) {
+        const hit = match[0] === "" ? (match.slice(1).find((group) => group !== undefined) ?? "") : match[0];
+        if (!("sweep" in on) && match.index < end) continue;
+        const span = detector.read(text, match.index, match.index + hit.length);
+        if (span === null) continue;
+        end = span.end;
+        found.push({ detector, ...span });
+      }
+      continue;
+    }
+    const pattern = new RegExp(detector.pattern.source, `${detector.pattern.flags}g`);
+    for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+      const judged = judge(detector, match);
+      if (judged !== null) found.push(judged);
+    }
+  }
+  return found;
+}
+
+export const sorted = (matches: readonly Match[]): string[] =>
+  matches.map((m) => `${m.start}-${m.end} ${m.detector.id} ${m.verified}`).sort();

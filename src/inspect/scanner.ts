@@ -1,0 +1,237 @@
+/**
+ * The scan engine: which detectors match where, with cost linear in the text.
+ *
+ * 1. Compile: every anchor becomes a byte sequence; its trigrams at offset 0 and 1 go into one table over 64 folded
+ *    character classes, so the text is sampled at every second position only.
+ * 2. Filter: the low bytes of the text's UTF-16 units (positions stay the string's own) pass a 32 KB bitset, then the
+ *    anchors of the bucket are compared in full.
+ * 3. Confirm: the detector's pattern, sticky, at the one place where a match could start.
+ *
+ * Equal to the plain loop `for each detector: exec from the left, non-overlapping` by construction; scanner.test.ts
+ * holds it to that on the corpora and on random text.
+ */
+import { type Detector, isReader, type Reader } from "./detector.ts";
+
+/** 64 classes, ASCII case folded; everything that no anchor may use shares the last one. */
+const CLASSES: Uint8Array = (() => {
+  const classes = new Uint8Array(256).fill(63);
+  let next = 0;
+  for (let letter = 97; letter <= 122; letter++) {
+    classes[letter] = next;
+    classes[letter - 32] = next++;
+  }
+  for (let digit = 48; digit <= 57; digit++) classes[digit] = next++;
+  for (const other of "_-.:/+=$\"'`@#{~!%&()<>,;|? ") classes[other.charCodeAt(0)] = Math.min(next++, 62);
+  return classes;
+})();
+
+const fold = (code: number): number => (code >= 65 && code <= 90 ? code + 32 : code);
+
+/** Called at every anchor: the detector's index in compile order and where its match would have to start. */
+export type OnCandidate = (detector: number, start: number) => void;
+
+interface Item {
+  /** The anchor's folded bytes. */
+  readonly bytes: Uint8Array;
+  /** How far into the anchor the sampled trigram stands: 0 or 1. */
+  readonly at: number;
+  readonly detectors: readonly number[];
+}
+
+export interface Filter {
+  readonly bits: Uint32Array;
+  /** Trigram to bucket number, or -1. */
+  readonly heads: Int16Array;
+  readonly buckets: readonly (readonly Item[])[];
+}
+
+/** `anchors[i]` are the anchors of detector i. */
+export function compileFilter(anchors: readonly (readonly string[])[]): Filter {
+  const byAnchor = new Map<string, number[]>();
+  anchors.forEach((list, detector) => {
+    for (const anchor of list) {
+      const users = byAnchor.get(anchor);
+      if (users === undefined) byAnchor.set(anchor, [detector]);
+      else if (!users.includes(detector)) users.push(detector);
+    }
+  });
+  const bits = new Uint32Array(1 << 13);
+  const heads = new Int16Array(1 << 18).fill(-1);
+  const buckets: Item[][] = [];
+  const put = (trigram: number, item: Item): void => {
+    bits[trigram >>> 5] = (bits[trigram >>> 5] ?? 0) | (1 << (trigram & 31));
+    let head = heads[trigram] ?? -1;
+    if (head < 0) {
+      head = buckets.push([]) - 1;
+      heads[trigram] = head;
+    }
+    buckets[head]?.push(item);
+  };
+  for (const [anchor, detectors] of byAnchor) {
+    const bytes = Uint8Array.from([...anchor].map((char) => fold(char.charCodeAt(0) & 255)));
+    const classOf = (i: number): number => CLASSES[bytes[i] ?? 0] ?? 63;
+    put((classOf(0) << 12) | (classOf(1) << 6) | classOf(2), { bytes, at: 0, detectors });
+    if (bytes.length > 3) {
+      put((classOf(1) << 12) | (classOf(2) << 6) | classOf(3), { bytes, at: 1, detectors });
+    } else {
+      // A three-character anchor met at its second character: whatever class follows.
+      for (let last = 0; last < 64; last++)
+        put((classOf(1) << 12) | (classOf(2) << 6) | last, { bytes, at: 1, detectors });
+    }
+  }
+  return { bits, heads, buckets };
+}
+
+/** Bytes filtered at a time; texts longer than this are taken in pieces that overlap by an anchor's length. */
+const PIECE_BYTES = 1 << 20;
+const LONGEST_ANCHOR = 64;
+
+export interface Match {
+  readonly detector: Detector | Reader;
+  /** UTF-16 offsets into the text; `end` is exclusive. */
+  readonly start: number;
+  readonly end: number;
+  readonly verified: boolean;
+}
+
+export interface Scanner {
+  /** Every match in the text, in no particular order. Throws what a detector throws. */
+  scan(text: string): Match[];
+}
+
+interface Armed {
+  readonly detector: Detector;
+  readonly sticky: RegExp;
+  readonly offset: number;
+  lastEnd: number;
+}
+
+const LEADS: Record<"digit" | "mrz", RegExp> = { digit: /[0-9]/, mrz: /[A-Z0-9<]/ };
+/** The longest run a lead walks back over. */
+const LEAD_LIMIT = 64;
+
+/** Where a match would start whose anchor stands at `at`. */
+export function startOf(detector: Detector, text: string, at: number): number {
+  if (detector.lead === undefined) return at - (detector.offset ?? 0);
+  const isLead = LEADS[detector.lead];
+  let start = at;
+  while (start > 0 && at - start < LEAD_LIMIT && isLead.test(text.charAt(start - 1))) start--;
+  return start;
+}
+
+/** The value inside a match: group 1 where one took part, else all of it. Null when the detector does not accept it. */
+export function judge(detector: Detector, match: RegExpExecArray): Match | null {
+  const value = match.slice(1).find((group) => group !== undefined) ?? match[0];
+  if (detector.accept !== undefined && !detector.accept(value, match)) return null;
+  const start = match.index + (value === match[0] ? 0 : match[0].lastIndexOf(value));
+  const verified = detector.verify?.(value) ?? false;
+  return { detector, start, end: start + value.length, verified };
+}
+
+export function createScanner(detectors: readonly (Detector | Reader)[]): Scanner {
+  // Readers that share a sweep share one pass over the text.
+  const sweeps = new Map<string, { readonly sweep: RegExp; readonly readers: Reader[] }>();
+  const anchored: (Armed | Reader)[] = [];
+  const anchors: (readonly string[])[] = [];
+  for (const detector of detectors) {
+    if (!isReader(detector)) {
+      const sticky = new RegExp(detector.pattern.source, `${detector.pattern.flags.replace(/[gy]/g, "")}y`);
+      anchored.push({ detector, sticky, offset: detector.offset ?? 0, lastEnd: 0 });
+      anchors.push(detector.anchors);
+    } else if ("anchors" in detector.on) {
+      anchored.push(detector);
+      anchors.push(detector.on.anchors);
+    } else {
+      const { source, flags } = detector.on.sweep;
+      const shared = sweeps.get(source);
+      if (shared === undefined) sweeps.set(source, { sweep: new RegExp(source, flags), readers: [detector] });
+      else shared.readers.push(detector);
+    }
+  }
+  const filter = compileFilter(anchors);
+  const piece = new Uint8Array(PIECE_BYTES + 4);
+  const bytes = Buffer.from(piece.buffer);
+  const ends = new Float64Array(anchored.length);
+
+  const onAnchor = (index: number, text: string, at: number, length: number, found: Match[]): void => {
+    const armed = anchored[index];
+    if (armed === undefined) return;
+    if ("read" in armed) {
+      if (at < (ends[index] ?? 0)) return;
+      const span = armed.read(text, at, at + length);
+      if (span === null) return;
+      ends[index] = span.end;
+      found.push({ detector: armed, start: span.start, end: span.end, verified: span.verified });
+      return;
+    }
+    const { detector, sticky } = armed;
+    const start = detector.lead === undefined ? at - armed.offset : startOf(detector, text, at);
+    if (start < (ends[index] ?? 0)) return;
+    sticky.lastIndex = start;
+    const match = sticky.exec(text);
+    if (match === null) return;
+    ends[index] = start + match[0].length;
+    const judged = judge(detector, match);
+    if (judged !== null) found.push(judged);
+  };
+
+  const inBucket = (
+    head: number,
+    text: string,
+    base: number,
+    at: number,
+    size: number,
+    found: Match[],
+  ): void => {
+    const bucket = filter.buckets[head];
+    if (bucket === undefined) return;
+    for (const { bytes, at: shift, detectors: users } of bucket) {
+      const start = at - shift;
+      if (start < 0 || start + bytes.length > size) continue;
+      let k = 0;
+      while (k < bytes.length && FOLDED[piece[start + k] ?? 0] === bytes[k]) k++;
+      if (k < bytes.length) continue;
+      for (const index of users) onAnchor(index, text, base + start, bytes.length, found);
+    }
+  };
+
+  const scanPiece = (text: string, base: number, size: number, found: Match[]): void => {
+    const { bits, heads } = filter;
+    let rolled = CLASSES[piece[0] ?? 0] ?? 63;
+    for (let i = 0; i < size; i += 2) {
+      rolled =
+        ((rolled & 63) << 12) |
+        ((CLASSES[piece[i + 1] as number] as number) << 6) |
+        (CLASSES[piece[i + 2] as number] as number);
+      if (((bits[rolled >>> 5] as number) >>> (rolled & 31)) & 1)
+        inBucket(heads[rolled] as number, text, base, i, size, found);
+    }
+  };
+
+  return {
+    scan(text) {
+      const found: Match[] = [];
+      ends.fill(0);
+      for (let base = 0; base < text.length; base += PIECE_BYTES - LONGEST_ANCHOR) {
+        const size = Math.min(PIECE_BYTES, text.length - base);
+        // One byte a UTF-16 unit (its low one): positions in the piece are positions in the text.
+        bytes.write(base === 0 && size === text.length ? text : text.slice(base, base + size), 0, "latin1");
+        piece.fill(0, size, size + 4);
+        scanPiece(text, base, size, found);
+        if (base + size === text.length) break;
+      }
+      for (const { readers, sweep } of sweeps.values()) {
+        sweep.lastIndex = 0;
+        for (let match = sweep.exec(text); match !== null; match = sweep.exec(text)) {
+          for (const reader of readers) {
+            const span = reader.read(text, match.index, match.index + match[0].length);
+            if (span !== null) found.push({ detector: reader, ...span });
+          }
+        }
+      }
+      return found;
+    },
+  };
+}
+
+const FOLDED: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) => fold(code));
