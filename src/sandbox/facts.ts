@@ -1,0 +1,392 @@
+/**
+ * What the planner must know about this machine (once) and about the paths of one session (each time). The impure half
+ * of planning: everything here is read synchronously and handed to the pure planner. Nothing is created or changed.
+ *
+ * A path is followed to its end here (realpath), so that a link in a hostile repository cannot make the planner bind a
+ * directory that the person never named; device and inode are noted so that the first process inside the sandbox can
+ * refuse if the path was swapped in between (T: symlink swap by another session in the same workspace).
+ */
+import { spawnSync } from "node:child_process";
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { Fault } from "../core/index.ts";
+
+/** What a session may touch, as the policy and the agent's adapter say it. */
+export interface SandboxSpec {
+  /** Exact argument vector; the first is a path or a name on the PATH inside. */
+  readonly program: readonly string[];
+  /** Absolute path; appears inside at the same place. */
+  readonly workspace: string;
+  /** Where the program starts; the workspace when left out or not in it. */
+  readonly cwd?: string;
+  /** The host directory that is the agent's home inside, at `/home/agent`. */
+  readonly homeDirectory: string;
+  /** Absolute, `~/…`, or relative to the workspace. What does not exist is left out and said in `explain`. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** Also with `*` within a name and a leading or inner `**` directory; expanded once, when the session starts. */
+  readonly hide: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Host files, PEM. */
+  readonly caCertificate: string;
+  readonly caBundle: string;
+  /** TCP port on 127.0.0.1, inside, at which the gateway is reached. */
+  readonly proxyPort: number;
+  /** Whether the agent's own sandbox may nest in ours. */
+  readonly nested: boolean;
+  /** Default `bubblewrap`. `none` runs the program without any wall. */
+  readonly mode?: "bubblewrap" | "none";
+  /** Sallyport's own state (ledger, keys, sockets): a workspace or a grant that holds it, or lies in it, is refused. */
+  readonly stateDirectory?: string;
+  readonly limits?: Partial<SandboxLimits>;
+}
+
+export interface SandboxLimits {
+  /** Processes and threads of the whole sandbox. */
+  readonly processes: number;
+  readonly openFiles: number;
+  /** Bytes of any one file. */
+  readonly fileBytes: number;
+  /** Bytes of the private /tmp. */
+  readonly tmpBytes: number;
+}
+
+export interface PathFact {
+  /** As the spec asked for it, made absolute. */
+  readonly path: string;
+  /** Its end after all links; null when there is nothing. */
+  readonly real: string | null;
+  readonly kind: "file" | "directory" | "other" | "missing";
+  readonly device: number;
+  readonly inode: number;
+}
+
+export interface HostFacts {
+  readonly platform: NodeJS.Platform;
+  readonly arch: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** The person's home, real path. */
+  readonly home: string;
+  readonly bubblewrap: { readonly path: string; readonly version: string } | null;
+  /** /bin, /lib, …: the link's text, or "directory" where the system is not merged into /usr. */
+  readonly rootEntries: Readonly<Record<string, string>>;
+  /** Which of the allowed names under /etc exist. */
+  readonly etc: readonly string[];
+  readonly perl: string | null;
+  readonly node: string;
+  readonly prlimit: string | null;
+  readonly bash: boolean;
+}
+
+/** The paths of one session as they are now. */
+export interface WorkspaceFacts {
+  readonly workspace: PathFact & { readonly owner: number };
+  readonly homeDirectory: PathFact;
+  readonly read: readonly PathFact[];
+  readonly write: readonly PathFact[];
+  /** Existing paths that the hide patterns match. */
+  readonly hidden: readonly PathFact[];
+  /** Real path. */
+  readonly stateDirectory: string | null;
+  /** The repository's administrative directory; null when the workspace has none. */
+  readonly git: GitFacts | null;
+  /** Existing files and directories of the workspace that tools on the host execute or obey. */
+  readonly guarded: readonly PathFact[];
+}
+
+export interface GitFacts {
+  /** `<workspace>/.git` itself: a directory, or a file in a linked worktree or submodule. */
+  readonly entry: PathFact;
+  /** Where git's files are, when `entry` is a file that points there: the worktree's own directory, and the shared one. */
+  readonly directories: readonly PathFact[];
+  /** Parts of these directories that make git run programs: config, hooks, info, … */
+  readonly executable: readonly PathFact[];
+}
+
+const ROOT_ENTRIES = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+
+/**
+ * Names under /etc that programs need to start, resolve, verify and print. An allow-list, because /etc also holds
+ * password hashes, private keys and package managers' tokens (`/etc/ssl/private`, `/etc/npmrc`, `/etc/pip.conf`), which
+ * a session started by root could read.
+ */
+export const ETC_NAMES: readonly string[] = [
+  "alternatives",
+  "bash.bashrc",
+  "bash_completion.d",
+  "ca-certificates",
+  "ca-certificates.conf",
+  "crypto-policies",
+  "debian_version",
+  "alpine-release",
+  "redhat-release",
+  "lsb-release",
+  "ethertypes",
+  "fonts",
+  "gai.conf",
+  "host.conf",
+  "inputrc",
+  "java-11-openjdk",
+  "java-17-openjdk",
+  "java-21-openjdk",
+  "java-25-openjdk",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "localtime",
+  "locale.alias",
+  "locale.conf",
+  "login.defs",
+  "magic",
+  "magic.mime",
+  "manpath.config",
+  "mime.types",
+  "nanorc",
+  "networks",
+  "os-release",
+  "perl",
+  "profile",
+  "profile.d",
+  "protocols",
+  "python3",
+  "rpc",
+  "services",
+  "shells",
+  "ssl/openssl.cnf",
+  "terminfo",
+  "timezone",
+  "vim",
+];
+
+/** What git executes or obeys when a tool on the host next runs in this repository. */
+const GIT_EXECUTABLE = ["config", "config.worktree", "hooks", "info", "commondir", "modules", "worktrees"];
+
+/** Files and directories of a workspace that editors, shells, agents and CI on the host execute or obey. */
+export const GUARDED_NAMES: readonly string[] = [
+  ".vscode",
+  ".idea",
+  ".claude",
+  ".cursor",
+  ".codex",
+  ".gemini",
+  ".qwen",
+  ".opencode",
+  ".mcp.json",
+  ".envrc",
+  ".devcontainer",
+  ".devcontainer.json",
+  ".husky",
+  ".github",
+  ".gitlab-ci.yml",
+  ".gitmodules",
+  ".gitattributes",
+  ".gitconfig",
+  ".npmrc",
+  ".yarnrc.yml",
+  ".pre-commit-config.yaml",
+];
+
+/** Entries that expanding hide patterns may look at; more is a pattern too wide to promise anything. */
+const MAX_WALKED = 200_000;
+
+/** The machine's facts; good for the life of a process. Costs some milliseconds, most of them `bwrap --version`. */
+export function readHostFacts(): HostFacts {
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    uid: process.getuid?.() ?? -1,
+    gid: process.getgid?.() ?? -1,
+    home: realOr(homedir()),
+    bubblewrap: readBubblewrap(),
+    rootEntries: Object.fromEntries(ROOT_ENTRIES.flatMap((name) => rootEntry(name))),
+    etc: ETC_NAMES.filter((name) => existing(`/etc/${name}`)),
+    perl: firstUsable(["/usr/bin/perl", "/bin/perl"]),
+    node: realOr(process.execPath),
+    prlimit: firstUsable(["/usr/bin/prlimit", "/bin/prlimit"]),
+    bash: existing("/bin/bash"),
+  };
+}
+
+/**
+ * The facts of one session's paths. Throws `sandbox.workspace` when the workspace is not a directory, `sandbox.hide`
+ * when a pattern needs more than 200 000 directory entries.
+ */
+export function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
+  const workspace = pathFact(resolve(spec.workspace));
+  const { real } = workspace;
+  if (workspace.kind !== "directory" || real === null)
+    throw new Fault("sandbox.workspace", { at: spec.workspace, detail: "it is not a directory" });
+  const absolute = (path: string): string =>
+    path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(real, path);
+  return {
+    workspace: { ...workspace, owner: statSync(real).uid },
+    homeDirectory: pathFact(spec.homeDirectory),
+    read: spec.read.map((path) => pathFact(absolute(path))),
+    write: spec.write.map((path) => pathFact(absolute(path))),
+    hidden: spec.hide.flatMap((pattern) => expand(absolute(pattern))).map(pathFact),
+    stateDirectory: spec.stateDirectory === undefined ? null : realOr(resolve(spec.stateDirectory)),
+    git: gitFacts(real),
+    guarded: GUARDED_NAMES.map((name) => pathFact(join(real, name))).filter(
+      (fact) => fact.kind !== "missing",
+    ),
+  };
+}
+
+/** The system's bubblewrap and its version, or null when there is none or it does not start. */
+export function readBubblewrap(): { readonly path: string; readonly version: string } | null {
+  const path = firstUsable(["/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"]);
+  if (path === null) return null;
+  const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8", timeout: 5000, shell: false });
+  const version = /(\d+\.\d+\.\d+)/.exec(stdout ?? "")?.[1];
+  return version === undefined ? null : { path, version };
+}
+
+function rootEntry(name: string): [string, string][] {
+  try {
+    return lstatSync(`/${name}`).isSymbolicLink()
+      ? [[name, readlinkSync(`/${name}`)]]
+      : [[name, "directory"]];
+  } catch {
+    return []; // not every system has every one
+  }
+}
+
+export function pathFact(path: string): PathFact {
+  try {
+    const real = realpathSync(path);
+    const found = statSync(real);
+    const kind = found.isDirectory() ? "directory" : found.isFile() ? "file" : "other";
+    return { path, real, kind, device: found.dev, inode: found.ino };
+  } catch {
+    // Missing, a loop, or not ours to look at: nothing that could be bound.
+    return { path, real: null, kind: "missing", device: 0, inode: 0 };
+  }
+}
+
+function gitFacts(workspace: string): GitFacts | null {
+  const path = join(workspace, ".git");
+  const entry = pathFact(path);
+  if (entry.real === null) return null;
+  const directories = entry.kind === "directory" ? [entry] : linkedDirectories(entry.real);
+  const executable = directories
+    .flatMap((d) => GIT_EXECUTABLE.map((name) => pathFact(join(d.real ?? "", name))))
+    // A linked worktree's own directory is under the shared `worktrees`, which must then stay writable in part.
+    .filter((fact) => fact.kind !== "missing" && !directories.some((d) => within(d.real ?? "", fact.path)));
+  return { entry, directories, executable };
+}
+
+/**
+ * `gitdir: …` of a linked worktree or submodule, and the shared directory that its `commondir` names. A hostile `.git`
+ * file could name any repository of the person's: it is followed only where that repository points back here, which
+ * git itself wrote (`gitdir` of a worktree, `core.worktree` of a submodule).
+ */
+function linkedDirectories(pointer: string): PathFact[] {
+  const named = /^gitdir: (.+)$/m.exec(readSmall(pointer))?.[1];
+  const own = named === undefined ? null : pathFact(resolve(dirname(pointer), named));
+  if (own === null || own.real === null || own.kind !== "directory") return [];
+  const common = readSmall(join(own.real, "commondir")).trim();
+  if (common !== "") {
+    const shared = pathFact(resolve(own.real, common));
+    const pointsBack = realOr(resolve(own.real, readSmall(join(own.real, "gitdir")).trim())) === pointer;
+    const isPart = shared.real !== null && dirname(own.real) === join(shared.real, "worktrees");
+    return pointsBack && isPart ? [pathFact(own.real), pathFact(shared.real ?? "")] : [];
+  }
+  const worktree = /^\s*worktree\s*=\s*(.+)$/m.exec(readSmall(join(own.real, "config")))?.[1];
+  const pointsBack = worktree !== undefined && realOr(resolve(own.real, worktree)) === dirname(pointer);
+  return pointsBack ? [pathFact(own.real)] : [];
+}
+
+/** Existing paths that match; only `*` and `**` are special, and only in patterns that contain a `*`. */
+function expand(pattern: string): string[] {
+  if (!pattern.includes("*")) return [pattern];
+  const found: string[] = [];
+  let left = MAX_WALKED;
+  const visit = (directory: string, parts: readonly string[]): void => {
+    const [part, ...rest] = parts;
+    if (part === undefined) return;
+    if (!part.includes("*")) {
+      if (rest.length > 0) visit(join(directory, part), rest);
+      else if (existing(join(directory, part))) found.push(join(directory, part));
+      return;
+    }
+    if (part === "**") visit(directory, rest);
+    const name = new RegExp(`^${part.split("*").map(literal).join(".*")}$`, "s");
+    for (const entry of list(directory)) {
+      left -= 1;
+      if (left < 0)
+        throw new Fault("sandbox.hide", { at: pattern, detail: `it spans more than ${MAX_WALKED} files` });
+      const path = join(directory, entry.name);
+      if (part === "**") {
+        if (entry.isDirectory() && entry.name !== ".git" && entry.name !== "node_modules") visit(path, parts);
+      } else if (name.test(entry.name)) {
+        if (rest.length === 0) found.push(path);
+        else if (entry.isDirectory()) visit(path, rest);
+      }
+    }
+  };
+  visit(
+    "/",
+    pattern.split("/").filter((part) => part !== ""),
+  );
+  return [...new Set(found)];
+}
+
+const literal = (text: string): string => text.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&");
+
+function list(directory: string) {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return []; // unreadable for us, hence for the agent
+  }
+}
+
+/** Whether `path` is `ancestor` or lies under it; both absolute and without links. */
+export function within(path: string, ancestor: string): boolean {
+  return path === ancestor || ancestor === "/" || path.startsWith(`${ancestor}/`);
+}
+
+function readSmall(path: string): string {
+  try {
+    const found = statSync(path);
+    return found.isFile() && found.size < 4096 ? readFileSync(path, "utf8") : "";
+  } catch {
+    return "";
+  }
+}
+
+function existing(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+export function firstUsable(paths: readonly string[]): string | null {
+  return (
+    paths.find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    }) ?? null
+  );
+}
+
+function realOr(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

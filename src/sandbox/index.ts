@@ -1,0 +1,10 @@
+export {
+  type HostFacts,
+  readHostFacts,
+  readWorkspaceFacts,
+  type SandboxLimits,
+  type SandboxSpec,
+  type WorkspaceFacts,
+} from "./facts.ts";
+export { type Launched, type LaunchOptions, launch } from "./launch.ts";
+export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";

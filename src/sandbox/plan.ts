@@ -1,0 +1,468 @@
+/**
+ * From what a session may touch, and what this machine is like, to the exact arguments of bubblewrap: a pure function,
+ * pinned by golden files (test/golden/sandbox). The result is plain data; the station computes it, the client that owns
+ * the terminal launches it.
+ *
+ * The rules it keeps:
+ * - The view is built up from nothing by allow-lists; a read-only `/` would show every socket, key and neighbour.
+ * - Options travel by `--args FD`: pid 1's command line is readable inside (bubblewrap #503). The environment is
+ *   scrubbed before bubblewrap starts: `--clearenv` leaves it in /proc/1/environ (bubblewrap #725).
+ * - Nothing is created in the workspace: what does not exist is not masked. Parents of masked paths are pinned by a
+ *   mount of their own, or `mv conf conf2` would uncover what is hidden in them.
+ * - Mounts go from the outside in; the root and /dev are made read-only last, or they are a writable disk in memory.
+ *
+ * Failure contract: throws a Fault, or plans a wall that holds everything it promises; there is no weaker half-way plan.
+ */
+import { Fault } from "../core/index.ts";
+import {
+  type HostFacts,
+  type PathFact,
+  readWorkspaceFacts,
+  type SandboxLimits,
+  type SandboxSpec,
+  type WorkspaceFacts,
+  within,
+} from "./facts.ts";
+import { type FilterArch, seccompFilter } from "./seccomp.ts";
+import { DESCRIPTOR, nodeStage, perlStage, type StageExpectation, type StageLimit } from "./stage.ts";
+
+/** Where things are inside the sandbox. */
+export const INSIDE = {
+  home: "/home/agent",
+  caCertificate: "/etc/sallyport/ca.pem",
+  caBundle: "/etc/sallyport/ca-bundle.pem",
+} as const;
+
+export interface SandboxPlan {
+  readonly kind: "bubblewrap" | "none";
+  /** The program to spawn, and its arguments. */
+  readonly file: string;
+  readonly args: readonly string[];
+  /** What the descriptor `--args` names holds. */
+  readonly bwrapArgs: readonly string[];
+  /** The whole environment of bubblewrap and of the program. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The filter's bytes, base64; empty for kind `none`. */
+  readonly seccomp: string;
+  /** Contents by descriptor, besides the arguments and the filter. They never have a name on the host. */
+  readonly descriptors: readonly { readonly fd: number; readonly text: string }[];
+  readonly argsDescriptor: number;
+  readonly seccompDescriptor: number;
+  readonly cwd: string;
+  /** 127.0.0.1, inside (kind `bubblewrap`) or on the host (kind `none`). */
+  readonly proxyPort: number;
+  readonly program: readonly string[];
+  /** What a person should know, one line each: what is granted, what is masked, what could not be. */
+  readonly explain: readonly string[];
+}
+
+/** The oldest release with `--disable-userns` and `--size`. */
+const OLDEST_BUBBLEWRAP = [0, 8] as const;
+const STAGE_PATH = "/etc/sallyport/enter";
+const NODE_PATH = "/etc/sallyport/node";
+const ROOT_INSIDE = 1000; // agents refuse to run as root
+
+const MIB = 1024 * 1024;
+const LIMITS: SandboxLimits = {
+  processes: 960, // threads count; a build on many cores needs hundreds, a fork bomb takes what it gets
+  openFiles: 16_384,
+  fileBytes: 2048 * MIB,
+  tmpBytes: 896 * MIB,
+};
+
+/** Where distributions' libraries look for trusted roots; all get the session's bundle. */
+const BUNDLE_PATHS = [
+  INSIDE.caBundle,
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/ssl/cert.pem",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/pki/tls/cert.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+];
+
+/** Directories a workspace may not be in or hold: mounting there would take the system's view apart. */
+const SYSTEM_DIRECTORIES = ["/proc", "/sys", "/dev", "/etc", "/boot", "/bin", "/sbin", "/lib", "/lib64"];
+
+/** Never granted as a whole: sockets, devices, hashes of passwords. */
+const MACHINE_STATE = ["/proc", "/sys", "/dev", "/etc", "/run", "/var", "/var/run", "/tmp", "/boot"];
+
+type Mount = { readonly at: string; readonly args: readonly string[] };
+
+/**
+ * The plan for one session: pure when the session's paths are handed in as `seen`, else they are read first.
+ * Throws `sandbox.unavailable` (no usable bubblewrap, unknown architecture or platform), `sandbox.workspace` (a
+ * workspace that is `/`, the home, above either, part of the system, another user's, or holds Sallyport's own state)
+ * and `sandbox.grant` (the profile names a path that would open what the wall keeps shut).
+ */
+export function planSandbox(
+  spec: SandboxSpec,
+  facts: HostFacts,
+  seen: WorkspaceFacts = readWorkspaceFacts(spec),
+): SandboxPlan {
+  const workspace = checkWorkspace(spec, facts, seen);
+  const cwd = spec.cwd !== undefined && within(spec.cwd, workspace) ? spec.cwd : workspace;
+  if (spec.mode === "none") return planWithoutWall(spec, cwd);
+  const { bubblewrap, arch } = checkMachine(facts);
+  const explain: string[] = [`workspace ${workspace}: read and write`];
+  const limits = { ...LIMITS, ...spec.limits };
+  const grants = grantMounts(spec, facts, seen, workspace, explain);
+  const guards = guardMounts(seen, workspace, explain);
+  const masks = maskMounts(seen, grants.visible, explain);
+  const expectations = [...grants.bound, ...guards.bound].map(expect);
+  const stage = chooseStage(facts, arch, limits, spec, expectations, explain);
+  const descriptors: { fd: number; text: string }[] = [];
+  const file = (path: string, text: string): string[] => {
+    const fd = DESCRIPTOR.first + 2 + descriptors.length;
+    descriptors.push({ fd, text });
+    return ["--perms", "0444", "--file", String(fd), path];
+  };
+  const mounts = [...grants.mounts, ...guards.mounts, ...masks];
+  // Stable: of two at the same place the later wins, and what lies inside comes after what holds it.
+  const ordered = mounts.toSorted((a, b) => depth(a.at) - depth(b.at)).flatMap((m) => m.args);
+  const bwrapArgs = [
+    ...namespaces(spec, facts),
+    ...systemView(facts),
+    ...generatedFiles(facts, file),
+    ...file(STAGE_PATH, stage.text),
+    ...stage.mounts,
+    ...privateDirectories(limits),
+    ...trust(spec),
+    ...ordered,
+    ...["--remount-ro", "/dev", "--remount-ro", "/"],
+    ...["--chdir", startFolder(spec, workspace), "--seccomp", String(DESCRIPTOR.first + 1)],
+    ...["--info-fd", String(DESCRIPTOR.information)],
+  ];
+  explain.push("network: none but 127.0.0.1; port ".concat(`${spec.proxyPort} is the gateway`));
+  if (spec.nested) explain.push("nested: the agent may make its own namespaces and mounts inside");
+  return {
+    kind: "bubblewrap",
+    file: "/bin/sh",
+    // bubblewrap ignores Ctrl-C and Ctrl-\, so that only the agent gets them and bubblewrap lives to tell its exit code.
+    args: [
+      ...["-c", 'trap "" INT QUIT; exec "$@"', "sallyport", bubblewrap],
+      ...["--args", String(DESCRIPTOR.first), "--", ...stage.command, ...spec.program],
+    ],
+    bwrapArgs,
+    environment: environment(spec, facts, INSIDE.home),
+    seccomp: Buffer.from(seccompFilter(arch, spec.nested).bytes).toString("base64"),
+    descriptors,
+    argsDescriptor: DESCRIPTOR.first,
+    seccompDescriptor: DESCRIPTOR.first + 1,
+    cwd,
+    proxyPort: spec.proxyPort,
+    program: spec.program,
+    explain,
+  };
+}
+
+function planWithoutWall(spec: SandboxSpec, cwd: string): SandboxPlan {
+  const [file = "", ...args] = spec.program;
+  return {
+    kind: "none",
+    file,
+    args,
+    bwrapArgs: [],
+    environment: { ...spec.environment, HOME: spec.homeDirectory },
+    seccomp: "",
+    descriptors: [],
+    argsDescriptor: -1,
+    seccompDescriptor: -1,
+    cwd,
+    proxyPort: spec.proxyPort,
+    program: spec.program,
+    explain: [
+      "NO SANDBOX: the program can read and write everything that you can, and reach every host",
+      "its environment is scrubbed and its settings point to the gateway; it can ignore both",
+      `any program on this machine can reach 127.0.0.1:${spec.proxyPort}; the credential in the proxy's address tells them apart`,
+    ],
+  };
+}
+
+function checkMachine(facts: HostFacts): { readonly bubblewrap: string; readonly arch: FilterArch } {
+  if (facts.platform !== "linux")
+    throw new Fault("sandbox.unavailable", { detail: `no sandbox for ${facts.platform} yet` });
+  if (facts.bubblewrap === null)
+    throw new Fault("sandbox.unavailable", { detail: "bubblewrap is not installed" });
+  const [major = 0, minor = 0] = facts.bubblewrap.version.split(".").map(Number);
+  if (major < OLDEST_BUBBLEWRAP[0] || (major === OLDEST_BUBBLEWRAP[0] && minor < OLDEST_BUBBLEWRAP[1]))
+    throw new Fault("sandbox.unavailable", {
+      detail: `bubblewrap ${facts.bubblewrap.version} is too old, 0.8 is the first that can do what is needed`,
+    });
+  if (facts.arch !== "x64" && facts.arch !== "arm64")
+    throw new Fault("sandbox.unavailable", { detail: `no system-call filter for ${facts.arch}` });
+  return { bubblewrap: facts.bubblewrap.path, arch: facts.arch };
+}
+
+function checkWorkspace(spec: SandboxSpec, facts: HostFacts, seen: WorkspaceFacts): string {
+  const workspace = seen.workspace.real;
+  const refuse = (detail: string, remedy?: string): never => {
+    throw new Fault("sandbox.workspace", { at: spec.workspace, detail, ...(remedy && { remedy }) });
+  };
+  if (workspace === null || seen.workspace.kind !== "directory") return refuse("it is not a directory");
+  if (within(facts.home, workspace)) return refuse("it is, or holds, your home directory");
+  const isShared = within(workspace, "/dev/shm");
+  if (workspace === "/usr" || SYSTEM_DIRECTORIES.some((d) => within(workspace, d) && !isShared))
+    return refuse("it is part of the system");
+  const { stateDirectory } = seen;
+  const own = [seen.homeDirectory.real ?? spec.homeDirectory, spec.caCertificate, spec.caBundle];
+  const held = [...own, ...(stateDirectory === null ? [] : [stateDirectory])].find((path) =>
+    within(path, workspace),
+  );
+  if (held !== undefined) return refuse(`it holds Sallyport's own files (\`${held}\`)`);
+  if (stateDirectory !== null && within(workspace, stateDirectory))
+    return refuse(`it lies in Sallyport's own files (\`${stateDirectory}\`)`);
+  if (facts.uid === 0 && seen.workspace.owner !== 0 && spec.mode !== "none")
+    return refuse(
+      `it belongs to user ${seen.workspace.owner}, and root's rights end at the sandbox's wall`,
+      `run as its owner: sudo -u '#${seen.workspace.owner}' sallyport run …`,
+    );
+  return workspace;
+}
+
+function namespaces(spec: SandboxSpec, facts: HostFacts): string[] {
+  return [
+    ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net"],
+    "--unshare-cgroup-try",
+    ...(spec.nested ? [] : ["--disable-userns"]),
+    ...["--uid", String(insideId(facts.uid)), "--gid", String(insideId(facts.gid))],
+    // Not --new-session: it would take the terminal (resize, Ctrl-Z, /dev/tty); the filter refuses TIOCSTI instead.
+    ...["--hostname", "sallyport", "--die-with-parent", "--cap-drop", "ALL"],
+  ];
+}
+
+/** The person's own id, so that new files in the workspace are theirs; root appears as a plain user. */
+const insideId = (id: number): number => (id === 0 ? ROOT_INSIDE : id);
+
+function systemView(facts: HostFacts): string[] {
+  return [
+    // Named, as bubblewrap makes the parents that it needs with mode 0700.
+    ...["/etc", "/etc/ssl", "/home", "/var"].flatMap((path) => ["--perms", "0755", "--dir", path]),
+    ...["--ro-bind", "/usr", "/usr"],
+    ...Object.entries(facts.rootEntries).flatMap(([name, target]) =>
+      target === "directory" ? ["--ro-bind", `/${name}`, `/${name}`] : ["--symlink", target, `/${name}`],
+    ),
+    ...facts.etc.flatMap((name) => ["--ro-bind", `/etc/${name}`, `/etc/${name}`]),
+    ...["--proc", "/proc", "--dev", "/dev"],
+  ];
+}
+
+function generatedFiles(facts: HostFacts, file: (path: string, text: string) => string[]): string[] {
+  const [uid, gid] = [insideId(facts.uid), insideId(facts.gid)];
+  const shell = facts.bash ? "/bin/bash" : "/bin/sh";
+  const passwd = [
+    "root:x:0:0:root:/nonexistent:/usr/sbin/nologin",
+    `agent:x:${uid}:${gid}:agent:${INSIDE.home}:${shell}`,
+    "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin",
+  ];
+  return [
+    ...file("/etc/passwd", `${passwd.join("\n")}\n`),
+    ...file("/etc/group", `root:x:0:\nagent:x:${gid}:\nnogroup:x:65534:\n`),
+    ...file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"),
+    ...file("/etc/hosts", "127.0.0.1 localhost sallyport\n::1 localhost\n"),
+    // Nothing listens there: names are resolved by the gateway. One short try, so that programs that ask fail fast.
+    ...file("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"),
+  ];
+}
+
+function privateDirectories(limits: SandboxLimits): string[] {
+  return [
+    ...["--perms", "1777", "--size", String(limits.tmpBytes), "--tmpfs", "/tmp"],
+    ...["--perms", "0755", "--size", String(64 * MIB), "--tmpfs", "/run"],
+    ...["--perms", "1777", "--size", String(256 * MIB), "--tmpfs", "/dev/shm"],
+    ...["--symlink", "/tmp", "/var/tmp", "--symlink", "/run", "/var/run"],
+  ];
+}
+
+function trust(spec: SandboxSpec): string[] {
+  return [
+    ...["--ro-bind", spec.caCertificate, INSIDE.caCertificate],
+    ...BUNDLE_PATHS.flatMap((path) => ["--ro-bind", spec.caBundle, path]),
+  ];
+}
+
+interface Grants {
+  readonly mounts: readonly Mount[];
+  readonly bound: readonly PathFact[];
+  /** Real paths that can be seen inside. */
+  readonly visible: readonly string[];
+}
+
+function grantMounts(
+  spec: SandboxSpec,
+  facts: HostFacts,
+  seen: WorkspaceFacts,
+  workspace: string,
+  explain: string[],
+): Grants {
+  const mounts: Mount[] = [
+    { at: INSIDE.home, args: ["--bind", seen.homeDirectory.real ?? spec.homeDirectory, INSIDE.home] },
+    { at: workspace, args: ["--bind", workspace, workspace] },
+  ];
+  const bound: PathFact[] = [{ ...seen.workspace, path: workspace }];
+  const grant = (fact: PathFact, option: "--bind" | "--ro-bind"): void => {
+    const word = option === "--bind" ? "write" : "read";
+    if (fact.real === null) {
+      explain.push(`${word} ${fact.path}: does not exist, left out`);
+      return;
+    }
+    if (within(fact.real, "/usr") && option === "--ro-bind") return; // visible anyway
+    checkGrant(fact.real, facts, seen);
+    explain.push(`${word} ${fact.path}`);
+    // At its real place, and at the name that was asked for: a program's path may lead through a link.
+    for (const at of new Set([fact.real, fact.path])) mounts.push({ at, args: [option, fact.real, at] });
+    bound.push({ ...fact, path: fact.real });
+  };
+  for (const fact of seen.read) grant(fact, "--ro-bind");
+  for (const fact of seen.write) grant(fact, "--bind");
+  return { mounts, bound, visible: bound.map((fact) => fact.real ?? fact.path) };
+}
+
+/** A grant must not open what the wall exists to keep shut. */
+function checkGrant(real: string, facts: HostFacts, seen: WorkspaceFacts): void {
+  const refuse = (detail: string): never => {
+    throw new Fault("sandbox.grant", { at: real, detail });
+  };
+  if (within(facts.home, real)) refuse("it is, or holds, your whole home directory");
+  if (MACHINE_STATE.includes(real)) refuse("it is the machine's own state");
+  const { stateDirectory: state } = seen;
+  if (state !== null && (within(state, real) || within(real, state)))
+    refuse(`it opens Sallyport's own files (\`${state}\`)`);
+}
+
+/** Pins `.git` and makes read-only what tools on the host execute or obey, unless a write grant names it. */
+function guardMounts(
+  seen: WorkspaceFacts,
+  workspace: string,
+  explain: string[],
+): { readonly mounts: readonly Mount[]; readonly bound: readonly PathFact[] } {
+  const mounts: Mount[] = [];
+  const bound: PathFact[] = [];
+  const isGranted = (path: string): boolean =>
+    seen.write.some((w) => w.real !== null && w.real !== workspace && within(path, w.real));
+  const readOnly = (fact: PathFact): void => {
+    // A link cannot be pinned by a mount, and binding its end could show what nobody granted.
+    if (fact.real !== fact.path) {
+      explain.push(`guard ${fact.path}: is a link, not guarded`);
+      return;
+    }
+    if (isGranted(fact.path)) return;
+    mounts.push({ at: fact.path, args: ["--ro-bind", fact.path, fact.path] });
+    bound.push(fact);
+    explain.push(`guard ${fact.path}: read only`);
+  };
+  if (seen.git !== null) {
+    const { entry, directories, executable } = seen.git;
+    for (const directory of directories) {
+      if (directory.real === null || directory.real !== directory.path) continue;
+      // Without a mount on the directory itself, `mv .git x; cp -r x .git` would shake off the read-only parts.
+      mounts.push({ at: directory.path, args: ["--bind", directory.path, directory.path] });
+      bound.push(directory);
+    }
+    if (entry.kind === "file") readOnly(entry);
+    for (const fact of executable) readOnly(fact);
+  }
+  for (const fact of seen.guarded) readOnly(fact);
+  return { mounts, bound };
+}
+
+/** Covers hidden files and directories that would be visible, and pins the directories above them. */
+function maskMounts(seen: WorkspaceFacts, visible: readonly string[], explain: string[]): Mount[] {
+  const mounts: Mount[] = [];
+  const pinned = new Set<string>();
+  for (const fact of seen.hidden) {
+    const real = fact.real;
+    const root = real === null ? undefined : visible.find((path) => within(real, path) && real !== path);
+    if (real === null || root === undefined) continue;
+    for (let at = parent(real); at !== root; at = parent(at)) {
+      if (pinned.has(at)) break;
+      pinned.add(at);
+      mounts.push({ at, args: ["--bind", at, at] });
+    }
+    explain.push(`hide ${fact.path}`);
+    mounts.push(
+      fact.kind === "directory"
+        ? { at: real, args: ["--perms", "0555", "--size", "4096", "--tmpfs", real, "--remount-ro", real] }
+        : { at: real, args: ["--ro-bind", "/dev/null", real] },
+    );
+  }
+  return mounts;
+}
+
+function chooseStage(
+  facts: HostFacts,
+  arch: FilterArch,
+  limits: SandboxLimits,
+  spec: SandboxSpec,
+  expectations: readonly StageExpectation[],
+  explain: string[],
+): { readonly text: string; readonly command: readonly string[]; readonly mounts: readonly string[] } {
+  const rows = stageLimits(limits);
+  const port = String(spec.proxyPort);
+  explain.push(
+    `limits: ${limits.processes} processes, ${limits.openFiles} open files, ${limits.fileBytes / MIB} MiB per file, ${limits.tmpBytes / MIB} MiB in /tmp, no core dumps`,
+  );
+  if (facts.perl !== null) {
+    const list = rows.map((row) => `${row.resource}=${row.value}`).join(",");
+    return {
+      text: perlStage(arch, expectations),
+      command: [facts.perl, STAGE_PATH, port, list],
+      mounts: [],
+    };
+  }
+  if (facts.prlimit === null)
+    throw new Fault("sandbox.unavailable", {
+      detail: "neither perl nor prlimit is installed, so no limit can be set",
+      remedy: "install perl (package perl-base on Debian, perl elsewhere)",
+    });
+  const node = [NODE_PATH, "--disable-warning=ExperimentalWarning", STAGE_PATH, port];
+  return {
+    text: nodeStage(expectations),
+    command: [
+      ...["/bin/sh", "-c", NODE_STAGE_SHELL, "sallyport"],
+      ...[facts.prlimit, ...rows.map((row) => `--${row.name}=${row.value}`), "--", ...node],
+    ],
+    mounts: ["--ro-bind", facts.node, NODE_PATH],
+  };
+}
+
+/** What Node cannot do itself: gives standard error back, and notes which descriptors were inherited. */
+const NODE_STAGE_SHELL = [
+  `exec 2>&${DESCRIPTOR.stderr} ${DESCRIPTOR.stderr}>&-`,
+  'for f in /proc/$$/fd/*; do [ -e "$f" ] && SALLYPORT_OPEN="$SALLYPORT_OPEN,${f##*/}"; done',
+  'export SALLYPORT_OPEN; exec "$@"',
+].join("\n");
+
+function stageLimits(limits: SandboxLimits): StageLimit[] {
+  return [
+    { resource: 1, name: "fsize", value: limits.fileBytes },
+    { resource: 4, name: "core", value: 0 },
+    { resource: 6, name: "nproc", value: limits.processes },
+    { resource: 7, name: "nofile", value: limits.openFiles },
+  ];
+}
+
+function environment(spec: SandboxSpec, facts: HostFacts, home: string): Record<string, string> {
+  return {
+    PATH: "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+    LANG: "C.UTF-8",
+    ...spec.environment,
+    HOME: home,
+    USER: "agent",
+    LOGNAME: "agent",
+    SHELL: facts.bash ? "/bin/bash" : "/bin/sh",
+    TMPDIR: "/tmp",
+    // The stage's own, gone before the program starts: no complaint about a locale that is not installed.
+    PERL_BADLANG: "0",
+  };
+}
+
+const startFolder = (spec: SandboxSpec, workspace: string): string =>
+  spec.cwd !== undefined && within(spec.cwd, workspace) ? spec.cwd : workspace;
+
+const depth = (path: string): number => path.split("/").length;
+const parent = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";
+const expect = (fact: PathFact): StageExpectation => ({
+  path: fact.path,
+  device: fact.device,
+  inode: fact.inode,
+});
