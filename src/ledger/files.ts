@@ -1,0 +1,92 @@
+/**
+ * The few ways this room touches the disk, so that what is promised about durability stands in one place.
+ *
+ * Crash story: `putFile` leaves the old file or the new one, never a mixture (write aside, fsync, rename, fsync the
+ * directory). Whatever it returns from is on the disk as far as the kernel and the disk tell the truth.
+ */
+import * as fs from "node:fs";
+import { open, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Fault } from "../core/index.ts";
+
+/** The system calls the journal makes; tests hand in ones that fail. */
+export interface JournalIo {
+  write(fd: number, bytes: Buffer, position: number): Promise<void>;
+  sync(fd: number): Promise<void>;
+}
+
+export const realIo: JournalIo = {
+  write: (fd, bytes, position) =>
+    new Promise((resolve, reject) => {
+      const step = (from: number): void => {
+        fs.write(fd, bytes, from, bytes.length - from, position + from, (error, written) => {
+          if (error) reject(error);
+          else if (from + written >= bytes.length) resolve();
+          else step(from + written);
+        });
+      };
+      step(0);
+    }),
+  sync: (fd) =>
+    new Promise((resolve, reject) => {
+      fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()));
+    }),
+};
+
+/** The file's bytes, or null where there is none. */
+export function readIfThere(path: string): Buffer | null {
+  try {
+    return fs.readFileSync(path);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
+    throw error;
+  }
+}
+
+export async function putFile(path: string, bytes: Uint8Array | string, mode = 0o644): Promise<void> {
+  const aside = `${path}.new`;
+  const file = await open(aside, "w", mode);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(aside, path);
+  await syncDirectory(dirname(path));
+}
+
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** What a failed system call means for the ledger. */
+export function diskFault(error: unknown, at: string): Fault {
+  if (error instanceof Fault) return error;
+  const errno = errnoOf(error);
+  const context = {
+    at,
+    detail: errno ?? (error instanceof Error ? error.message : String(error)),
+    cause: error,
+  };
+  switch (errno) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new Fault("ledger.full", context);
+    case "EROFS":
+    case "EACCES":
+    case "EPERM":
+      return new Fault("ledger.readonly", context);
+    default:
+      return new Fault("ledger.failed", context);
+  }
+}

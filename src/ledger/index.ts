@@ -1,0 +1,8 @@
+/**
+ * The ledger: what left, provable by anyone, lost by nothing. The one floor-1 room that touches the disk.
+ * docs/ledger-format.md is the published format.
+ */
+export type { EvidenceInput } from "./evidence.ts";
+export { type Appended, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
+export { type ReadEntry, readEntries, readEvidence } from "./read.ts";
+export { type Verification, verifyLedger } from "./verify.ts";

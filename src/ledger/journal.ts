@@ -1,0 +1,222 @@
+/**
+ * The journal's writer: the truth of the ledger, append-only, one per process under the lock.
+ *
+ * Group commit: whatever is queued while the previous fdatasync runs becomes one write and one fdatasync; both run off
+ * the event loop. An entry's evidence frames stand before it in the same group, so one fdatasync covers both.
+ *
+ * Crash story: an append is acknowledged after fdatasync of its bytes and, for a new segment, fsync of the directory.
+ * A crash before that leaves a prefix of the group, which `findEnd` sorts out at the next opening.
+ *
+ * Failure: when a write or an fdatasync fails, the kernel may have dropped the dirty pages and cleared the error, so
+ * the same descriptor is never trusted again: the group and all that is queued behind it are rejected, the file is
+ * closed, and the next append reopens it, cuts it back to the last acknowledged byte, syncs, and only then goes on.
+ */
+import { closeSync, ftruncateSync, mkdirSync, openSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { Fault } from "../core/index.ts";
+import { diskFault, errnoOf, type JournalIo, syncDirectory } from "./files.ts";
+import { FRAME, FrameBuffer, MAX_EVENT_BYTES, MAX_FRAME_BYTES } from "./frame.ts";
+import { encodeCommit, type JournalEnd } from "./recover.ts";
+import { encodeHead, type Position, segmentPath } from "./segment.ts";
+
+/** A segment that has reached this length is followed by a new one. */
+export const SEGMENT_BYTES = 64 * 1024 * 1024;
+
+interface Waiter {
+  readonly resolve: (index: number) => void;
+  readonly reject: (fault: Fault) => void;
+}
+
+interface Group {
+  readonly frames: FrameBuffer;
+  waiters: Waiter[];
+}
+
+const emptyGroup = (): Group => ({ frames: new FrameBuffer(), waiters: [] });
+
+export class Journal {
+  readonly #directory: string;
+  readonly #origin: string;
+  readonly #io: JournalIo;
+  readonly #segmentBytes: number;
+  /** Called after a failed group, when numbers given out since the last durable one are void. */
+  readonly #onFailure: () => void;
+
+  /** The end of what is acknowledged. Moved by `#commit` alone. */
+  #durable: Position;
+  #entries: number;
+  #evidenceFrames: number;
+  /** The numbers the next append gets; ahead of the durable ones by what is queued or being written. */
+  #nextEntry: number;
+  #nextEvidence: number;
+  /** Null: to be reopened before the next write. */
+  #fd: number | null = null;
+  #filling = emptyGroup();
+  #writing = emptyGroup();
+  #running: Promise<void> | null = null;
+
+  constructor(options: {
+    readonly directory: string;
+    readonly origin: string;
+    readonly end: JournalEnd | null;
+    readonly io: JournalIo;
+    readonly segmentBytes: number;
+    readonly onFailure: () => void;
+  }) {
+    this.#directory = options.directory;
+    this.#origin = options.origin;
+    this.#io = options.io;
+    this.#segmentBytes = options.segmentBytes;
+    this.#onFailure = options.onFailure;
+    // Segment 0 stands for "no segment yet": full, so that the first append makes segment 1.
+    this.#durable = options.end?.position ?? { segment: 0, offset: Number.POSITIVE_INFINITY };
+    this.#entries = this.#nextEntry = options.end?.entries ?? 0;
+    this.#evidenceFrames = options.end?.evidenceFrames ?? 0;
+    this.#nextEvidence = this.#evidenceFrames + 1;
+  }
+
+  get entries(): number {
+    return this.#entries;
+  }
+  get nextEvidence(): number {
+    return this.#nextEvidence;
+  }
+  get durable(): Position {
+    return this.#durable;
+  }
+
+  /**
+   * Queues an entry behind its evidence; both get the numbers that `nextEvidence` and the queue's order gave them at
+   * this call. Resolves to the entry's index once durable. Rejects with `ledger.full`, `.readonly`, `.failed`, and
+   * throws `ledger.oversize`; then nothing of it is in the ledger.
+   */
+  append(text: string, evidence: readonly Buffer[]): Promise<number> {
+    const { frames } = this.#filling;
+    for (const payload of evidence)
+      if (payload.length > MAX_FRAME_BYTES)
+        throw oversize(`sealed evidence of ${payload.length} bytes, at most ${MAX_FRAME_BYTES}`);
+    if (text.length > MAX_EVENT_BYTES || Buffer.byteLength(text) > MAX_EVENT_BYTES)
+      throw oversize(`an event of ${Buffer.byteLength(text)} bytes, at most ${MAX_EVENT_BYTES}`);
+    for (const payload of evidence) frames.bytes(FRAME.evidence, payload);
+    frames.text(FRAME.event, text, MAX_EVENT_BYTES);
+    this.#nextEntry++;
+    this.#nextEvidence += evidence.length;
+    return new Promise((resolve, reject) => {
+      this.#filling.waiters.push({ resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Waits for what is queued, then lets the file go. */
+  async close(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+    this.#drop();
+  }
+
+  async #run(): Promise<void> {
+    // Let every append of this turn of the event loop join the first group.
+    await Promise.resolve();
+    while (this.#filling.waiters.length > 0) {
+      [this.#filling, this.#writing] = [this.#writing, this.#filling];
+      const { frames, waiters } = this.#writing;
+      try {
+        await this.#commit(frames, waiters.length, this.#nextEvidence - 1);
+        const first = this.#entries - waiters.length;
+        waiters.forEach((waiter, i) => {
+          waiter.resolve(first + i);
+        });
+      } catch (error) {
+        this.#fail(diskFault(error, segmentPath(this.#directory, Math.max(1, this.#durable.segment))));
+      }
+      this.#writing.waiters = [];
+      frames.clear();
+    }
+    this.#running = null;
+  }
+
+  async #commit(frames: FrameBuffer, newEntries: number, evidenceFrames: number): Promise<void> {
+    if (this.#durable.offset >= this.#segmentBytes) await this.#startSegment();
+    const fd = this.#fd ?? (await this.#reopen());
+    const { segment, offset } = this.#durable;
+    frames.bytes(FRAME.commit, encodeCommit(offset));
+    await this.#io.write(fd, frames.view(), offset);
+    await this.#io.sync(fd);
+    this.#durable = { segment, offset: offset + frames.length };
+    this.#entries += newEntries;
+    this.#evidenceFrames = evidenceFrames;
+  }
+
+  #fail(fault: Fault): void {
+    this.#drop();
+    const behind = this.#filling.waiters;
+    this.#filling.waiters = [];
+    this.#filling.frames.clear();
+    this.#nextEntry = this.#entries;
+    this.#nextEvidence = this.#evidenceFrames + 1;
+    this.#onFailure();
+    for (const waiter of [...this.#writing.waiters, ...behind]) waiter.reject(fault);
+  }
+
+  #drop(): void {
+    if (this.#fd !== null) closeSync(this.#fd);
+    this.#fd = null;
+  }
+
+  /** Back to the last acknowledged byte: whatever stands behind it was refused, or never acknowledged. */
+  async #reopen(): Promise<number> {
+    const { segment, offset } = this.#durable;
+    removeIfThere(segmentPath(this.#directory, segment + 1));
+    const fd = openSync(segmentPath(this.#directory, segment), "r+");
+    try {
+      ftruncateSync(fd, offset);
+      await this.#io.sync(fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    this.#fd = fd;
+    return fd;
+  }
+
+  async #startSegment(): Promise<void> {
+    this.#drop();
+    const segment = this.#durable.segment + 1;
+    const path = segmentPath(this.#directory, segment);
+    mkdirSync(join(this.#directory, "journal"), { recursive: true });
+    removeIfThere(path);
+    const head = new FrameBuffer();
+    head.bytes(
+      FRAME.head,
+      encodeHead({
+        v: 1,
+        origin: this.#origin,
+        segment,
+        entry: this.#entries,
+        evidence: this.#evidenceFrames + 1,
+      }),
+    );
+    const fd = openSync(path, "wx", 0o644);
+    try {
+      await this.#io.write(fd, head.view(), 0);
+      await this.#io.sync(fd);
+      await syncDirectory(join(this.#directory, "journal"));
+      await syncDirectory(this.#directory);
+    } catch (error) {
+      closeSync(fd);
+      removeIfThere(path);
+      throw error;
+    }
+    this.#fd = fd;
+    this.#durable = { segment, offset: head.length };
+  }
+}
+
+const oversize = (detail: string): Fault => new Fault("ledger.oversize", { detail });
+
+function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+}

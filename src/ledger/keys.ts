@@ -1,0 +1,170 @@
+/**
+ * The key directory (0700, files 0600), apart from the ledger so that the two can be backed up, and expire, apart:
+ *
+ *   organisation.keys             one key a line, `<id> <base64 of 32 bytes>`; the first wraps new session keys
+ *   <origin, "/" as "_">/signing.key   the checkpoint signer, in the form of golang.org/x/mod/sumdb/note
+ *   <origin …>/checkpoint         the newest checkpoint signed with it: what makes a restored old copy stand out
+ *   <origin …>/sessions/<id>.key  a session's data key, wrapped by AES-256-GCM; destroying it erases the session's evidence
+ *
+ * Crash story: a session's key file is on the disk before the first byte sealed under it is written.
+ * A key file that others can read is refused, not repaired: it must be taken for leaked.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Fault } from "../core/index.ts";
+import { diskFault, putFile, readIfThere, syncDirectory } from "./files.ts";
+import { sha256 } from "./merkle.ts";
+import { parseSignerKey, type Signer, signerKeyText } from "./note.ts";
+
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** A schema-less URL of few characters, so that it is a file name too. */
+const ORIGIN = /^[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?(?:\/[a-z0-9][a-z0-9._-]{0,62}){1,4}$/;
+
+export const isOrigin = (text: string): boolean => ORIGIN.test(text);
+
+export async function makePrivateDirectory(path: string): Promise<void> {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+    await syncDirectory(join(path, ".."));
+  } catch (error) {
+    throw diskFault(error, path);
+  }
+}
+
+function readSecretFile(path: string): Buffer | null {
+  const bytes = readIfThere(path);
+  if (bytes !== null && (statSync(path).mode & 0o077) !== 0)
+    throw new Fault("ledger.key", { at: path, detail: "others can read it" });
+  return bytes;
+}
+
+export const ownDirectory = (keyDirectory: string, origin: string): string => {
+  if (!isOrigin(origin)) throw new Fault("ledger.key", { detail: "the origin is not of the form host/path" });
+  return join(keyDirectory, origin.replaceAll("/", "_"));
+};
+
+/** A new log's name and signer, durable. */
+export async function createSigner(keyDirectory: string, origin: string): Promise<Signer> {
+  const directory = ownDirectory(keyDirectory, origin);
+  await makePrivateDirectory(directory);
+  const text = signerKeyText(origin, randomBytes(KEY_BYTES));
+  await putFile(join(directory, "signing.key"), `${text}\n`, 0o600);
+  return parseSignerKey(text);
+}
+
+export function loadSigner(keyDirectory: string, origin: string): Signer {
+  const path = join(ownDirectory(keyDirectory, origin), "signing.key");
+  const bytes = readSecretFile(path);
+  if (bytes === null) throw new Fault("ledger.key", { at: path, detail: "no signing key for this ledger" });
+  const signer = parseSignerKey(bytes.toString("utf8"));
+  if (signer.name !== origin)
+    throw new Fault("ledger.key", { at: path, detail: "the key is another ledger's" });
+  return signer;
+}
+
+/** The newest checkpoint this key signed, or null. */
+export const rememberedCheckpoint = (keyDirectory: string, origin: string): string | null =>
+  readIfThere(join(ownDirectory(keyDirectory, origin), "checkpoint"))?.toString("utf8") ?? null;
+
+export const rememberCheckpoint = (keyDirectory: string, origin: string, note: string): Promise<void> =>
+  putFile(join(ownDirectory(keyDirectory, origin), "checkpoint"), note, 0o600);
+
+/** AES-256-GCM: nonce ‖ ciphertext ‖ tag. */
+export function seal(key: Buffer, plain: Uint8Array, bound: Uint8Array): Buffer {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(bound);
+  return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** Null where key, bound bytes and sealed bytes do not belong together. */
+export function unseal(key: Buffer, sealed: Buffer, bound: Uint8Array): Buffer | null {
+  if (sealed.length < NONCE_BYTES + TAG_BYTES) return null;
+  const end = sealed.length - TAG_BYTES;
+  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, NONCE_BYTES)).setAAD(bound);
+  decipher.setAuthTag(sealed.subarray(end));
+  try {
+    return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, end)), decipher.final()]);
+  } catch {
+    return null; // the tag does not fit: the only thing GCM tells
+  }
+}
+
+interface WrappingKey {
+  readonly id: string;
+  readonly key: Buffer;
+}
+
+function organisationKeys(keyDirectory: string): WrappingKey[] {
+  const path = join(keyDirectory, "organisation.keys");
+  const text = readSecretFile(path)?.toString("utf8") ?? "";
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [id = "", encoded = ""] = line.split(" ");
+      const key = Buffer.from(encoded, "base64");
+      if (key.length !== KEY_BYTES || keyIdOf(key) !== id)
+        throw new Fault("ledger.key", { at: path, detail: "malformed line" });
+      return { id, key };
+    });
+}
+
+const keyIdOf = (key: Buffer): string =>
+  sha256(Buffer.concat([Buffer.from("id"), key])).toString("hex", 0, 8);
+
+/** Makes the organisation's first wrapping key where there is none. */
+export async function ensureOrganisationKey(keyDirectory: string): Promise<void> {
+  if (organisationKeys(keyDirectory).length > 0) return;
+  const key = randomBytes(KEY_BYTES);
+  await putFile(
+    join(keyDirectory, "organisation.keys"),
+    `${keyIdOf(key)} ${key.toString("base64")}\n`,
+    0o600,
+  );
+}
+
+const sessionKeyPath = (keyDirectory: string, origin: string, session: string): string =>
+  join(ownDirectory(keyDirectory, origin), "sessions", `${session}.key`);
+
+const boundToSession = (origin: string, session: string): Buffer =>
+  Buffer.from(`sallyport session key v1\n${origin}\n${session}\n`);
+
+/** A session's data key, or null where it was destroyed (or never made). */
+export function sessionKey(keyDirectory: string, origin: string, session: string): Buffer | null {
+  const path = sessionKeyPath(keyDirectory, origin, session);
+  const text = readSecretFile(path)?.toString("utf8");
+  if (text === undefined) return null;
+  const [version, id, wrapped = ""] = text.trim().split(" ");
+  const by = organisationKeys(keyDirectory).find((k) => k.id === id);
+  if (version !== "v1" || by === undefined)
+    throw new Fault("ledger.key", { at: path, detail: `wrapped by ${id ?? "nothing"}, which is not there` });
+  const key = unseal(by.key, Buffer.from(wrapped, "base64"), boundToSession(origin, session));
+  if (key === null) throw new Fault("ledger.key", { at: path, detail: "does not unwrap" });
+  return key;
+}
+
+/** The session's data key, made and durable where there is none yet. */
+export async function ensureSessionKey(
+  keyDirectory: string,
+  origin: string,
+  session: string,
+): Promise<Buffer> {
+  const known = sessionKey(keyDirectory, origin, session);
+  if (known !== null) return known;
+  const by = organisationKeys(keyDirectory)[0];
+  if (by === undefined) throw new Fault("ledger.key", { at: keyDirectory, detail: "no organisation key" });
+  const key = randomBytes(KEY_BYTES);
+  const wrapped = seal(by.key, key, boundToSession(origin, session)).toString("base64");
+  const path = sessionKeyPath(keyDirectory, origin, session);
+  try {
+    await makePrivateDirectory(join(path, ".."));
+    await putFile(path, `v1 ${by.id} ${wrapped}\n`, 0o600);
+  } catch (error) {
+    throw diskFault(error, path);
+  }
+  return key;
+}

@@ -1,0 +1,360 @@
+/**
+ * The writer's face: appends events with their evidence, and publishes.
+ *
+ * Life of an entry: append → its evidence is sealed, its canonical bytes framed (here) → one write and fdatasync with
+ * its neighbours (journal.ts) → the caller may act → tree, tiles, signature (publish.ts), each second or 256 entries.
+ *
+ * Publishing keeps off the disk for four times as long as it took, so that tailing never costs the append path more
+ * than a fifth of it. Failing to publish does not fail an append: the entry is durable, and unsigned until it works.
+ */
+
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import {
+  asFault,
+  type Clock,
+  canonicalText,
+  type EventBody,
+  type EvidenceRef,
+  Fault,
+  type Json,
+  type LedgerEvent,
+} from "../core/index.ts";
+import { type EvidenceInput, Pack } from "./evidence.ts";
+import { diskFault, type JournalIo, putFile, readIfThere, realIo, syncDirectory } from "./files.ts";
+import { Journal, SEGMENT_BYTES } from "./journal.ts";
+import {
+  createSigner,
+  ensureOrganisationKey,
+  ensureSessionKey,
+  isOrigin,
+  loadSigner,
+  makePrivateDirectory,
+  rememberCheckpoint,
+  rememberedCheckpoint,
+} from "./keys.ts";
+import { takeLock, type WriterLock } from "./lock.ts";
+import { type Checkpoint, openCheckpoint, parseVerifierKey, type Signer } from "./note.ts";
+import { Publisher } from "./publish.ts";
+import { findEnd } from "./recover.ts";
+
+export interface Appended {
+  readonly index: number;
+  readonly event: LedgerEvent;
+}
+
+export interface Ledger {
+  /** The log's name: first line of its checkpoints, name of its key. */
+  readonly origin: string;
+  /** The public key, as golang.org/x/mod/sumdb/note reads it; also in the directory's `vkey.txt`. */
+  readonly verifierKey: string;
+  /** Number of durable entries. */
+  readonly size: number;
+  /**
+   * Resolves only after fdatasync of the event and its evidence. Adds `v`, `at` and the evidence refs. On rejection
+   * nothing may be acted on; faults: `ledger.full`, `.readonly`, `.failed` (the next append tries afresh),
+   * `.oversize` (this one only), `.closed`, `.unreadable`, `canonical.unrepresentable`.
+   */
+  append(body: EventBody, evidence?: readonly EvidenceInput[]): Promise<Appended>;
+  /** Publishes tiles and a signed note of all that is durable now; the note. */
+  checkpoint(): Promise<string>;
+  /** Waits for what is under way, publishes, releases the lock. The lock is released even when publishing fails. */
+  close(): Promise<void>;
+}
+
+export interface LedgerOptions {
+  readonly directory: string;
+  readonly keyDirectory: string;
+  readonly clock: Clock;
+  /** Who writes, for the `ledger.opened` event. */
+  readonly program: string;
+  /** Names a new ledger; default `sallyport.local/<16 hexadecimal digits>`. Of no effect on one that exists. */
+  readonly origin?: string;
+  readonly checkpointEveryMs?: number;
+  readonly checkpointEveryEntries?: number;
+}
+
+/** What tests and benchmarks turn, beyond the door. */
+export interface Innards {
+  readonly io?: JournalIo;
+  readonly segmentBytes?: number;
+}
+
+/**
+ * Takes the ledger at `directory`, making it where there is none, and records `ledger.opened`. Recovers from a crash
+ * by itself. Throws `ledger.locked`, `ledger.unreadable`, `ledger.forked`, `ledger.full`, `ledger.readonly`,
+ * `ledger.failed`, `ledger.key`.
+ */
+export const openLedger = (options: LedgerOptions): Promise<Ledger> => openLedgerWith(options, {});
+
+export async function openLedgerWith(options: LedgerOptions, innards: Innards): Promise<Ledger> {
+  const { directory } = options;
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    throw diskFault(error, directory);
+  }
+  const lock = await takeLock(directory);
+  try {
+    return await openLocked(options, innards, lock);
+  } catch (error) {
+    lock.release();
+    throw diskFault(error, directory);
+  }
+}
+
+async function openLocked(options: LedgerOptions, innards: Innards, lock: WriterLock): Promise<Ledger> {
+  const { directory, keyDirectory } = options;
+  const signer = await identify(options);
+  await ensureOrganisationKey(keyDirectory);
+  const verifiers = [parseVerifierKey(signer.verifierKey)];
+  const opened = (note: string | null): Checkpoint | null =>
+    note === null ? null : openCheckpoint(note, verifiers);
+  const signed = opened(readIfThere(join(directory, "checkpoint"))?.toString("utf8") ?? null)?.size ?? 0;
+  const end = await findEnd(directory, signed);
+  const publisher = Publisher.restore({
+    directory,
+    signers: [signer],
+    expected: opened(rememberedCheckpoint(keyDirectory, signer.name)),
+    remember: (note) => rememberCheckpoint(keyDirectory, signer.name, note),
+  });
+  if (end !== null) await publisher.advance(end.position);
+  publisher.checkNotForked();
+  const ledger = new Writer(options, signer, lock, publisher, (onFailure) => {
+    const io = innards.io ?? realIo;
+    const segmentBytes = innards.segmentBytes ?? SEGMENT_BYTES;
+    return new Journal({ directory, origin: signer.name, end, io, segmentBytes, onFailure });
+  });
+  try {
+    const recovered = ledger.size - signed;
+    await ledger.append({ kind: "ledger.opened", program: options.program, recovered });
+  } catch (error) {
+    await ledger.abandon();
+    throw error;
+  }
+  return ledger;
+}
+
+/** The log's key: the one that `vkey.txt` names, or a new one for a new ledger. */
+async function identify(options: LedgerOptions): Promise<Signer> {
+  const { directory, keyDirectory } = options;
+  const path = join(directory, "vkey.txt");
+  const published = readIfThere(path)?.toString("utf8").trim();
+  if (published !== undefined) {
+    const signer = loadSigner(keyDirectory, parseVerifierKey(published).name);
+    if (signer.verifierKey !== published)
+      throw new Fault("ledger.key", { at: path, detail: "the signing key is not the published one" });
+    return signer;
+  }
+  if (readIfThere(join(directory, "checkpoint")) !== null)
+    throw new Fault("ledger.unreadable", { at: path, detail: "missing, though the ledger has a checkpoint" });
+  const origin = options.origin ?? `sallyport.local/${randomBytes(8).toString("hex")}`;
+  if (!isOrigin(origin))
+    throw new Fault("usage.invalid", { detail: `\`${origin}\` is not a ledger's origin` });
+  await makePrivateDirectory(keyDirectory);
+  // Key first: a crash in between leaves a key without a ledger, never a ledger without its key.
+  const signer = await createSigner(keyDirectory, origin);
+  await putFile(path, `${signer.verifierKey}\n`);
+  await syncDirectory(join(directory, ".."));
+  return signer;
+}
+
+/** `append` is given evidence only for kinds that have the field; a canonical leaf would show it otherwise. */
+function withEvidence(event: LedgerEvent, refs: readonly EvidenceRef[]): LedgerEvent {
+  if (!("evidence" in event))
+    throw new Fault("internal.bug", { detail: `evidence for ${event.kind}, which holds none` });
+  return { ...event, evidence: refs };
+}
+
+const CHECKPOINT_EVERY_MS = 1000;
+const CHECKPOINT_EVERY_ENTRIES = 256;
+const REST_FACTOR = 4;
+
+class Writer implements Ledger {
+  readonly #options: LedgerOptions;
+  readonly #signer: Signer;
+  readonly #lock: WriterLock;
+  readonly #publisher: Publisher;
+  readonly #journal: Journal;
+  /** One pack per live session; emptied when a write is refused, as packs then name frames that are not there. */
+  readonly #packs = new Map<string, Pack>();
+  /** Sessions' data keys, read or made once. */
+  readonly #keys = new Map<string, Promise<Buffer>>();
+  #publishing: Promise<unknown> = Promise.resolve();
+  #publishingNow = false;
+  /** Monotonic ms before which only the timer may publish. */
+  #restUntil = 0;
+  #timer: NodeJS.Timeout | null = null;
+  /** Set when what is on the disk is no longer known: nothing is appended any more. */
+  #broken: Fault | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(
+    options: LedgerOptions,
+    signer: Signer,
+    lock: WriterLock,
+    publisher: Publisher,
+    journal: (onFailure: () => void) => Journal,
+  ) {
+    this.#options = options;
+    this.#signer = signer;
+    this.#lock = lock;
+    this.#publisher = publisher;
+    this.#journal = journal(() => this.#packs.clear());
+  }
+
+  get origin(): string {
+    return this.#signer.name;
+  }
+  get verifierKey(): string {
+    return this.#signer.verifierKey;
+  }
+  get size(): number {
+    return this.#journal.entries;
+  }
+
+  append(body: EventBody, evidence: readonly EvidenceInput[] = []): Promise<Appended> {
+    if (this.#closed !== null) return Promise.reject(new Fault("ledger.closed"));
+    if (this.#broken !== null) return Promise.reject(this.#broken);
+    try {
+      if (evidence.length === 0) return this.#append(body, null);
+      if (!("session" in body))
+        throw new Fault("internal.bug", { detail: `evidence for ${body.kind}, which has no session` });
+      const pack = this.#packs.get(body.session);
+      if (pack !== undefined) return this.#append(body, { pack, evidence });
+      return this.#withPack(body.session).then((made) => this.#append(body, { pack: made, evidence }));
+    } catch (error) {
+      return Promise.reject(asFault(error));
+    }
+  }
+
+  async checkpoint(): Promise<string> {
+    if (this.#closed !== null) throw new Fault("ledger.closed");
+    if (this.#broken !== null) throw this.#broken;
+    return this.#publish();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#shut();
+    return this.#closed;
+  }
+
+  /** Lets go without publishing: for an opening that failed. */
+  async abandon(): Promise<void> {
+    this.#closed = Promise.resolve();
+    this.#stopTimer();
+    await this.#journal.close();
+    await this.#publisher.close();
+    this.#lock.release();
+  }
+
+  #append(
+    body: EventBody,
+    sealed: { readonly pack: Pack; readonly evidence: readonly EvidenceInput[] } | null,
+  ): Promise<Appended> {
+    let event: LedgerEvent = { v: 1, at: this.#options.clock.now(), ...body };
+    let frames: readonly Buffer[] = [];
+    let durable: Promise<number>;
+    try {
+      if (sealed !== null) {
+        const { payload, refs } = sealed.pack.seal(this.#journal.nextEvidence, sealed.evidence);
+        frames = [payload];
+        event = withEvidence(event, refs);
+      }
+      // Every member of the union is plain data; interfaces merely lack the index signature.
+      durable = this.#journal.append(canonicalText(event as unknown as Json), frames);
+    } catch (error) {
+      // The pack may name a frame that was never queued.
+      if ("session" in body) this.#packs.delete(body.session);
+      throw error;
+    }
+    if (body.kind === "session.ended") this.#forget(body.session);
+    return durable.then((index) => {
+      this.#considerPublishing();
+      return { index, event };
+    });
+  }
+
+  #forget(session: string): void {
+    this.#packs.delete(session);
+    this.#keys.delete(session);
+  }
+
+  async #withPack(session: string): Promise<Pack> {
+    let key = this.#keys.get(session);
+    if (key === undefined) {
+      key = ensureSessionKey(this.#options.keyDirectory, this.#signer.name, session);
+      this.#keys.set(session, key);
+      key.catch(() => this.#keys.delete(session)); // so that the next append tries again
+    }
+    const made = new Pack(this.#signer.name, session, await key);
+    // A neighbour may have been faster; one pack per session, or chunk numbers would clash.
+    const pack = this.#packs.get(session) ?? made;
+    this.#packs.set(session, pack);
+    return pack;
+  }
+
+  #considerPublishing(): void {
+    if (this.#closed !== null || this.#publishingNow) return;
+    const every = this.#options.checkpointEveryEntries ?? CHECKPOINT_EVERY_ENTRIES;
+    if (
+      this.#journal.entries - this.#publisher.signed >= every &&
+      this.#options.clock.monotonic() >= this.#restUntil
+    ) {
+      void this.#publish().catch(() => undefined); // kept in #broken if grave, else tried again by the timer
+      return;
+    }
+    this.#startTimer();
+  }
+
+  #startTimer(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      void this.#publish().catch(() => this.#startTimer());
+    }, this.#options.checkpointEveryMs ?? CHECKPOINT_EVERY_MS).unref();
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** One publication after the other. */
+  #publish(): Promise<string> {
+    const next = this.#publishing.then(() => this.#publishOnce());
+    this.#publishing = next.catch(() => undefined); // whoever asked gets the error
+    return next;
+  }
+
+  async #publishOnce(): Promise<string> {
+    const began = this.#options.clock.monotonic();
+    this.#publishingNow = true;
+    this.#stopTimer();
+    try {
+      await this.#publisher.advance(this.#journal.durable);
+      return await this.#publisher.publish();
+    } catch (error) {
+      const fault = asFault(error);
+      if (fault.kind.stops === "process") this.#broken = fault;
+      throw fault;
+    } finally {
+      this.#publishingNow = false;
+      const now = this.#options.clock.monotonic();
+      this.#restUntil = now + REST_FACTOR * (now - began);
+      if (this.#closed === null && this.#broken === null && this.#journal.entries > this.#publisher.signed)
+        this.#startTimer();
+    }
+  }
+
+  async #shut(): Promise<void> {
+    try {
+      await this.#journal.close();
+      if (this.#broken === null) await this.#publish();
+    } finally {
+      this.#stopTimer();
+      await this.#publisher.close();
+      this.#lock.release();
+    }
+  }
+}

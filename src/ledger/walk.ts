@@ -1,0 +1,96 @@
+/**
+ * The journal as an auditor walks it: unlike the reader it does not stop at damage, but says what is wrong, finds the
+ * next whole frame, and goes on, so that one flipped bit does not hide the rest. Holds one segment in memory.
+ */
+import { readFile } from "node:fs/promises";
+import { FRAME_HEAD_BYTES, type Frame, MAX_FRAME_BYTES, parseFrames } from "./frame.ts";
+import { decodeHead, listSegments, type SegmentHead, segmentName, segmentPath } from "./segment.ts";
+
+export interface Step {
+  readonly segment: number;
+  readonly frame: Frame;
+  /** False: the checksum is wrong; the frame is shown as its length field delimits it. */
+  readonly whole: boolean;
+}
+
+export type Report = (at: string, problem: string) => void;
+
+const RETRIES = 5;
+
+/** Frames in batches. `onHead` hears each segment's head before its frames come. */
+export async function* walkJournal(
+  directory: string,
+  report: Report,
+  onHead: (head: SegmentHead | null, number: number) => void,
+): AsyncGenerator<readonly Step[], void, undefined> {
+  const numbers = listSegments(directory);
+  for (const [i, number] of numbers.entries()) {
+    if (number !== i + 1 && number !== (numbers[i - 1] ?? 0) + 1)
+      report(`journal/${segmentName(number - 1)}`, "segment missing");
+    yield walkSegment(await settled(directory, number, i === numbers.length - 1), number, report, onHead);
+  }
+}
+
+/** The segment's bytes; where its end is being written right now, as it is after that. */
+async function settled(directory: string, number: number, last: boolean): Promise<Buffer> {
+  const path = segmentPath(directory, number);
+  let bytes = await readFile(path);
+  for (let tries = 0; last && tries < RETRIES && parseFrames(bytes, 0).stop !== "end"; tries++) {
+    const again = await readFile(path);
+    if (again.length === bytes.length) break;
+    bytes = again;
+  }
+  return bytes;
+}
+
+function walkSegment(
+  bytes: Buffer,
+  segment: number,
+  report: Report,
+  onHead: (head: SegmentHead | null, number: number) => void,
+): Step[] {
+  const steps: Step[] = [];
+  let at = 0;
+  const first = parseFrames(bytes, 0);
+  onHead(decodeHead(first.frames[0]), segment);
+  for (let parsed = first; ; parsed = parseFrames(bytes.subarray(at), at)) {
+    for (const frame of parsed.frames) steps.push({ segment, frame, whole: true });
+    at += parsed.consumed;
+    if (parsed.stop === "end") return steps;
+    const delimited = delimitedFrame(bytes, at);
+    const next = delimited === null ? nextWhole(bytes, at + 1) : at + 8 + delimited.body.length;
+    const where = `journal/${segmentName(segment)} offset ${at}`;
+    if (next === null) {
+      report(
+        where,
+        `${bytes.length - at} bytes at the end are no whole frame: damage, or a write cut short by a crash, which the next opening removes`,
+      );
+      return steps;
+    }
+    report(where, `damaged frame (${next - at} bytes)`);
+    if (delimited !== null) steps.push({ segment, frame: delimited, whole: false });
+    at = next;
+    if (at >= bytes.length) return steps;
+  }
+}
+
+/** The frame that the length field delimits, where what follows it is whole or the end. */
+function delimitedFrame(bytes: Buffer, at: number): Frame | null {
+  if (bytes.length - at < FRAME_HEAD_BYTES) return null;
+  const end = at + FRAME_HEAD_BYTES + bytes.readUInt32BE(at);
+  if (end > bytes.length || (end < bytes.length && !isWhole(bytes, end))) return null;
+  return { kind: bytes.readUInt8(at + 8), body: bytes.subarray(at + 8, end), offset: at };
+}
+
+function isWhole(bytes: Buffer, at: number): boolean {
+  if (bytes.length - at < FRAME_HEAD_BYTES) return false;
+  const length = bytes.readUInt32BE(at);
+  const end = at + FRAME_HEAD_BYTES + length;
+  if (length > MAX_FRAME_BYTES || end > bytes.length || bytes.readUInt8(at + 8) > 7) return false;
+  return parseFrames(bytes.subarray(at, end), at).frames.length === 1;
+}
+
+function nextWhole(bytes: Buffer, from: number): number | null {
+  for (let at = from; at + FRAME_HEAD_BYTES <= bytes.length; at++) if (isWhole(bytes, at)) return at;
+  return null;
+}
