@@ -16,50 +16,59 @@ metadata:
   review: 2027-05-31
 `;
 
-const files = `
+const HOME_TOOLCHAINS = [
+  "~/.nvm",
+  "~/.volta",
+  "~/.asdf",
+  "~/.local/bin",
+  "~/.local/share/mise",
+  "~/.local/share/uv",
+  "~/.local/share/pnpm",
+  "~/.pyenv",
+  "~/.rustup",
+  "~/.cargo/bin",
+  "~/.sdkman/candidates",
+  "~/.bun/bin",
+  "~/.deno/bin",
+  "~/go/bin",
+];
+const SECRET_FILES = [
+  ".env",
+  ".env.local",
+  ".env.*.local",
+  ".env.dev",
+  ".env.development",
+  ".env.stage",
+  ".env.staging",
+  ".env.prod",
+  ".env.production",
+  ".envrc",
+  ".netrc",
+  ".pypirc",
+  ".git-credentials",
+  ".vault-token",
+  '"*.tfstate"',
+  '"*.tfstate.backup"',
+  '"*.kdbx"',
+];
+const TERMINAL = "TERM, COLORTERM, NO_COLOR, FORCE_COLOR, COLUMNS, LINES, EDITOR, VISUAL, ";
+
+const list = (items: readonly string[]): string =>
+  items.length === 0 ? " []" : items.map((item) => `\n    - ${item}`).join("");
+
+const access = (folders: readonly string[], hidden: readonly string[], terminal: string): string => `
 files:
-  # Toolchains that people install into their home. Read-only; what does not exist is passed over.
-  read:
-    - ~/.nvm
-    - ~/.volta
-    - ~/.asdf
-    - ~/.local/bin
-    - ~/.local/share/mise
-    - ~/.local/share/uv
-    - ~/.local/share/pnpm
-    - ~/.pyenv
-    - ~/.rustup
-    - ~/.cargo/bin
-    - ~/.sdkman/candidates
-    - ~/.bun/bin
-    - ~/.deno/bin
-    - ~/go/bin
-    - /opt
+  # Toolchains. Read-only; what does not exist is passed over.
+  read:${list([...folders, "/opt"])}
   write: []
   # Files of the workspace that hold secrets by custom. Templates such as .env.example stay visible.
-  hide:
-    - .env
-    - .env.local
-    - .env.*.local
-    - .env.dev
-    - .env.development
-    - .env.stage
-    - .env.staging
-    - .env.prod
-    - .env.production
-    - .envrc
-    - .netrc
-    - .pypirc
-    - .git-credentials
-    - .vault-token
-    - "*.tfstate"
-    - "*.tfstate.backup"
-    - "*.kdbx"
+  hide:${list(hidden)}
 
 environment:
   # Nothing that holds a credential: keys reach an agent only by the variables its own adapter names.
-  pass: [LANG, LANGUAGE, "LC_*", TERM, COLORTERM, NO_COLOR, FORCE_COLOR, COLUMNS, LINES, EDITOR, VISUAL, CI]
+  pass: [LANG, LANGUAGE, "LC_*", ${terminal}CI]
 `;
+const usualAccess = access(HOME_TOOLCHAINS, SECRET_FILES, TERMINAL);
 
 const models = `    - id: models
       title: { en: The six agents may reach their vendors' model servers, zh-CN: 六种代理可访问各自厂商的模型服务器 }
@@ -184,7 +193,7 @@ const noTelemetryContent = `    - id: telemetry-channel
 
 const DEFAULT = `${head("default", "One person at one machine", "单人单机")}
 sandbox: { mode: bubblewrap, nested: false }
-${files}
+${usualAccess}
 network:
   default: deny
   allow:
@@ -196,7 +205,7 @@ ${noTelemetryContent}`;
 
 const OBSERVE = `${head("observe", "Records everything that leaves and refuses nothing public", "记录一切外发内容，不拒绝任何公共目的地")}
 sandbox: { mode: bubblewrap, nested: true }
-${files.replace(/ {2}# Files of the workspace[\s\S]*?\n\n/, "  hide: []\n\n")}
+${access(HOME_TOOLCHAINS, [], TERMINAL)}
 network:
   default: allow # every public host; private addresses still need a rule that names them
 send:
@@ -207,7 +216,7 @@ const UNSANDBOXED = `${head("dangerously-unsandboxed", "The operating system's s
 # The agent runs as you: it reads and writes what you can, and may go round the gateway. What does pass the gateway is
 # judged and recorded as under \`default\`; what goes round it is not seen.
 sandbox: { mode: none }
-${files}
+${usualAccess}
 network:
   default: deny
   allow:
@@ -260,7 +269,7 @@ const engineerRules = `    - id: everyday-code
 
 const ENGINEER = `${head("engineer", "An engineer in an organisation that keeps a register of destinations", "已建立目的地登记册的组织中的工程师")}
 sandbox: { mode: bubblewrap, nested: false }
-${files}
+${usualAccess}
 network:
   default: deny
   allow:
@@ -272,7 +281,7 @@ ${engineerRules}`;
 
 const RESTRICTED = `${head("restricted", "Our own models only", "仅限自有模型")}
 sandbox: { mode: bubblewrap, nested: false }
-${files}
+${usualAccess}
 network:
   default: deny
   allow:
@@ -305,7 +314,7 @@ send:
 
 const CONTRACTOR = `${head("contractor", "People from outside, on code that is not secret", "外部人员，处理非涉密代码")}
 sandbox: { mode: bubblewrap, nested: false }
-${files}
+${usualAccess}
 network:
   default: deny
   allow:
@@ -340,7 +349,7 @@ send:
 const CI = `${head("ci", "Unattended runs", "无人值守运行")}
 # Nobody is there to answer: nothing in this profile asks.
 sandbox: { mode: bubblewrap, nested: false }
-${files.replace(/ {2}read:\n(?: {4}- .*\n)+/, "  read: [/opt]\n").replace(/COLORTERM.*CI\]/, "CI]")}
+${access([], SECRET_FILES, "")}
 network:
   default: deny
   allow:

@@ -1,0 +1,78 @@
+import { describe, expect, test } from "vitest";
+import { decide, decideConnection } from "./decide.ts";
+import { parseDocument } from "./document.ts";
+import { type Point, UNKNOWN_POINT } from "./label.ts";
+import { layer } from "./layer.ts";
+import { READY_PROFILES, readyProfile } from "./ready.ts";
+
+const policyOf = (name: string) => layer([parseDocument(readyProfile(name) ?? "", `${name}.yaml`)]);
+
+test.each([...READY_PROFILES])("%s is a valid document of that name, and needs no other", (name) => {
+  const policy = policyOf(name);
+  expect(policy.name).toBe(name);
+  expect(policy.sandbox.mode).toBe(name.startsWith("dangerously-") ? "none" : "bubblewrap");
+});
+
+test("no profile of an unknown name is made up", () => {
+  expect(readyProfile("defualt")).toBeNull();
+});
+
+describe("the table of promises", () => {
+  test.each<[profile: string, host: string, port: number, verdict: string]>([
+    ["default", "api.anthropic.com", 443, "allow"],
+    ["default", "chatgpt.com", 443, "allow"],
+    ["default", "api.githubcopilot.com", 443, "allow"],
+    ["default", "registry.npmjs.org", 443, "allow"],
+    ["default", "deb.debian.org", 80, "allow"],
+    ["default", "registry.npmjs.org", 80, "deny"],
+    ["default", "statsig.anthropic.com", 443, "deny"],
+    ["default", "gb4w8c3ygj-default-sea.rum.aliyuncs.com", 443, "deny"],
+    ["default", "169.254.169.254", 80, "deny"],
+    ["default", "pastebin.com", 443, "deny"],
+    ["default", "127.0.0.1", 443, "deny"],
+    ["observe", "pastebin.com", 443, "allow"],
+    ["observe", "statsig.anthropic.com", 443, "allow"],
+    ["restricted", "api.anthropic.com", 443, "deny"],
+    ["restricted", "llm.corp.internal", 443, "allow"],
+    ["restricted", "registry.npmjs.org", 443, "deny"],
+    ["ci", "api.openai.com", 443, "allow"],
+  ])("%s: %s:%i is %s", (profile, host, port, verdict) => {
+    expect(decideConnection(policyOf(profile), host, port).verdict).toBe(verdict);
+  });
+
+  test.each<[profile: string, labels: Partial<Point>, verdict: string]>([
+    ["default", { channel: "llm", data: "secret" }, "allow"],
+    ["default", { channel: "telemetry" }, "deny"],
+    ["observe", { channel: "telemetry", data: "secret" }, "allow"],
+    ["engineer", { channel: "llm", data: "internal_code", dpa: "signed", trains: "no" }, "allow"],
+    ["engineer", { channel: "llm", data: "internal_code", dpa: "signed", trains: "yes" }, "deny"],
+    ["engineer", { channel: "llm", data: "secret" }, "redact"],
+    ["engineer", { channel: "llm", data: "secret", operatorLaw: "SELF" }, "ask"],
+    ["restricted", { channel: "llm", data: "classified", operatorLaw: "SELF" }, "allow"],
+    ["restricted", { channel: "llm", data: "public", operatorLaw: "US" }, "deny"],
+    ["contractor", { channel: "llm", data: "public", dpa: "signed", trains: "no" }, "deny"],
+    ["contractor", { channel: "llm", build: "approved", dpa: "signed", trains: "no" }, "allow"],
+    ["contractor", { channel: "llm", build: "approved", data: "secret" }, "deny"],
+    ["ci", { channel: "llm", data: "secret" }, "redact"],
+  ])("%s: %o is %s", (profile, labels, verdict) => {
+    expect(decide(policyOf(profile), { ...UNKNOWN_POINT, ...labels }).verdict).toBe(verdict);
+  });
+});
+
+test("only the profile whose name says so can hand a private address out, and none does for a public name", () => {
+  for (const name of READY_PROFILES)
+    expect(decideConnection(policyOf(name), "api.anthropic.com", 443).privateAddresses).toBe(false);
+  expect(decideConnection(policyOf("restricted"), "llm.corp.internal", 443).privateAddresses).toBe(true);
+});
+
+test("no ready profile passes a variable that holds a credential, nor shows a folder that does", () => {
+  for (const name of READY_PROFILES) {
+    const { files, environment } = policyOf(name);
+    expect(environment.pass.filter((variable) => /KEY|TOKEN|SECRET|PASS|AUTH/.test(variable))).toEqual([]);
+    expect(
+      [...files.read, ...files.write].filter((path) =>
+        /^~$|^\/$|\.ssh|\.aws|\.config|\.kube|\.docker|\.gnupg|\.npmrc|\.m2/.test(path),
+      ),
+    ).toEqual([]);
+  }
+});
