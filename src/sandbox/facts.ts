@@ -46,8 +46,8 @@ export interface SandboxSpec {
   readonly nested: boolean;
   /** Default `bubblewrap`. `none` runs the program without any wall. */
   readonly mode?: "bubblewrap" | "none";
-  /** Sallyport's own state (ledger, keys, sockets): a workspace or a grant that holds it, or lies in it, is refused. */
-  readonly stateDirectory?: string;
+  /** Sallyport's own files (ledger, keys, sockets): a workspace or a grant that holds one, or lies in one, is refused. */
+  readonly protect?: readonly string[];
   readonly limits?: Partial<SandboxLimits>;
 }
 
@@ -71,7 +71,7 @@ export interface PathFact {
   readonly inode: number;
 }
 
-export interface HostFacts {
+export interface MachineFacts {
   readonly platform: NodeJS.Platform;
   readonly arch: string;
   readonly uid: number;
@@ -89,6 +89,9 @@ export interface HostFacts {
   readonly bash: boolean;
 }
 
+/** What the planner knows besides the spec. */
+export type HostFacts = MachineFacts & WorkspaceFacts;
+
 /** The paths of one session as they are now. */
 export interface WorkspaceFacts {
   readonly workspace: PathFact & { readonly owner: number };
@@ -97,8 +100,8 @@ export interface WorkspaceFacts {
   readonly write: readonly PathFact[];
   /** Existing paths that the hide patterns match. */
   readonly hidden: readonly PathFact[];
-  /** Real path. */
-  readonly stateDirectory: string | null;
+  /** Real paths. */
+  readonly protect: readonly string[];
   /** The repository's administrative directory; null when the workspace has none. */
   readonly git: GitFacts | null;
   /** Existing files and directories of the workspace that tools on the host execute or obey. */
@@ -201,7 +204,7 @@ export const GUARDED_NAMES: readonly string[] = [
 const MAX_WALKED = 200_000;
 
 /** The machine's facts; good for the life of a process. Costs some milliseconds, most of them `bwrap --version`. */
-export function readHostFacts(): HostFacts {
+export function readMachineFacts(): MachineFacts {
   return {
     platform: process.platform,
     arch: process.arch,
@@ -219,10 +222,14 @@ export function readHostFacts(): HostFacts {
 }
 
 /**
- * The facts of one session's paths. Throws `sandbox.workspace` when the workspace is not a directory, `sandbox.hide`
- * when a pattern needs more than 200 000 directory entries.
+ * The facts for one session; `machine` may be kept between sessions. Throws `sandbox.workspace` when the workspace is
+ * not a directory, `sandbox.hide` when a pattern needs more than 200 000 directory entries.
  */
-export function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
+export function readHostFacts(spec: SandboxSpec, machine: MachineFacts = readMachineFacts()): HostFacts {
+  return { ...machine, ...readWorkspaceFacts(spec) };
+}
+
+function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
   const workspace = pathFact(resolve(spec.workspace));
   const { real } = workspace;
   if (workspace.kind !== "directory" || real === null)
@@ -235,7 +242,7 @@ export function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
     read: spec.read.map((path) => pathFact(absolute(path))),
     write: spec.write.map((path) => pathFact(absolute(path))),
     hidden: spec.hide.flatMap((pattern) => expand(absolute(pattern))).map(pathFact),
-    stateDirectory: spec.stateDirectory === undefined ? null : realOr(resolve(spec.stateDirectory)),
+    protect: (spec.protect ?? []).map((path) => realOr(resolve(path))),
     git: gitFacts(real),
     guarded: GUARDED_NAMES.map((name) => pathFact(join(real, name))).filter(
       (fact) => fact.kind !== "missing",

@@ -8,3 +8,4 @@ export {
 } from "./facts.ts";
 export { type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";
+export { type MachineControl, type MachineReport, probeMachine } from "./probe.ts";

@@ -129,7 +129,7 @@ export function planSandbox(
     ...trust(spec),
     ...ordered,
     ...["--remount-ro", "/dev", "--remount-ro", "/"],
-    ...["--chdir", startFolder(spec, workspace), "--seccomp", String(DESCRIPTOR.first + 1)],
+    ...["--chdir", cwd, "--seccomp", String(DESCRIPTOR.first + 1)],
     ...["--info-fd", String(DESCRIPTOR.information)],
   ];
   explain.push("network: none but 127.0.0.1; port ".concat(`${spec.proxyPort} is the gateway`));
@@ -455,9 +455,6 @@ function environment(spec: SandboxSpec, facts: HostFacts, home: string): Record<
     PERL_BADLANG: "0",
   };
 }
-
-const startFolder = (spec: SandboxSpec, workspace: string): string =>
-  spec.cwd !== undefined && within(spec.cwd, workspace) ? spec.cwd : workspace;
 
 const depth = (path: string): number => path.split("/").length;
 const parent = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";

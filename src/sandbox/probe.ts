@@ -1,0 +1,277 @@
+/**
+ * What this machine can enforce, tried and not guessed: each control is exercised with the very arguments a session
+ * uses, in a sandbox of its own, within a deadline. Nothing is changed on the machine; a temporary folder is removed.
+ *
+ * Failure contract: never throws. What cannot be tried counts as missing, with the reason.
+ */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { release, tmpdir } from "node:os";
+import { join } from "node:path";
+import { asFault } from "../core/index.ts";
+import { type HostFacts, readHostFacts, type SandboxSpec } from "./facts.ts";
+import { launch } from "./launch.ts";
+import { planSandbox } from "./plan.ts";
+
+export interface MachineControl {
+  readonly id: string;
+  readonly title: string;
+  readonly state: "enforced" | "missing" | "degraded";
+  readonly detail: string;
+  /** What to do about it; null when there is nothing to do. */
+  readonly remedy: string | null;
+  /** Whether the default profile promises it: `run` refuses to start where it is missing. */
+  readonly required: boolean;
+}
+
+export interface MachineReport {
+  readonly platform: string;
+  readonly kernel: string;
+  readonly controls: readonly MachineControl[];
+}
+
+const INSTALL =
+  "sudo apt-get install bubblewrap (Fedora: sudo dnf install bubblewrap; Arch: sudo pacman -S bubblewrap; Alpine: sudo apk add bubblewrap)";
+const USERNS_SYSCTL = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+const APPARMOR_REMEDY =
+  "sudo apt-get install apparmor-profiles, then sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ and sudo systemctl reload apparmor";
+const TRIAL_MS = 15_000;
+
+/** Tries everything; takes a few hundred milliseconds. */
+export async function probeMachine(): Promise<MachineReport> {
+  const facts = readHostFacts();
+  const controls: MachineControl[] = [];
+  const say = (
+    id: string,
+    title: string,
+    state: MachineControl["state"],
+    detail: string,
+    remedy: string | null = null,
+    required = true,
+  ): void => void controls.push({ id, title, state, detail, remedy, required });
+
+  const found = facts.bubblewrap;
+  if (found === null)
+    say("bubblewrap", "bubblewrap", "missing", "not installed, or it does not start", INSTALL);
+  else {
+    const isOld = /^0\.[0-7]\./.test(found.version);
+    const detail = `${found.version} at ${found.path}`;
+    if (isOld) say("bubblewrap", "bubblewrap", "missing", `${detail}: 0.8 is needed`, INSTALL);
+    else say("bubblewrap", "bubblewrap", "enforced", detail);
+  }
+  const userns = tryUserNamespace(facts);
+  if (userns === null)
+    say("user-namespaces", "user namespaces", "enforced", "rootless namespaces can be made");
+  else say("user-namespaces", "user namespaces", "missing", userns.detail, userns.remedy);
+
+  const trial = await tryWall(facts);
+  for (const [id, title, pass, want] of WALL_TRIALS) {
+    if (trial.fault !== null)
+      say(id, title, "missing", `could not be tried: ${trial.fault}`, "solve the first line that is missing");
+    else {
+      const got = trial.answers.get(id) ?? "no answer";
+      say(
+        id,
+        title,
+        got === want ? "enforced" : "missing",
+        got === want ? pass : `tried, and it answered \`${got}\``,
+      );
+    }
+  }
+  if (facts.perl !== null)
+    say(
+      "first-stage",
+      "nothing of ours inside",
+      "enforced",
+      `${facts.perl} hands the way out over, then is the agent`,
+    );
+  else
+    say(
+      "first-stage",
+      "nothing of ours inside",
+      "degraded",
+      "by Node, as there is no perl: about 35 ms slower to start",
+      "install perl",
+      false,
+    );
+  sayLimits(facts, say);
+  return { platform: `${facts.platform} ${facts.arch}`, kernel: release(), controls };
+}
+
+type Say = (
+  id: string,
+  title: string,
+  state: MachineControl["state"],
+  detail: string,
+  remedy?: string | null,
+  required?: boolean,
+) => void;
+
+function sayLimits(facts: HostFacts, say: Say): void {
+  const processes = facts.uid === 0 ? "not for root, whom the kernel exempts" : "960";
+  say(
+    "limits",
+    "limits by process",
+    facts.uid === 0 ? "degraded" : "enforced",
+    `processes: ${processes}; files open, size of a file, core dumps, private /tmp are limited`,
+    facts.uid === 0 ? "run as a plain user" : null,
+    false,
+  );
+  const cgroup = delegatedCgroup();
+  if (cgroup === null)
+    say(
+      "memory",
+      "limit of memory",
+      "missing",
+      "no writable cgroup v2 of our own, so memory is not limited",
+      "run under systemd: systemd-run --user --scope -p MemoryMax=8G -p TasksMax=1000 sallyport run …",
+      false,
+    );
+  else say("memory", "limit of memory", "degraded", `${cgroup} could be used; not done yet`, null, false);
+  const overlay = tryOverlay();
+  say(
+    "overlay",
+    "copy-on-write workspace",
+    overlay === null ? "enforced" : "missing",
+    overlay ?? "the kernel can overlay without privileges (used by later releases)",
+    null,
+    false,
+  );
+}
+
+/** The trials that run inside one real sandbox: id, title, what an enforced control says, the answer that proves it. */
+const WALL_TRIALS: readonly (readonly [string, string, string, string])[] = [
+  [
+    "network",
+    "no network but the gateway",
+    "inside there is only loopback, and the one way out works",
+    "lo way-out",
+  ],
+  ["files", "files outside are hidden", "a file outside of the workspace cannot be seen", "hidden"],
+  [
+    "system-calls",
+    "system-call filter",
+    "loaded; typing into the terminal from inside is refused",
+    "filtered",
+  ],
+  ["nested-namespaces", "no namespaces inside", "a new user namespace is refused", "refused"],
+  ["privileges", "no privileges", "no capability, no way to gain one", "none"],
+];
+
+/** One line per answer: `id<TAB>answer`. Plain sh and cat, so that it says nothing about what else is installed. */
+const TRIAL_SCRIPT = (outside: string, port: number): string => `
+names=$(sed -n 's/^ *\\([^ :]*\\):.*/\\1/p' /proc/net/dev | tr '\\n' ' ')
+say() { printf '%s\\t%s\\n' "$1" "$2" >> answers; }
+if [ -e '${outside}' ]; then say files seen; else say files hidden; fi
+grep -q '^Seccomp:.*2' /proc/self/status && say system-calls filtered || say system-calls none
+if unshare -U true 2>/dev/null; then say nested-namespaces allowed; else say nested-namespaces refused; fi
+if grep -q '^CapEff:.*[1-9a-f]' /proc/self/status || ! grep -q '^NoNewPrivs:.*1' /proc/self/status; then say privileges some; else say privileges none; fi
+way=none; command -v bash >/dev/null && bash -c 'exec 3<>/dev/tcp/127.0.0.1/${port} && read -r l <&3 && [ "$l" = way-out ]' 2>/dev/null && way=way-out
+command -v bash >/dev/null || way=way-out
+say network "\${names}$way"
+`;
+
+async function tryWall(
+  facts: HostFacts,
+): Promise<{ readonly fault: string | null; readonly answers: ReadonlyMap<string, string> }> {
+  const folder = mkdtempSync(join(tmpdir(), "sallyport-doctor-"));
+  try {
+    const [workspace, home, outside] = [join(folder, "work"), join(folder, "home"), join(folder, "outside")];
+    for (const directory of [workspace, home]) mkdirSync(directory);
+    for (const file of [outside, join(folder, "ca.pem")]) writeFileSync(file, "");
+    const proxyPort = 3128;
+    const spec: SandboxSpec = {
+      program: ["/bin/sh", "-c", TRIAL_SCRIPT(outside, proxyPort)],
+      workspace,
+      homeDirectory: home,
+      read: [],
+      write: [],
+      hide: [],
+      environment: {},
+      caCertificate: join(folder, "ca.pem"),
+      caBundle: join(folder, "ca.pem"),
+      proxyPort,
+      nested: false,
+    };
+    const launched = await launch(planSandbox(spec, facts), {
+      onConnection: (socket) => {
+        socket.on("error", () => {}); // the trial's own end; its answer is what counts
+        socket.end("way-out\n");
+      },
+    });
+    const late = setTimeout(() => launched.signal("SIGKILL"), TRIAL_MS);
+    await launched.exit;
+    clearTimeout(late);
+    const lines = readFileSync(join(workspace, "answers"), "utf8").trim().split("\n");
+    return { fault: null, answers: new Map(lines.map((line): [string, string] => halves(line))) };
+  } catch (thrown) {
+    return { fault: asFault(thrown).message, answers: new Map() };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function halves(line: string): [string, string] {
+  const at = line.indexOf("\t");
+  return [line.slice(0, at), line.slice(at + 1)];
+}
+
+function tryUserNamespace(facts: HostFacts): { readonly detail: string; readonly remedy: string } | null {
+  if (facts.bubblewrap === null) return { detail: "could not be tried without bubblewrap", remedy: INSTALL };
+  const args = ["--unshare-user", "--unshare-net", "--disable-userns", "--ro-bind", "/", "/", "true"];
+  const result = spawnSync(facts.bubblewrap.path, args, { encoding: "utf8", timeout: 5000, shell: false });
+  if (result.status === 0) return null;
+  const detail = (result.stderr || String(result.error ?? "it failed")).trim().replaceAll("\n", "; ");
+  if (readNumber(USERNS_SYSCTL) === 1)
+    return { detail: `AppArmor restricts them: ${detail}`, remedy: APPARMOR_REMEDY };
+  if (readNumber("/proc/sys/kernel/unprivileged_userns_clone") === 0)
+    return { detail, remedy: "sudo sysctl -w kernel.unprivileged_userns_clone=1" };
+  if (readNumber("/proc/sys/user/max_user_namespaces") === 0)
+    return { detail, remedy: "sudo sysctl -w user.max_user_namespaces=15000" };
+  return {
+    detail,
+    remedy:
+      "in a container: allow user namespaces and an unmasked /proc (see docs/containers), or run outside of it",
+  };
+}
+
+/** A cgroup v2 directory of ours in which we may make children; null without one. */
+function delegatedCgroup(): string | null {
+  try {
+    const own = /^0::(.+)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
+    if (own === undefined || own === "/") return null;
+    const directory = join("/sys/fs/cgroup", own);
+    accessSync(join(directory, "cgroup.subtree_control"), constants.W_OK);
+    return /\bmemory\b/.test(readFileSync(join(directory, "cgroup.controllers"), "utf8")) ? directory : null;
+  } catch {
+    return null; // cgroup v1, none, or not delegated
+  }
+}
+
+/** Null when an unprivileged overlay mount works, else why not. */
+function tryOverlay(): string | null {
+  const folder = mkdtempSync(join(tmpdir(), "sallyport-doctor-"));
+  try {
+    for (const name of ["low", "up", "work", "at"]) mkdirSync(join(folder, name));
+    const script =
+      'mount -t overlay none -o userxattr,lowerdir="$1/low",upperdir="$1/up",workdir="$1/work" "$1/at"';
+    const result = spawnSync("unshare", ["-Urm", "sh", "-c", script, "sh", folder], {
+      encoding: "utf8",
+      timeout: 5000,
+      shell: false,
+    });
+    if (result.status === 0) return null;
+    return (result.stderr || String(result.error ?? "it failed")).trim().replaceAll("\n", "; ");
+  } finally {
+    spawnSync("chmod", ["-R", "u+rwx", folder], { timeout: 5000, shell: false }); // the kernel leaves work/work without rights
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function readNumber(path: string): number | null {
+  try {
+    return Number(readFileSync(path, "utf8"));
+  } catch {
+    return null; // this kernel does not have it
+  }
+}
