@@ -1,10 +1,10 @@
 export {
   type HostFacts,
+  type MachineFacts,
   readHostFacts,
-  readWorkspaceFacts,
+  readMachineFacts,
   type SandboxLimits,
   type SandboxSpec,
-  type WorkspaceFacts,
 } from "./facts.ts";
 export { type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";

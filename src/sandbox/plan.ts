@@ -16,11 +16,10 @@
 import { Fault } from "../core/index.ts";
 import {
   type HostFacts,
+  type MachineFacts,
   type PathFact,
-  readWorkspaceFacts,
   type SandboxLimits,
   type SandboxSpec,
-  type WorkspaceFacts,
   within,
 } from "./facts.ts";
 import { type FilterArch, seccompFilter } from "./seccomp.ts";
@@ -89,25 +88,21 @@ const MACHINE_STATE = ["/proc", "/sys", "/dev", "/etc", "/run", "/var", "/var/ru
 type Mount = { readonly at: string; readonly args: readonly string[] };
 
 /**
- * The plan for one session: pure when the session's paths are handed in as `seen`, else they are read first.
+ * The plan for one session.
  * Throws `sandbox.unavailable` (no usable bubblewrap, unknown architecture or platform), `sandbox.workspace` (a
  * workspace that is `/`, the home, above either, part of the system, another user's, or holds Sallyport's own state)
  * and `sandbox.grant` (the profile names a path that would open what the wall keeps shut).
  */
-export function planSandbox(
-  spec: SandboxSpec,
-  facts: HostFacts,
-  seen: WorkspaceFacts = readWorkspaceFacts(spec),
-): SandboxPlan {
-  const workspace = checkWorkspace(spec, facts, seen);
+export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
+  const workspace = checkWorkspace(spec, facts);
   const cwd = spec.cwd !== undefined && within(spec.cwd, workspace) ? spec.cwd : workspace;
   if (spec.mode === "none") return planWithoutWall(spec, cwd);
   const { bubblewrap, arch } = checkMachine(facts);
   const explain: string[] = [`workspace ${workspace}: read and write`];
   const limits = { ...LIMITS, ...spec.limits };
-  const grants = grantMounts(spec, facts, seen, workspace, explain);
-  const guards = guardMounts(seen, workspace, explain);
-  const masks = maskMounts(seen, grants.visible, explain);
+  const grants = grantMounts(spec, facts, workspace, explain);
+  const guards = guardMounts(facts, workspace, explain);
+  const masks = maskMounts(facts, grants.visible, explain);
   const expectations = [...grants.bound, ...guards.bound].map(expect);
   const stage = chooseStage(facts, arch, limits, spec, expectations, explain);
   const descriptors: { fd: number; text: string }[] = [];
@@ -178,7 +173,7 @@ function planWithoutWall(spec: SandboxSpec, cwd: string): SandboxPlan {
   };
 }
 
-function checkMachine(facts: HostFacts): { readonly bubblewrap: string; readonly arch: FilterArch } {
+function checkMachine(facts: MachineFacts): { readonly bubblewrap: string; readonly arch: FilterArch } {
   if (facts.platform !== "linux")
     throw new Fault("sandbox.unavailable", { detail: `no sandbox for ${facts.platform} yet` });
   if (facts.bubblewrap === null)
@@ -193,33 +188,30 @@ function checkMachine(facts: HostFacts): { readonly bubblewrap: string; readonly
   return { bubblewrap: facts.bubblewrap.path, arch: facts.arch };
 }
 
-function checkWorkspace(spec: SandboxSpec, facts: HostFacts, seen: WorkspaceFacts): string {
-  const workspace = seen.workspace.real;
+function checkWorkspace(spec: SandboxSpec, facts: HostFacts): string {
+  const workspace = facts.workspace.real;
   const refuse = (detail: string, remedy?: string): never => {
     throw new Fault("sandbox.workspace", { at: spec.workspace, detail, ...(remedy && { remedy }) });
   };
-  if (workspace === null || seen.workspace.kind !== "directory") return refuse("it is not a directory");
+  if (workspace === null || facts.workspace.kind !== "directory") return refuse("it is not a directory");
   if (within(facts.home, workspace)) return refuse("it is, or holds, your home directory");
   const isShared = within(workspace, "/dev/shm");
   if (workspace === "/usr" || SYSTEM_DIRECTORIES.some((d) => within(workspace, d) && !isShared))
     return refuse("it is part of the system");
-  const { stateDirectory } = seen;
-  const own = [seen.homeDirectory.real ?? spec.homeDirectory, spec.caCertificate, spec.caBundle];
-  const held = [...own, ...(stateDirectory === null ? [] : [stateDirectory])].find((path) =>
-    within(path, workspace),
-  );
+  const own = [facts.homeDirectory.real ?? spec.homeDirectory, spec.caCertificate, spec.caBundle];
+  const held = [...own, ...facts.protect].find((path) => within(path, workspace));
   if (held !== undefined) return refuse(`it holds Sallyport's own files (\`${held}\`)`);
-  if (stateDirectory !== null && within(workspace, stateDirectory))
-    return refuse(`it lies in Sallyport's own files (\`${stateDirectory}\`)`);
-  if (facts.uid === 0 && seen.workspace.owner !== 0 && spec.mode !== "none")
+  const holding = facts.protect.find((path) => within(workspace, path));
+  if (holding !== undefined) return refuse(`it lies in Sallyport's own files (\`${holding}\`)`);
+  if (facts.uid === 0 && facts.workspace.owner !== 0 && spec.mode !== "none")
     return refuse(
-      `it belongs to user ${seen.workspace.owner}, and root's rights end at the sandbox's wall`,
-      `run as its owner: sudo -u '#${seen.workspace.owner}' sallyport run …`,
+      `it belongs to user ${facts.workspace.owner}, and root's rights end at the sandbox's wall`,
+      `run as its owner: sudo -u '#${facts.workspace.owner}' sallyport run …`,
     );
   return workspace;
 }
 
-function namespaces(spec: SandboxSpec, facts: HostFacts): string[] {
+function namespaces(spec: SandboxSpec, facts: MachineFacts): string[] {
   return [
     ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net"],
     "--unshare-cgroup-try",
@@ -233,7 +225,7 @@ function namespaces(spec: SandboxSpec, facts: HostFacts): string[] {
 /** The person's own id, so that new files in the workspace are theirs; root appears as a plain user. */
 const insideId = (id: number): number => (id === 0 ? ROOT_INSIDE : id);
 
-function systemView(facts: HostFacts): string[] {
+function systemView(facts: MachineFacts): string[] {
   return [
     // Named, as bubblewrap makes the parents that it needs with mode 0700.
     ...["/etc", "/etc/ssl", "/home", "/var"].flatMap((path) => ["--perms", "0755", "--dir", path]),
@@ -246,7 +238,7 @@ function systemView(facts: HostFacts): string[] {
   ];
 }
 
-function generatedFiles(facts: HostFacts, file: (path: string, text: string) => string[]): string[] {
+function generatedFiles(facts: MachineFacts, file: (path: string, text: string) => string[]): string[] {
   const [uid, gid] = [insideId(facts.uid), insideId(facts.gid)];
   const shell = facts.bash ? "/bin/bash" : "/bin/sh";
   const passwd = [
@@ -287,18 +279,12 @@ interface Grants {
   readonly visible: readonly string[];
 }
 
-function grantMounts(
-  spec: SandboxSpec,
-  facts: HostFacts,
-  seen: WorkspaceFacts,
-  workspace: string,
-  explain: string[],
-): Grants {
+function grantMounts(spec: SandboxSpec, facts: HostFacts, workspace: string, explain: string[]): Grants {
   const mounts: Mount[] = [
-    { at: INSIDE.home, args: ["--bind", seen.homeDirectory.real ?? spec.homeDirectory, INSIDE.home] },
+    { at: INSIDE.home, args: ["--bind", facts.homeDirectory.real ?? spec.homeDirectory, INSIDE.home] },
     { at: workspace, args: ["--bind", workspace, workspace] },
   ];
-  const bound: PathFact[] = [{ ...seen.workspace, path: workspace }];
+  const bound: PathFact[] = [{ ...facts.workspace, path: workspace }];
   const grant = (fact: PathFact, option: "--bind" | "--ro-bind"): void => {
     const word = option === "--bind" ? "write" : "read";
     if (fact.real === null) {
@@ -306,39 +292,38 @@ function grantMounts(
       return;
     }
     if (within(fact.real, "/usr") && option === "--ro-bind") return; // visible anyway
-    checkGrant(fact.real, facts, seen);
+    checkGrant(fact.real, facts);
     explain.push(`${word} ${fact.path}`);
     // At its real place, and at the name that was asked for: a program's path may lead through a link.
     for (const at of new Set([fact.real, fact.path])) mounts.push({ at, args: [option, fact.real, at] });
     bound.push({ ...fact, path: fact.real });
   };
-  for (const fact of seen.read) grant(fact, "--ro-bind");
-  for (const fact of seen.write) grant(fact, "--bind");
+  for (const fact of facts.read) grant(fact, "--ro-bind");
+  for (const fact of facts.write) grant(fact, "--bind");
   return { mounts, bound, visible: bound.map((fact) => fact.real ?? fact.path) };
 }
 
 /** A grant must not open what the wall exists to keep shut. */
-function checkGrant(real: string, facts: HostFacts, seen: WorkspaceFacts): void {
+function checkGrant(real: string, facts: HostFacts): void {
   const refuse = (detail: string): never => {
     throw new Fault("sandbox.grant", { at: real, detail });
   };
   if (within(facts.home, real)) refuse("it is, or holds, your whole home directory");
   if (MACHINE_STATE.includes(real)) refuse("it is the machine's own state");
-  const { stateDirectory: state } = seen;
-  if (state !== null && (within(state, real) || within(real, state)))
-    refuse(`it opens Sallyport's own files (\`${state}\`)`);
+  const held = facts.protect.find((path) => within(path, real) || within(real, path));
+  if (held !== undefined) refuse(`it opens Sallyport's own files (\`${held}\`)`);
 }
 
 /** Pins `.git` and makes read-only what tools on the host execute or obey, unless a write grant names it. */
 function guardMounts(
-  seen: WorkspaceFacts,
+  facts: HostFacts,
   workspace: string,
   explain: string[],
 ): { readonly mounts: readonly Mount[]; readonly bound: readonly PathFact[] } {
   const mounts: Mount[] = [];
   const bound: PathFact[] = [];
   const isGranted = (path: string): boolean =>
-    seen.write.some((w) => w.real !== null && w.real !== workspace && within(path, w.real));
+    facts.write.some((w) => w.real !== null && w.real !== workspace && within(path, w.real));
   const readOnly = (fact: PathFact): void => {
     // A link cannot be pinned by a mount, and binding its end could show what nobody granted.
     if (fact.real !== fact.path) {
@@ -350,8 +335,8 @@ function guardMounts(
     bound.push(fact);
     explain.push(`guard ${fact.path}: read only`);
   };
-  if (seen.git !== null) {
-    const { entry, directories, executable } = seen.git;
+  if (facts.git !== null) {
+    const { entry, directories, executable } = facts.git;
     for (const directory of directories) {
       if (directory.real === null || directory.real !== directory.path) continue;
       // Without a mount on the directory itself, `mv .git x; cp -r x .git` would shake off the read-only parts.
@@ -361,15 +346,15 @@ function guardMounts(
     if (entry.kind === "file") readOnly(entry);
     for (const fact of executable) readOnly(fact);
   }
-  for (const fact of seen.guarded) readOnly(fact);
+  for (const fact of facts.guarded) readOnly(fact);
   return { mounts, bound };
 }
 
 /** Covers hidden files and directories that would be visible, and pins the directories above them. */
-function maskMounts(seen: WorkspaceFacts, visible: readonly string[], explain: string[]): Mount[] {
+function maskMounts(facts: HostFacts, visible: readonly string[], explain: string[]): Mount[] {
   const mounts: Mount[] = [];
   const pinned = new Set<string>();
-  for (const fact of seen.hidden) {
+  for (const fact of facts.hidden) {
     const real = fact.real;
     const root = real === null ? undefined : visible.find((path) => within(real, path) && real !== path);
     if (real === null || root === undefined) continue;
@@ -389,7 +374,7 @@ function maskMounts(seen: WorkspaceFacts, visible: readonly string[], explain: s
 }
 
 function chooseStage(
-  facts: HostFacts,
+  facts: MachineFacts,
   arch: FilterArch,
   limits: SandboxLimits,
   spec: SandboxSpec,
@@ -441,7 +426,7 @@ function stageLimits(limits: SandboxLimits): StageLimit[] {
   ];
 }
 
-function environment(spec: SandboxSpec, facts: HostFacts, home: string): Record<string, string> {
+function environment(spec: SandboxSpec, facts: MachineFacts, home: string): Record<string, string> {
   return {
     PATH: "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
     LANG: "C.UTF-8",

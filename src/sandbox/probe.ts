@@ -9,7 +9,7 @@ import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { asFault } from "../core/index.ts";
-import { type HostFacts, readHostFacts, type SandboxSpec } from "./facts.ts";
+import { type MachineFacts, readHostFacts, readMachineFacts, type SandboxSpec } from "./facts.ts";
 import { launch } from "./launch.ts";
 import { planSandbox } from "./plan.ts";
 
@@ -39,7 +39,7 @@ const TRIAL_MS = 15_000;
 
 /** Tries everything; takes a few hundred milliseconds. */
 export async function probeMachine(): Promise<MachineReport> {
-  const facts = readHostFacts();
+  const facts = readMachineFacts();
   const controls: MachineControl[] = [];
   const say = (
     id: string,
@@ -107,7 +107,7 @@ type Say = (
   required?: boolean,
 ) => void;
 
-function sayLimits(facts: HostFacts, say: Say): void {
+function sayLimits(facts: MachineFacts, say: Say): void {
   const processes = facts.uid === 0 ? "not for root, whom the kernel exempts" : "960";
   say(
     "limits",
@@ -172,7 +172,7 @@ say network "\${names}$way"
 `;
 
 async function tryWall(
-  facts: HostFacts,
+  facts: MachineFacts,
 ): Promise<{ readonly fault: string | null; readonly answers: ReadonlyMap<string, string> }> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-doctor-"));
   try {
@@ -193,7 +193,7 @@ async function tryWall(
       proxyPort,
       nested: false,
     };
-    const launched = await launch(planSandbox(spec, facts), {
+    const launched = await launch(planSandbox(spec, readHostFacts(spec, facts)), {
       onConnection: (socket) => {
         socket.on("error", () => {}); // the trial's own end; its answer is what counts
         socket.end("way-out\n");
@@ -216,7 +216,7 @@ function halves(line: string): [string, string] {
   return [line.slice(0, at), line.slice(at + 1)];
 }
 
-function tryUserNamespace(facts: HostFacts): { readonly detail: string; readonly remedy: string } | null {
+function tryUserNamespace(facts: MachineFacts): { readonly detail: string; readonly remedy: string } | null {
   if (facts.bubblewrap === null) return { detail: "could not be tried without bubblewrap", remedy: INSTALL };
   const args = ["--unshare-user", "--unshare-net", "--disable-userns", "--ro-bind", "/", "/", "true"];
   const result = spawnSync(facts.bubblewrap.path, args, { encoding: "utf8", timeout: 5000, shell: false });
