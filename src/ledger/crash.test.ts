@@ -1,0 +1,241 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { asSessionId, type Clock, type EventBody, exchangeId, Fault } from "../core/index.ts";
+import { type JournalIo, realIo } from "./files.ts";
+import { FRAME, frameEnd, parseFrames } from "./frame.ts";
+import { readEntries, readEvidence, verifyLedger } from "./index.ts";
+import { type Ledger, type LedgerOptions, openLedgerWith } from "./ledger.ts";
+import { findEnd } from "./recover.ts";
+
+const clock: Clock = { now: () => 1_800_000_000_000, monotonic: () => performance.now() };
+const session = asSessionId("7f3a0001") ?? expect.fail("not an id");
+const NEVER = { checkpointEveryMs: 1e8, checkpointEveryEntries: 1e9 };
+const place = (): LedgerOptions => {
+  const home = mkdtempSync(join(tmpdir(), "crash-"));
+  return {
+    directory: join(home, "ledger"),
+    keyDirectory: join(home, "keys"),
+    clock,
+    program: "test",
+    ...NEVER,
+  };
+};
+const answered = (n: number): EventBody => ({
+  kind: "exchange.answered",
+  session,
+  exchange: exchangeId(session, n),
+  status: 200,
+  responseBytes: n,
+  address: null,
+  tlsPeer: null,
+  usage: null,
+  complete: true,
+  durationMs: 1,
+  evidence: [],
+});
+const body = (n: number): Buffer => Buffer.from(`the body of ${n} `.repeat(20));
+const append = (ledger: Ledger, n: number): ReturnType<Ledger["append"]> =>
+  ledger.append(answered(n), [{ role: "response-body", chunks: [body(n)] }]);
+const errno = (code: string): Error => Object.assign(new Error(`${code}: injected`), { code });
+const entries = async (directory: string): Promise<number> => {
+  let count = 0;
+  for await (const _ of readEntries(directory)) count++;
+  return count;
+};
+const segment = (o: LedgerOptions): string => join(o.directory, "journal/0000000001.seg");
+
+/** A disk that tears the next write in half, or fails the next sync, with the error it is told. */
+function faultyDisk(): { readonly io: JournalIo; tearWith: string | null; syncWith: string | null } {
+  const disk = {
+    tearWith: null as string | null,
+    syncWith: null as string | null,
+    io: {
+      write: async (fd, bytes, position) => {
+        if (disk.tearWith === null) return realIo.write(fd, bytes, position);
+        await realIo.write(fd, bytes.subarray(0, bytes.length / 2), position);
+        throw errno(disk.tearWith);
+      },
+      sync: async (fd) => {
+        if (disk.syncWith !== null) throw errno(disk.syncWith);
+        return realIo.sync(fd);
+      },
+    } satisfies JournalIo,
+  };
+  return disk;
+}
+
+it.each([
+  ["a full disk", "tearWith", "ENOSPC", "ledger.full"],
+  ["a quota", "tearWith", "EDQUOT", "ledger.full"],
+  ["a read-only disk", "tearWith", "EROFS", "ledger.readonly"],
+  ["a failing write", "tearWith", "EIO", "ledger.failed"],
+  ["a failing fdatasync", "syncWith", "EIO", "ledger.failed"],
+  ["an fdatasync on a full disk", "syncWith", "ENOSPC", "ledger.full"],
+] as const)(
+  "%s refuses the append; when it is well again the ledger goes on by itself",
+  async (_, where, code, fault) => {
+    const options = place();
+    const disk = faultyDisk();
+    const ledger = await openLedgerWith(options, { io: disk.io });
+    const before = await append(ledger, 1);
+    disk[where] = code;
+    const results = await Promise.allSettled([append(ledger, 2), append(ledger, 3), append(ledger, 4)]);
+    expect(results.map((r) => (r.status === "rejected" ? (r.reason as Fault).code : r.status))).toEqual([
+      fault,
+      fault,
+      fault,
+    ]);
+    await expect(append(ledger, 5)).rejects.toMatchObject({ code: fault });
+    expect(ledger.size).toBe(2);
+    disk[where] = null;
+    const after = await append(ledger, 6);
+    expect([before.index, after.index]).toEqual([1, 2]);
+    await ledger.close();
+    expect(await entries(options.directory)).toBe(3);
+    expect((await verifyLedger(options.directory)).problems).toEqual([]);
+    for (const { event } of [before, after]) {
+      const ref = "evidence" in event ? event.evidence[0] : undefined;
+      const n = "exchange" in event ? Number(event.exchange.slice(9)) : 0;
+      expect(await readEvidence(options.directory, options.keyDirectory, ref?.id ?? "")).toEqual(body(n));
+    }
+  },
+);
+
+it("a disk that fails while a new segment begins leaves no half segment", async () => {
+  const options = place();
+  const disk = faultyDisk();
+  const ledger = await openLedgerWith(options, { io: disk.io, segmentBytes: 2000 });
+  let n = 1;
+  while (statSync(segment(options)).size < 2000) await append(ledger, n++);
+  disk.tearWith = "ENOSPC";
+  await expect(append(ledger, n)).rejects.toMatchObject({ code: "ledger.full" });
+  disk.tearWith = null;
+  for (let i = 0; i < 40; i++) await append(ledger, n++);
+  await ledger.close();
+  expect(await entries(options.directory)).toBe(n);
+  expect((await verifyLedger(options.directory)).problems).toEqual([]);
+});
+
+/** A ledger as a crash leaves it: all its entries durable and unsigned. */
+async function crashed(count: number): Promise<LedgerOptions> {
+  const options = place();
+  const ledger = await openLedgerWith(options, {});
+  for (let n = 1; n <= count; n++) await append(ledger, n);
+  const left = {
+    ...options,
+    directory: `${options.directory}-left`,
+    keyDirectory: `${options.keyDirectory}-left`,
+  };
+  cpSync(options.directory, left.directory, { recursive: true });
+  cpSync(options.keyDirectory, left.keyDirectory, { recursive: true });
+  await ledger.close();
+  return left;
+}
+
+it("cut off at any byte, recovery ends at the last whole entry before the cut", async () => {
+  const left = await crashed(6);
+  const whole = readFileSync(segment(left));
+  const { frames } = parseFrames(whole, 0);
+  const home = mkdtempSync(join(tmpdir(), "cut-"));
+  mkdirSync(join(home, "journal"));
+  for (let cut = 0; cut <= whole.length; cut++) {
+    writeFileSync(join(home, "journal/0000000001.seg"), whole.subarray(0, cut));
+    const kept = frames.filter((f) => frameEnd(f) <= cut);
+    const last = kept.findLast((f) => f.kind !== FRAME.evidence);
+    expect(await findEnd(home, 0), `cut at ${cut}`).toEqual(
+      last === undefined
+        ? null
+        : {
+            position: { segment: 1, offset: frameEnd(last) },
+            entries: kept.filter((f) => f.kind === FRAME.event).length,
+            evidenceFrames: kept.filter((f) => f.kind === FRAME.evidence && f.offset < last.offset).length,
+          },
+    );
+  }
+});
+
+it("cut off at some 40 bytes, the ledger opens without help, goes on and verifies", async () => {
+  const left = await crashed(3);
+  const length = statSync(segment(left)).size;
+  for (let cut = 0; cut <= length; cut += Math.ceil(length / 40)) {
+    const options = {
+      ...left,
+      directory: `${left.directory}-${cut}`,
+      keyDirectory: `${left.keyDirectory}-${cut}`,
+    };
+    cpSync(left.directory, options.directory, { recursive: true });
+    cpSync(left.keyDirectory, options.keyDirectory, { recursive: true });
+    truncateSync(segment(options), cut);
+    const ledger = await openLedgerWith(options, {});
+    await append(ledger, 9);
+    await ledger.close();
+    const found = await verifyLedger(options.directory);
+    expect(found.problems, `cut at ${cut}`).toEqual([]);
+    expect(found.unsigned).toBe(0);
+  }
+});
+
+it("3,000 bits flipped in an unsigned tail: recovery refuses, or ends exactly at the damaged frame of the last group", async () => {
+  const left = await crashed(6);
+  const whole = readFileSync(segment(left));
+  const { frames } = parseFrames(whole, 0);
+  const lastGroup = frames.filter((f) => f.kind === FRAME.commit).at(-2);
+  const begin = lastGroup === undefined ? 0 : frameEnd(lastGroup);
+  const home = mkdtempSync(join(tmpdir(), "flip-"));
+  mkdirSync(join(home, "journal"));
+  let [refused, ended] = [0, 0];
+  for (let n = 0; n < 3000; n++) {
+    const at = (n * 7919) % whole.length;
+    const bytes = Buffer.from(whole);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << (n % 8));
+    writeFileSync(join(home, "journal/0000000001.seg"), bytes);
+    const damaged = frames.findLast((f) => f.offset <= at);
+    const end = await findEnd(home, 0).catch((error: unknown) => error);
+    if (at < begin) {
+      expect(end, `bit ${n % 8} of byte ${at}`).toMatchObject({ code: "ledger.unreadable" });
+      refused++;
+    } else {
+      const kept = frames
+        .filter((f) => frameEnd(f) <= (damaged?.offset ?? 0) && f.kind !== FRAME.evidence)
+        .at(-1);
+      expect(end).toMatchObject({ position: { offset: kept === undefined ? 0 : frameEnd(kept) } });
+      ended++;
+    }
+  }
+  expect([refused > 1000, ended > 100]).toEqual([true, true]);
+});
+
+it("a clock that jumps back changes no order and no proof", async () => {
+  let now = 1_800_000_000_000;
+  const options = { ...place(), clock: { now: () => now, monotonic: () => performance.now() } };
+  const ledger = await openLedgerWith(options, {});
+  await append(ledger, 1);
+  now -= 3_600_000;
+  const { event } = await append(ledger, 2);
+  expect(event.at).toBe(now);
+  await ledger.close();
+  expect((await verifyLedger(options.directory)).ok).toBe(true);
+});
+
+it("an event too large is refused alone; evidence of its session is still good", async () => {
+  const options = place();
+  const ledger = await openLedgerWith(options, {});
+  const first = await append(ledger, 1);
+  const large = ledger.append({ ...answered(2), tlsPeer: "x".repeat(70_000) } as EventBody, [
+    { role: "response-body", chunks: [body(3)] },
+  ]);
+  await expect(large).rejects.toMatchObject({ code: "ledger.oversize" });
+  const third = await append(ledger, 3);
+  await ledger.close();
+  expect([first.index, third.index]).toEqual([1, 2]);
+  const ref = "evidence" in third.event ? third.event.evidence[0] : undefined;
+  expect(await readEvidence(options.directory, options.keyDirectory, ref?.id ?? "")).toEqual(body(3));
+});
+
+it("nothing is appended after close", async () => {
+  const ledger = await openLedgerWith(place(), {});
+  await ledger.close();
+  await expect(append(ledger, 1)).rejects.toBeInstanceOf(Fault);
+});
