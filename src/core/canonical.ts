@@ -1,6 +1,6 @@
 import { Fault } from "./fault.ts";
 
-/** What JSON can say. Numbers are finite; integers beyond 2^53-1 are refused, as they would not survive a round trip. */
+/** What JSON can say. Numbers are finite. */
 export type Json =
   | null
   | boolean
@@ -12,7 +12,7 @@ export type Json =
 /**
  * RFC 8785 (JCS) text of a value: keys sorted by UTF-16 code units, no white space, ECMAScript number format.
  * A key whose value is `undefined` is left out, as JSON.stringify does.
- * Throws `canonical.unrepresentable` for a lone surrogate, a non-finite number or an unsafe integer.
+ * Throws `canonical.unrepresentable` for a lone surrogate or a non-finite number.
  */
 export function canonicalText(value: Json): string {
   if (value === null || typeof value === "boolean") return String(value);
@@ -22,8 +22,7 @@ export function canonicalText(value: Json): string {
     return JSON.stringify(value);
   }
   if (typeof value === "number") {
-    if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
-      throw new Fault("canonical.unrepresentable", { detail: `number ${value}` });
+    if (!Number.isFinite(value)) throw new Fault("canonical.unrepresentable", { detail: `number ${value}` });
     return JSON.stringify(value);
   }
   if (isList(value)) return `[${value.map(canonicalText).join(",")}]`;

@@ -145,6 +145,8 @@ export type EventBody =
   | {
       readonly kind: "evidence.viewed";
       readonly session: SessionId;
+      /** The id of the sealed bytes. */
+      readonly evidenceId: string;
       readonly principal: string;
       readonly reason: string;
     };

@@ -40,6 +40,8 @@ export interface AgentKind {
         readonly arguments: readonly string[];
       })
     | null;
+  /** Arguments that make it do one task without a person and without asking, as measured. */
+  readonly headless: (prompt: string) => readonly string[];
   /** The vendor's host that the base-URL door leads to. */
   readonly modelHost: string;
 }
@@ -68,6 +70,7 @@ export const AGENTS: readonly AgentKind[] = [
     keyVariables: ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"],
     standInEnvironment: { ANTHROPIC_API_KEY: `sk-ant-${standIn}` },
     baseUrl: (base) => ({ environment: { ANTHROPIC_BASE_URL: base }, arguments: [] }),
+    headless: (prompt) => ["-p", "--dangerously-skip-permissions", prompt],
     modelHost: "api.anthropic.com",
   },
   {
@@ -85,6 +88,12 @@ export const AGENTS: readonly AgentKind[] = [
     standInEnvironment: { CODEX_API_KEY: `sk-${standIn}` },
     // OPENAI_BASE_URL is ignored by 0.169; the setting is not.
     baseUrl: (base) => ({ environment: {}, arguments: ["-c", `openai_base_url="${base}/v1"`] }),
+    headless: (prompt) => [
+      "exec",
+      "--skip-git-repo-check",
+      "--dangerously-bypass-approvals-and-sandbox",
+      prompt,
+    ],
     modelHost: "api.openai.com",
   },
   {
@@ -108,6 +117,7 @@ export const AGENTS: readonly AgentKind[] = [
       },
       arguments: [],
     }),
+    headless: (prompt) => ["run", "--auto", "-m", "anthropic/claude-sonnet-4-5", prompt],
     modelHost: "api.anthropic.com",
   },
   {
@@ -128,6 +138,7 @@ export const AGENTS: readonly AgentKind[] = [
       OPENAI_MODEL: "qwen3-coder-plus",
     },
     baseUrl: (base) => ({ environment: { OPENAI_BASE_URL: `${base}/compatible-mode/v1` }, arguments: [] }),
+    headless: (prompt) => ["-y", "-p", prompt],
     modelHost: "dashscope.aliyuncs.com",
   },
   {
@@ -150,6 +161,7 @@ export const AGENTS: readonly AgentKind[] = [
     keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
     standInEnvironment: { GEMINI_API_KEY: `AIza-${standIn}` },
     baseUrl: (base) => ({ environment: { GOOGLE_GEMINI_BASE_URL: base }, arguments: [] }),
+    headless: (prompt) => ["--skip-trust", "-y", "-p", prompt],
     modelHost: "generativelanguage.googleapis.com",
   },
   {
@@ -172,6 +184,7 @@ export const AGENTS: readonly AgentKind[] = [
       COPILOT_OFFLINE: "true",
     },
     baseUrl: (base) => ({ environment: { COPILOT_PROVIDER_BASE_URL: `${base}/v1` }, arguments: [] }),
+    headless: (prompt) => ["--allow-all-tools", "-p", prompt],
     modelHost: "api.openai.com",
   },
 ];

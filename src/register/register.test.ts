@@ -41,7 +41,13 @@ describe("finding an agent", () => {
     await writeFile(join(bin, "tool"), "#!/bin/sh\n");
     await chmod(join(bin, "tool"), 0o755);
     await writeFile(join(bin, "plain"), "no");
-    around = { path: `.:${bin}`, cwd: root, agentsFolder: join(root, "agents"), arch: "x64", node: "/n/node" };
+    around = {
+      path: `.:${bin}`,
+      cwd: root,
+      agentsFolder: join(root, "agents"),
+      arch: "x64",
+      node: "/n/node",
+    };
   });
   it("starts a JavaScript agent from PATH with our own Node and shows its whole install", async () => {
     const found = await locateAgent("qwen", around);
@@ -60,11 +66,21 @@ describe("finding an agent", () => {
     ["./bin/plain", "agent.not-executable", "permissions"],
     ["./bin", "agent.not-executable", "permissions"],
   ])("%s: %s, with the way out", async (typed, code, remedy) => {
-    await expect(locateAgent(typed, around)).rejects.toMatchObject({ code, remedy: expect.stringContaining(remedy) });
+    await expect(locateAgent(typed, around)).rejects.toMatchObject({
+      code,
+      remedy: expect.stringContaining(remedy),
+    });
   });
 });
 
 it("every agent is pinned to an exact version", () => {
-  expect(AGENTS.map((agent) => agent.name)).toEqual(["claude", "codex", "opencode", "qwen", "gemini", "copilot"]);
+  expect(AGENTS.map((agent) => agent.name)).toEqual([
+    "claude",
+    "codex",
+    "opencode",
+    "qwen",
+    "gemini",
+    "copilot",
+  ]);
   for (const agent of AGENTS) expect(agent.tested).toMatch(/^\d+\.\d+\.\d+$/);
 });

@@ -1,0 +1,82 @@
+/** Help texts: what each command is for, its flags, an example. */
+
+export const HELP = `sallyport: run AI coding agents inside a sandbox whose only way out is recorded
+
+  sallyport run claude            start an agent in this folder's project
+  sallyport demo                  see the whole thing with a scripted model: no key needed
+
+run
+  run [flags] <agent> [args…]     claude, codex, opencode, qwen, gemini, copilot, or any program
+  install <agent>[@version]       fetch an agent from npm, at the tested version
+  profiles [name]                 list the profiles, or print one
+  doctor                          what this machine can enforce
+
+look
+  log                             sessions, newest last
+  show <session>                  what left in a session
+  verify                          check the whole ledger against its signed checkpoint
+
+manage
+  up, down, status                the station (it starts by itself)
+  setup                           install what this machine lacks
+
+Each command has --help; most have --json. Exit codes: 2 usage, 3 a control is missing, 5 ledger,
+6 agent or sandbox, 7 verification found something; \`run\` gives the agent's own.`;
+
+const COMMANDS: Readonly<Record<string, string>> = {
+  run: `sallyport run [flags] <agent> [args…]
+
+Starts the agent in a sandbox: this project read-write, the rest of the machine hidden or read-only, no network but
+the gateway. What follows the agent's name goes to the agent unchanged. At the end a declaration says what left.
+
+  -p, --profile NAME|FILE   which profile (see \`sallyport profiles\`); also SALLYPORT_PROFILE
+      --upstream ORIGIN     a server that stands in for every model destination, e.g. a model of your own
+                            (http://127.0.0.1:8080); also SALLYPORT_UPSTREAM
+      --door tls|base       how the agent reaches the gateway: transparently (default), or by its base-URL setting
+      --explain             print the plan (sandbox, environment, policy) and start nothing
+      --json                print the declaration as one line of JSON on stdout, after the agent's own output
+  -q, --quiet               print no declaration
+
+  sallyport run claude
+  sallyport run codex exec "explain this repository"
+  sallyport run --profile observe -- npm test`,
+  demo: `sallyport demo [--agent NAME] [--json]
+
+Sets up what is missing, starts a scripted model on loopback, and runs a real agent through \`sallyport run\` in a
+fresh sample project. No key is needed and nothing leaves the machine.
+
+      --agent NAME          claude (default), codex, opencode, qwen, gemini, copilot
+      --json                the declaration as JSON`,
+  install: `sallyport install <agent>[@version] …
+
+Fetches the agent's npm package into Sallyport's own folder, without running its install scripts. Without a version,
+the one that Sallyport's tests run.`,
+  profiles: `sallyport profiles [name]
+
+Lists the ready profiles and those in the config folder, or prints one as YAML to start your own from.`,
+  doctor: `sallyport doctor [--json]
+
+Tries each control on this machine and says which are enforced, degraded or missing, and how to get them. Exits with 3
+when a control that the default profile promises is missing.`,
+  log: `sallyport log [--events] [-n COUNT] [--json]
+
+Sessions in the ledger, oldest first. --events lists every event instead. -n: only the last COUNT.`,
+  show: `sallyport show <session> [--events] [--json]
+sallyport show <session> --evidence ID --reason TEXT
+
+The declaration of a session. --events lists its events. --evidence writes the sealed bytes of one evidence id (as
+--events prints them) to stdout; viewing is itself recorded with the reason.`,
+  verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--json]
+
+Recomputes every leaf, tile and root, checks the checkpoint's signature, and names what does not fit. Exits with 7 when
+something does not. --key: the verifier key you trust; without it, the one published with the ledger.`,
+  up: "sallyport up\n\nStarts the station now instead of with the first `run`.",
+  down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",
+  status: "sallyport status [--json]\n\nWhether the station runs, and its sessions.",
+  setup:
+    "sallyport setup\n\nInstalls what this machine lacks (bubblewrap, by the system's package manager), saying so.",
+};
+
+export function helpFor(command: string): string {
+  return COMMANDS[command] ?? HELP;
+}

@@ -1,0 +1,71 @@
+/**
+ * `sallyport install`: an agent's npm package at an exact version, in a folder of its own, without its install
+ * scripts (they would run outside every sandbox). npm checks the registry's integrity hashes as it unpacks.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Fault } from "../core/index.ts";
+import { type AgentKind, agentNamed, buildFolder, splitVersion } from "../register/index.ts";
+import type { Places } from "./places.ts";
+
+export async function installCommand(names: readonly string[], places: Places): Promise<number> {
+  if (names.length === 0)
+    throw new Fault("usage.invalid", {
+      detail: "`install` needs an agent",
+      remedy: "for example: sallyport install claude",
+    });
+  for (const typed of names) {
+    const { name, version } = splitVersion(typed);
+    const kind = agentNamed(name);
+    if (kind === null)
+      throw new Fault("agent.unknown", {
+        detail: `\`${name}\``,
+        remedy: "name one of claude, codex, opencode, qwen, gemini, copilot",
+      });
+    const folder = await ensureAgent(kind, version ?? kind.tested, places);
+    process.stderr.write(`sallyport: ${kind.title} ${version ?? kind.tested} is in ${folder}\n`);
+  }
+  return 0;
+}
+
+/** The folder of that build, fetched when it is not there. Whole or not at all: it is renamed into place. */
+export async function ensureAgent(kind: AgentKind, version: string, places: Places): Promise<string> {
+  const folder = buildFolder(kind, version, places.agents);
+  if (isComplete(folder, kind)) return folder;
+  await mkdir(dirname(folder), { recursive: true });
+  const fresh = await mkdtemp(`${folder}.`);
+  try {
+    process.stderr.write(`sallyport: fetching ${kind.package}@${version} from npm\n`);
+    const args = [
+      "install",
+      "--prefix",
+      fresh,
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      "--no-save",
+      "--no-package-lock",
+    ];
+    const done = spawnSync("npm", [...args, "--loglevel=error", `${kind.package}@${version}`], {
+      cwd: fresh,
+      stdio: ["ignore", 2, 2],
+    });
+    if (done.status !== 0 || !isComplete(fresh, kind))
+      throw new Fault("setup.failed", {
+        detail: `${kind.package}@${version}`,
+        remedy: "check that npm reaches its registry, and the version",
+      });
+    await rm(folder, { recursive: true, force: true });
+    await rename(fresh, folder);
+    return folder;
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+const isComplete = (folder: string, kind: AgentKind): boolean =>
+  kind.programs.some((program) =>
+    existsSync(join(folder, "node_modules", program.replaceAll("{arch}", process.arch))),
+  );

@@ -1,0 +1,209 @@
+/** The command line: finds the command, parses its flags, prints what went wrong. Each command is loaded when named. */
+import { parseArgs } from "node:util";
+import { asFault, Fault } from "../core/index.ts";
+import { HELP, helpFor } from "./help.ts";
+import { placesOf } from "./places.ts";
+import { faultText, wantsColor } from "./print.ts";
+
+/** Runs one command line; resolves to the exit code. Never throws. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    return await command(argv);
+  } catch (thrown) {
+    const fault = asFault(thrown);
+    process.stderr.write(`${faultText(fault, wantsColor(process.stderr))}\n`);
+    if (
+      fault.code === "internal.bug" &&
+      thrown instanceof Error &&
+      process.env["SALLYPORT_DEBUG"] !== undefined
+    )
+      process.stderr.write(`${thrown.stack}\n`);
+    return fault.kind.exitCode;
+  }
+}
+
+async function command(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(`${name === "help" && rest[0] !== undefined ? helpFor(rest[0]) : HELP}\n`);
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "--version" || name === "version") {
+    process.stdout.write(`${(await import("./version.ts")).version}\n`);
+    return 0;
+  }
+  const ownFlags = rest.indexOf("--") >= 0 ? rest.slice(0, rest.indexOf("--")) : rest;
+  if (name !== "run" && (ownFlags.includes("--help") || ownFlags.includes("-h"))) {
+    process.stdout.write(`${helpFor(name)}\n`);
+    return 0;
+  }
+  const places = placesOf(process.env);
+  switch (name) {
+    case "run":
+      return runCommand(rest, places);
+    case "station":
+      return stationCommand(places);
+    case "setup":
+      flags(rest, {});
+      return (await import("./setup.ts")).setup();
+    case "demo":
+      return (await import("./demo.ts")).demo(
+        flags(rest, { agent: { type: "string" }, json: { type: "boolean" } }).values,
+        places,
+      );
+    case "install":
+      return (await import("./install.ts")).installCommand(flags(rest, {}, true).positionals, places);
+    case "doctor":
+      return (await import("./doctor.ts")).doctor(
+        flags(rest, { json: { type: "boolean" } }).values.json === true,
+        places,
+      );
+    case "log": {
+      const { values } = flags(rest, {
+        json: { type: "boolean" },
+        events: { type: "boolean" },
+        limit: { type: "string", short: "n" },
+      });
+      return (await import("./ledger-commands.ts")).log(values, places);
+    }
+    case "show": {
+      const { values, positionals } = flags(
+        rest,
+        {
+          json: { type: "boolean" },
+          events: { type: "boolean" },
+          evidence: { type: "string" },
+          reason: { type: "string" },
+        },
+        true,
+      );
+      return (await import("./ledger-commands.ts")).show(positionals, values, places);
+    }
+    case "verify": {
+      const { values } = flags(rest, {
+        json: { type: "boolean" },
+        ledger: { type: "string" },
+        key: { type: "string" },
+      });
+      return (await import("./ledger-commands.ts")).verify(values, places);
+    }
+    case "profiles":
+      return (await import("./profiles.ts")).profiles(flags(rest, {}, true).positionals, places);
+    case "up":
+    case "down":
+    case "status": {
+      const { values } = flags(rest, { json: { type: "boolean" }, force: { type: "boolean" } });
+      return (await import("./station-commands.ts")).stationCommand(name, values, places);
+    }
+    default:
+      throw new Fault("usage.invalid", { detail: `unknown command \`${name}\`` });
+  }
+}
+
+type FlagSpec = Record<string, { readonly type: "boolean" | "string"; readonly short?: string }>;
+
+/** Strict parsing: an unknown flag or a surplus word is a usage fault naming it. */
+function flags<const S extends FlagSpec>(
+  argv: readonly string[],
+  options: S,
+  allowPositionals = false,
+): { values: { [K in keyof S]?: S[K]["type"] extends "boolean" ? boolean : string }; positionals: string[] } {
+  try {
+    const parsed = parseArgs({ args: [...argv], options, allowPositionals, strict: true });
+    // parseArgs derives the same mapping from `options`; its type does not survive the generic.
+    return { values: parsed.values as never, positionals: parsed.positionals };
+  } catch (cause) {
+    throw new Fault("usage.invalid", {
+      detail: cause instanceof Error ? cause.message.replace(/\.? To specify.*$/, "") : "",
+      cause,
+    });
+  }
+}
+
+const RUN_FLAGS = {
+  profile: { type: "string", short: "p" },
+  upstream: { type: "string" },
+  door: { type: "string" },
+  json: { type: "boolean" },
+  quiet: { type: "boolean", short: "q" },
+  explain: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+/** Our flags stand before the agent's name; everything after it is the agent's own, `--json` and `--help` included. */
+async function runCommand(argv: readonly string[], places: ReturnType<typeof placesOf>): Promise<number> {
+  const split = agentIndex(argv);
+  const { values } = flags(argv.slice(0, split.flagsEnd), RUN_FLAGS);
+  if (values.help === true) {
+    process.stdout.write(`${helpFor("run")}\n`);
+    return 0;
+  }
+  const agent = argv[split.agent];
+  if (agent === undefined)
+    throw new Fault("usage.invalid", {
+      detail: "`run` needs an agent or a program",
+      remedy: "for example: sallyport run claude",
+    });
+  const door = values.door ?? "tls";
+  if (door !== "tls" && door !== "base")
+    throw new Fault("usage.invalid", {
+      detail: `unknown door \`${door}\``,
+      remedy: "use --door tls or --door base",
+    });
+  const { run } = await import("./run.ts");
+  return run(
+    {
+      agent,
+      arguments: argv.slice(split.agent + 1),
+      profile: values.profile ?? process.env["SALLYPORT_PROFILE"] ?? null,
+      upstream: values.upstream ?? process.env["SALLYPORT_UPSTREAM"] ?? null,
+      door,
+      json: values.json === true,
+      quiet: values.quiet === true,
+      explain: values.explain === true,
+    },
+    places,
+  );
+}
+
+function agentIndex(argv: readonly string[]): { readonly flagsEnd: number; readonly agent: number } {
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? "";
+    if (word === "--") return { flagsEnd: at, agent: at + 1 };
+    if (!word.startsWith("-")) return { flagsEnd: at, agent: at };
+    const takesValue = ["--profile", "-p", "--upstream", "--door"].includes(word);
+    if (takesValue) at += 1;
+  }
+  return { flagsEnd: argv.length, agent: argv.length };
+}
+
+/** The station's own process. What its starter must hear goes to descriptor 3: `ready`, or one line with the fault. */
+async function stationCommand(places: ReturnType<typeof placesOf>): Promise<number> {
+  const { IDLE_MS, runStation } = await import("./station.ts");
+  const { closeSync, fstatSync, writeSync } = await import("node:fs");
+  const hasStarter = ((): boolean => {
+    try {
+      return fstatSync(3).isFIFO() || fstatSync(3).isSocket();
+    } catch {
+      return false; // started by hand: there is no descriptor 3
+    }
+  })();
+  const tell = (text: string): void => {
+    if (!hasStarter) return;
+    try {
+      writeSync(3, `${text}\n`);
+      closeSync(3);
+    } catch {
+      // the starter has gone; the station serves whoever comes next
+    }
+  };
+  try {
+    await runStation({ places, idleMs: IDLE_MS }, () => tell("ready"));
+    return 0;
+  } catch (thrown) {
+    const fault = asFault(thrown);
+    if (fault.code === "ledger.locked") tell("locked");
+    else tell(JSON.stringify({ code: fault.code, detail: fault.message, remedy: fault.remedy }));
+    throw fault;
+  }
+}

@@ -1,0 +1,282 @@
+/**
+ * From a person's `run` to everything the session needs: the program, the layered policy, the sandbox plan. Reads
+ * files; starts and records nothing.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { Fault } from "../core/index.ts";
+import {
+  isHidden,
+  layer,
+  type Policy,
+  type PolicyDocument,
+  parseDocument,
+  readyProfile,
+} from "../policy/index.ts";
+import { type AgentKind, type LocatedAgent, locateAgent } from "../register/index.ts";
+import { INSIDE, type SandboxSpec } from "../sandbox/index.ts";
+import type { Places } from "./places.ts";
+import type { Question } from "./talk.ts";
+
+export type RunQuestion = Extract<Question, { op: "run" }>;
+
+/** The port on the sandbox's own loopback where the way out is. */
+export const PROXY_PORT = 3128;
+/** Guardrails that an administrator rolls out; no profile loosens them. */
+export const GUARDRAILS_FILE = "/etc/sallyport/guardrails.yaml";
+const REPOSITORY_FILE = ".sallyport.yaml";
+const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin";
+/** Entries of a workspace that are looked at for files to hide; more, and the promise could not be kept in time. */
+const MAX_WALKED = 400_000;
+
+export interface Prepared {
+  readonly agent: LocatedAgent;
+  readonly policy: Policy;
+  readonly workspace: string;
+  readonly upstream: URL | null;
+  readonly spec: SandboxSpec;
+}
+
+export interface SessionFiles {
+  /** The session's certificate, and the system's bundle with it: written by the station before the agent starts. */
+  readonly caCertificate: string;
+  readonly caBundle: string;
+}
+
+/** Throws `agent.*`, `profile.*`, `policy.invalid`, `sandbox.*`, `usage.invalid`. */
+export async function prepare(question: RunQuestion, places: Places, files: SessionFiles): Promise<Prepared> {
+  const workspace = workspaceOf(question.cwd);
+  const [agent, policy] = await Promise.all([
+    locateAgent(question.agent, {
+      path: question.environment["PATH"] ?? DEFAULT_PATH,
+      cwd: question.cwd,
+      agentsFolder: places.agents,
+      arch: process.arch,
+      node: process.execPath,
+    }),
+    policyFor(question.profile, question.cwd, workspace, places),
+  ]);
+  const upstream = upstreamOf(question.upstream);
+  const door = doorOf(question, agent.kind);
+  const read = [...agent.folders, ...policy.files.read];
+  const spec: SandboxSpec = {
+    mode: policy.sandbox.mode,
+    program: [
+      ...agent.program,
+      ...(agent.kind?.leadingArguments ?? []),
+      ...door.arguments,
+      ...question.arguments,
+    ],
+    workspace,
+    cwd: question.cwd,
+    homeDirectory: await homeFor(agent, places),
+    protect: [places.state, places.run, places.config],
+    read,
+    write: policy.files.write,
+    hide: await filesToHide(workspace, policy.files.hide),
+    environment: {
+      ...environmentFor(question, agent.kind, policy, upstream),
+      ...wayOut(
+        policy.sandbox.mode === "none"
+          ? files
+          : { caCertificate: INSIDE.caCertificate, caBundle: INSIDE.caBundle },
+      ),
+      ...door.environment,
+      PATH: pathInside(question.environment["PATH"] ?? DEFAULT_PATH, policy, read),
+    },
+    caCertificate: files.caCertificate,
+    caBundle: files.caBundle,
+    proxyPort: PROXY_PORT,
+    nested: policy.sandbox.nested,
+  };
+  return { agent, policy, workspace, upstream, spec };
+}
+
+/**
+ * The settings by which programs find the gateway and trust the session's certificates. Measured on the six agents:
+ * NODE_EXTRA_CA_CERTS and SSL_CERT_FILE and the proxy variables in both cases serve all; ALL_PROXY must not be set (one
+ * agent then sends keys in clear). NO_PROXY is always set, or a repository's own settings could set it to `*`.
+ */
+function wayOut(at: SessionFiles): Record<string, string> {
+  const proxy = `http://127.0.0.1:${PROXY_PORT}`;
+  const local = "127.0.0.1,localhost,::1";
+  return {
+    HTTPS_PROXY: proxy,
+    HTTP_PROXY: proxy,
+    https_proxy: proxy,
+    http_proxy: proxy,
+    NO_PROXY: local,
+    no_proxy: local,
+    NODE_USE_ENV_PROXY: "1",
+    NODE_EXTRA_CA_CERTS: at.caCertificate,
+    SSL_CERT_FILE: at.caBundle,
+    CODEX_CA_CERTIFICATE: at.caBundle,
+    CURL_CA_BUNDLE: at.caBundle,
+    REQUESTS_CA_BUNDLE: at.caBundle,
+    PIP_CERT: at.caBundle,
+    GIT_SSL_CAINFO: at.caBundle,
+    CARGO_HTTP_CAINFO: at.caBundle,
+    AWS_CA_BUNDLE: at.caBundle,
+  };
+}
+
+/** The person's PATH as far as it can be seen inside; relative entries would run what the repository holds. */
+function pathInside(path: string, policy: Policy, read: readonly string[]): string {
+  if (policy.sandbox.mode === "none") return path;
+  const seen = ["/usr", "/bin", "/sbin", ...[...read, ...policy.files.write].map(expandHome)];
+  const entries = path
+    .split(":")
+    .filter((entry) => seen.some((folder) => entry === folder || entry.startsWith(`${folder}/`)));
+  return entries.length > 0 ? entries.join(":") : DEFAULT_PATH;
+}
+
+/** The nearest folder upwards that holds `.git`, else the folder itself; never the home folder by that climb. */
+export function workspaceOf(cwd: string): string {
+  const home = homedir();
+  for (let folder = cwd; folder !== home && folder !== "/"; folder = dirname(folder))
+    if (existsSync(join(folder, ".git"))) return folder;
+  return cwd;
+}
+
+/** Guardrails, the profile, the repository's own narrowing, layered. */
+export async function policyFor(
+  profile: string | null,
+  cwd: string,
+  workspace: string,
+  places: Places,
+): Promise<Policy> {
+  const documents: PolicyDocument[] = [];
+  if (existsSync(GUARDRAILS_FILE))
+    documents.push(parseDocument(await readFile(GUARDRAILS_FILE, "utf8"), GUARDRAILS_FILE));
+  const { text, file } = await profileText(profile ?? "default", cwd, places);
+  documents.push(parseDocument(text, file));
+  const own = join(workspace, REPOSITORY_FILE);
+  if (existsSync(own)) documents.push(parseDocument(await readFile(own, "utf8"), own));
+  return layer(documents);
+}
+
+async function profileText(
+  name: string,
+  cwd: string,
+  places: Places,
+): Promise<{ readonly text: string; readonly file: string }> {
+  const isFile = name.includes("/") || /\.ya?ml$/.test(name);
+  const file = isFile ? resolve(cwd, name) : join(places.config, "profiles", `${name}.yaml`);
+  if (isFile || existsSync(file)) {
+    try {
+      return { text: await readFile(file, "utf8"), file };
+    } catch (cause) {
+      throw new Fault("profile.unreadable", {
+        at: file,
+        cause,
+        detail: cause instanceof Error ? cause.message : "",
+      });
+    }
+  }
+  const ready = readyProfile(name);
+  if (ready === null) throw new Fault("profile.unknown", { detail: `\`${name}\``, at: file });
+  return { text: ready, file: `${name} (ready profile)` };
+}
+
+function upstreamOf(text: string | null): URL | null {
+  if (text === null) return null;
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:") || url.pathname !== "/")
+    throw new Fault("usage.invalid", {
+      detail: `\`${text}\` is not an origin`,
+      remedy: "give --upstream as http://host:port or https://host:port, without a path",
+    });
+  return url;
+}
+
+/** The agent's private home, kept between its sessions; files it needs to start are laid when they are missing. */
+async function homeFor(agent: LocatedAgent, places: Places): Promise<string> {
+  const home = join(places.homes, agent.kind?.name ?? "other");
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  for (const file of agent.kind?.homeFiles ?? []) {
+    const path = join(home, file.path);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, file.content, { flag: "wx", mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  }
+  return home;
+}
+
+function doorOf(
+  question: RunQuestion,
+  kind: AgentKind | null,
+): { readonly environment: Readonly<Record<string, string>>; readonly arguments: readonly string[] } {
+  if (question.door === "tls") return { environment: {}, arguments: [] };
+  if (kind === null || kind.baseUrl === null)
+    throw new Fault("usage.invalid", {
+      detail: `Sallyport knows no base-URL setting of \`${question.agent}\``,
+      remedy: "leave --door out: the transparent door serves every program",
+    });
+  return kind.baseUrl(`http://127.0.0.1:${PROXY_PORT}/${kind.modelHost}`);
+}
+
+/** The allowed part of the person's environment, the agent's own needs, and stand-in keys where nobody checks them. */
+function environmentFor(
+  question: RunQuestion,
+  kind: AgentKind | null,
+  policy: Policy,
+  upstream: URL | null,
+): Record<string, string> {
+  const allowed = [...policy.environment.pass, ...(kind?.passEnvironment ?? [])];
+  const passed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(question.environment))
+    if (allowed.some((pattern) => nameMatches(pattern, name))) passed[name] = value;
+  const hasKey = kind?.keyVariables.some((name) => passed[name] !== undefined) ?? true;
+  const standIn = upstream !== null && !hasKey ? kind?.standInEnvironment : {};
+  return { ...kind?.environment, ...standIn, ...passed };
+}
+
+const nameMatches = (pattern: string, name: string): boolean =>
+  pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
+
+const expandHome = (path: string): string => (path.startsWith("~/") ? join(homedir(), path.slice(2)) : path);
+
+/**
+ * Existing files and folders of the workspace that a hide pattern names. `node_modules` and `.git` are not looked into:
+ * packages come from outside and hold no secret of this workspace, and git's own files have guards of their own.
+ */
+async function filesToHide(workspace: string, patterns: readonly string[]): Promise<string[]> {
+  if (patterns.length === 0) return [];
+  const found: string[] = [];
+  let left = MAX_WALKED;
+  const walk = async (folder: string): Promise<void> => {
+    const entries = await readdir(join(workspace, folder), { withFileTypes: true }).catch(() => []); // unreadable for us and the agent
+    for (const entry of entries) {
+      left -= 1;
+      if (left < 0)
+        throw new Fault("sandbox.hide", {
+          at: workspace,
+          detail: `it has more than ${MAX_WALKED} files`,
+          remedy: "run in a smaller folder, or with a profile that hides nothing",
+        });
+      const path = join(folder, entry.name);
+      if (isHidden(patterns, path)) found.push(join(workspace, path));
+      else if (entry.isDirectory() && entry.name !== "node_modules" && entry.name !== ".git")
+        await walk(path);
+    }
+  };
+  await walk("");
+  return found;
+}
+
+/** SHA-256 of the executable, hex. The caller remembers it by the file's identity: agents are hundreds of megabytes. */
+export async function hashFile(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+/** What identifies a file's bytes without reading them: device, inode, size, change time. */
+export async function fileIdentity(file: string): Promise<string> {
+  const at = await stat(file, { bigint: true });
+  return `${at.dev}:${at.ino}:${at.size}:${at.ctimeNs}`;
+}

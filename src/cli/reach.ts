@@ -1,0 +1,110 @@
+/** Reaching the station, and starting it when nobody answers. */
+import { spawn } from "node:child_process";
+import { mkdirSync, openSync } from "node:fs";
+import net from "node:net";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { Fault } from "../core/index.ts";
+import type { Places } from "./places.ts";
+import { type Hello, StationLine } from "./talk.ts";
+import { version } from "./version.ts";
+
+/** A cold station reads its register, recovers its ledger and probes nothing: seconds mean something is wrong. */
+const START_DEADLINE_MS = 15_000;
+/** What the station inherits: where things are and how to trust the network; none of the person's keys. */
+const STATION_ENVIRONMENT = [
+  "PATH",
+  "HOME",
+  "LANG",
+  "TZ",
+  "XDG_RUNTIME_DIR",
+  "XDG_STATE_HOME",
+  "XDG_CONFIG_HOME",
+  "XDG_CACHE_HOME",
+  "SALLYPORT_HOME",
+  "NODE_EXTRA_CA_CERTS",
+];
+
+/** A line to the running station, or null when none runs. */
+export function lineToRunning(places: Places): Promise<StationLine | null> {
+  return new Promise((resolve) => {
+    const socket = net.connect(places.stationSocket);
+    // A socket file without a listener is what a killed station leaves behind: the same as no station.
+    socket.once("error", () => resolve(null));
+    socket.once("connect", () => {
+      socket.removeAllListeners("error");
+      resolve(new StationLine(socket));
+    });
+  });
+}
+
+/**
+ * A line to the station, started when needed. A station of another version that has no sessions is replaced.
+ * Throws `station.unreachable` with the end of its log's reason.
+ */
+export async function reachStation(places: Places): Promise<StationLine> {
+  const running = await lineToRunning(places);
+  if (running !== null) {
+    const hello = await running.ask<Hello>({ op: "hello" });
+    if (hello.version === version || hello.sessions.length > 0) return running;
+    await running.ask({ op: "stop", evenWithSessions: false });
+    await running.closed;
+  }
+  return startStation(places);
+}
+
+/** Two runs may start two stations: the ledger's lock lets one live, and both runs then reach that one. */
+async function startStation(places: Places): Promise<StationLine> {
+  mkdirSync(places.state, { recursive: true, mode: 0o700 });
+  const log = openSync(places.stationLog, "a", 0o600);
+  const environment: Record<string, string> = {};
+  for (const name of STATION_ENVIRONMENT) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, join(import.meta.dirname, startFile()), "station"],
+    {
+      detached: true,
+      cwd: "/",
+      stdio: ["ignore", "ignore", log, "pipe"],
+      env: environment,
+    },
+  );
+  const said = await firstWords(child.stdio[3] as NodeJS.ReadableStream); // fd 3 is a pipe: see stdio above
+  child.unref();
+  const deadline = performance.now() + START_DEADLINE_MS;
+  for (;;) {
+    const line = await lineToRunning(places);
+    if (line !== null) return line;
+    if (said.startsWith("{") || performance.now() > deadline) throw unreachable(said, places);
+    await wait(25);
+  }
+}
+
+const startFile = (): string => (import.meta.filename.endsWith(".ts") ? "start.ts" : "start.js");
+
+/** `ready`, or one JSON line with the fault; empty when it lost the race for the ledger to another station. */
+function firstWords(stream: NodeJS.ReadableStream): Promise<string> {
+  return new Promise((resolve) => {
+    let text = "";
+    stream.on("data", (chunk: Buffer) => {
+      text += chunk.toString("utf8");
+      if (text.includes("\n")) resolve(text.trim());
+    });
+    stream.on("error", () => resolve(""));
+    stream.on("close", () => resolve(text.trim()));
+  });
+}
+
+function unreachable(said: string, places: Places): Fault {
+  const heard: { code?: string; detail?: string; remedy?: string } = said.startsWith("{")
+    ? JSON.parse(said)
+    : {};
+  return new Fault("station.unreachable", {
+    detail: heard.detail ?? "it did not answer in time",
+    at: places.stationLog,
+    ...(heard.remedy === undefined ? {} : { remedy: heard.remedy }),
+  });
+}

@@ -1,0 +1,99 @@
+/**
+ * `sallyport run`: the thin client that a person's terminal talks to. It asks the station for a session, starts the
+ * agent by the station's plan on this terminal, joins the connections that come out of the sandbox to the gateway, and
+ * prints the declaration. It imports little: every millisecond here is felt.
+ *
+ * When the station dies, the agent's next connection gets an answer that says so; nothing can leave, because only the
+ * gateway's socket leads out.
+ */
+import net from "node:net";
+import { asFault, type Fault } from "../core/index.ts";
+import { type Launched, launch } from "../sandbox/launch.ts";
+import type { Places } from "./places.ts";
+import { faultText, wantsColor } from "./print.ts";
+import { reachStation } from "./reach.ts";
+import type { Ended, Question, Started, StationLine } from "./talk.ts";
+
+export interface RunOptions {
+  readonly agent: string;
+  readonly arguments: readonly string[];
+  readonly profile: string | null;
+  readonly upstream: string | null;
+  readonly door: "tls" | "base";
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly explain: boolean;
+}
+
+const GONE =
+  "HTTP/1.1 503 sallyport: the gateway is gone\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nsallyport: the station stopped; nothing can leave this sandbox any more\n";
+
+/** Resolves to the agent's own exit code. Throws what the station or the sandbox refuse. */
+export async function run(options: RunOptions, places: Places): Promise<number> {
+  const line = await reachStation(places);
+  if (options.explain) {
+    process.stdout.write(`${JSON.stringify(await line.ask<object>(questionOf(options)), null, 2)}\n`);
+    line.close();
+    return 0;
+  }
+  const session = await line.ask<Started>(questionOf(options));
+  let launched: Launched;
+  try {
+    launched = await launch(session.plan, { onConnection: (socket) => join(socket, session.gatewaySocket) });
+  } catch (thrown) {
+    await line.ask({ op: "failed" }).catch(() => {}); // the launch's own fault is the one to tell
+    line.close();
+    throw thrown;
+  }
+  const { code } = await launched.exit;
+  await finish(line, options, session.session, code);
+  return code;
+}
+
+function questionOf(options: RunOptions): Question {
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) environment[name] = value;
+  return {
+    op: "run",
+    agent: options.agent,
+    arguments: options.arguments,
+    cwd: process.cwd(),
+    environment,
+    profile: options.profile,
+    upstream: options.upstream,
+    door: options.door,
+    explain: options.explain,
+  };
+}
+
+/** Both ways, half-closes included; when either side breaks, the other does. */
+function join(inside: net.Socket, gatewaySocket: string): void {
+  const outside = net.connect({ path: gatewaySocket, allowHalfOpen: true });
+  let reached = false;
+  outside.once("connect", () => {
+    reached = true;
+    inside.pipe(outside);
+    outside.pipe(inside);
+  });
+  inside.on("error", () => outside.destroy());
+  inside.on("close", () => outside.destroy());
+  outside.on("error", () => (reached ? inside.destroy() : inside.end(GONE)));
+  outside.on("close", () => {
+    if (reached) inside.destroySoon();
+  });
+}
+
+async function finish(line: StationLine, options: RunOptions, session: string, code: number): Promise<void> {
+  try {
+    const ended = await line.ask<Ended>({ op: "ended", exitCode: code });
+    if (options.json) process.stdout.write(`${JSON.stringify(ended.declaration)}\n`);
+    else if (!options.quiet)
+      process.stderr.write(`\n${wantsColor(process.stderr) ? ended.colored : ended.text}\n`);
+    line.close();
+  } catch (thrown) {
+    const fault: Fault = asFault(thrown);
+    process.stderr.write(
+      `\n${faultText(fault, wantsColor(process.stderr))}\n  session ${session}: see \`sallyport show ${session}\`\n`,
+    );
+  }
+}

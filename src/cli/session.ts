@@ -1,0 +1,131 @@
+/**
+ * One session as the station holds it: prepared, recorded as started before anything can leave, and recorded as ended
+ * once, whatever ends it first.
+ */
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
+import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
+import { planSandbox, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
+import type { Places } from "./places.ts";
+import { type Prepared, prepare, type RunQuestion } from "./prepare.ts";
+import type { Ended, Hello, Started } from "./talk.ts";
+import type { House } from "./wire.ts";
+
+type Reason = Extract<EventBody, { kind: "session.ended" }>["reason"];
+
+export class ActiveSession {
+  readonly id: SessionId;
+  readonly started: Started;
+  readonly summary: Hello["sessions"][number];
+  readonly #house: House;
+  readonly #folder: string;
+  readonly #fold: SessionFold;
+  /** Set by the first ending; later ones get the same. */
+  #ended: Promise<Ended> | null = null;
+
+  private constructor(house: House, folder: string, fold: SessionFold, started: Started, prepared: Prepared) {
+    // The id was made by newSessionId and has travelled as text in `started` only.
+    this.id = started.session as SessionId;
+    this.started = started;
+    this.summary = { session: started.session, agent: prepared.agent.name, workspace: prepared.workspace };
+    this.#house = house;
+    this.#folder = folder;
+    this.#fold = fold;
+  }
+
+  /** The plan a `run` would have, without starting or recording anything. */
+  static async explain(places: Places, question: RunQuestion): Promise<object> {
+    const { spec, policy, agent } = await prepare(
+      question,
+      places,
+      filesIn(join(places.run, "s", "explain")),
+    );
+    const plan = planSandbox(spec, readHostFacts(spec));
+    return { agent, policy: { name: policy.name, sha256: policy.sha256 }, plan };
+  }
+
+  /** Resolves when `session.started` is durable and the gateway listens. Leaves nothing behind when it throws. */
+  static async start(house: House, places: Places, question: RunQuestion): Promise<ActiveSession> {
+    const id = newSessionId();
+    const folder = join(places.run, "s", id);
+    const files = filesIn(folder);
+    const prepared = await prepare(question, places, files);
+    const plan = planSandbox(prepared.spec, readHostFacts(prepared.spec));
+    const gaps = await house.gapsOf(prepared.policy);
+    const sha256 = await house.buildHash(prepared.agent.executable);
+    const gatewaySocket = join(folder, "out.sock");
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    try {
+      const { caCertificate } = await house.gateway.openSession({
+        id,
+        agent: prepared.agent.name,
+        policy: prepared.policy,
+        socketPath: gatewaySocket,
+        workspace: prepared.workspace,
+        upstream: prepared.upstream,
+        label: house.label,
+        repo: prepared.policy.repo,
+      });
+      await writeFile(files.caCertificate, caCertificate, { mode: 0o600 });
+      await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
+      const fold = new SessionFold();
+      await house.watch(id, fold);
+      await house.append(startedEvent(id, prepared, plan.kind, gaps, sha256));
+      return new ActiveSession(house, folder, fold, { session: id, plan, gatewaySocket }, prepared);
+    } catch (error) {
+      await house.unwatch(id);
+      await house.gateway.closeSession(id);
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Closes the way out, records the end, signs, and tells what left. The first reason counts. */
+  end(reason: Reason, exitCode: number | null): Promise<Ended> {
+    this.#ended ??= this.#finish(reason, exitCode);
+    return this.#ended;
+  }
+
+  async #finish(reason: Reason, exitCode: number | null): Promise<Ended> {
+    await this.#house.gateway.closeSession(this.id);
+    await rm(this.#folder, { recursive: true, force: true });
+    await this.#house.append({ kind: "session.ended", session: this.id, reason, exitCode });
+    await this.#house.ledger.checkpoint();
+    await this.#house.unwatch(this.id);
+    const declaration: Declaration | null = this.#fold.declaration();
+    if (declaration === null)
+      throw new Fault("internal.bug", { detail: "a session without its first event" });
+    const surround = { facts: this.#house.destinationFacts, signedAt: this.#house.clock.now() };
+    return {
+      declaration,
+      text: declarationText(declaration, { ...surround, color: false }),
+      colored: declarationText(declaration, { ...surround, color: true }),
+    };
+  }
+}
+
+const filesIn = (folder: string): { readonly caCertificate: string; readonly caBundle: string } => ({
+  caCertificate: join(folder, "ca.pem"),
+  caBundle: join(folder, "bundle.pem"),
+});
+
+function startedEvent(
+  id: SessionId,
+  prepared: Prepared,
+  sandbox: SandboxPlan["kind"],
+  gaps: readonly string[],
+  sha256: string,
+): EventBody {
+  return {
+    kind: "session.started",
+    session: id,
+    principal: `local:${process.getuid?.() ?? 0}`,
+    agent: { name: prepared.agent.name, version: prepared.agent.version, sha256 },
+    profile: { name: prepared.policy.name, sha256: prepared.policy.sha256 },
+    workspace: basename(prepared.workspace),
+    sandbox,
+    gaps,
+    upstream: prepared.upstream?.origin ?? null,
+  };
+}

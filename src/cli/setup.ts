@@ -1,0 +1,73 @@
+/**
+ * `sallyport setup`: installs what the machine lacks, by the system's own package manager, saying each command before
+ * it runs. Nothing is downloaded in any other way.
+ */
+import { spawnSync } from "node:child_process";
+import { Fault } from "../core/index.ts";
+
+interface Manager {
+  readonly command: string;
+  readonly refresh: readonly string[] | null;
+  readonly install: readonly string[];
+}
+
+const MANAGERS: readonly Manager[] = [
+  { command: "apt-get", refresh: ["update"], install: ["install", "--yes", "--no-install-recommends"] },
+  { command: "dnf", refresh: null, install: ["install", "--assumeyes"] },
+  { command: "pacman", refresh: null, install: ["-S", "--noconfirm", "--needed"] },
+  { command: "zypper", refresh: null, install: ["--non-interactive", "install"] },
+  { command: "apk", refresh: null, install: ["add"] },
+];
+
+/** Commands that must be there, and the package that brings each (the same name in every manager above). */
+const NEEDED: readonly { readonly command: string; readonly package: string }[] = [
+  { command: "bwrap", package: "bubblewrap" },
+  { command: "prlimit", package: "util-linux" },
+];
+
+/** Resolves to 0. Throws `setup.failed` with the command to run by hand. */
+export async function setup(): Promise<number> {
+  ensureSystemPackages();
+  process.stderr.write("sallyport: this machine has what is needed; `sallyport doctor` tells the details\n");
+  return 0;
+}
+
+/** Installs missing system packages; silent when nothing is missing. */
+export function ensureSystemPackages(): void {
+  if (process.platform !== "linux") return;
+  const missing = NEEDED.filter(({ command }) => !has(command)).map((row) => row.package);
+  if (missing.length === 0) return;
+  const manager = MANAGERS.find(({ command }) => has(command));
+  const byHand = `install ${missing.join(" ")} with this system's package manager`;
+  if (manager === undefined) throw new Fault("setup.failed", { detail: missing.join(" "), remedy: byHand });
+  const prefix = process.getuid?.() === 0 ? [] : ["sudo"];
+  if (prefix.length > 0 && !has("sudo"))
+    throw new Fault("setup.failed", { detail: missing.join(" "), remedy: `as root: ${byHand}` });
+  const install = [...prefix, manager.command, ...manager.install, ...missing];
+  process.stderr.write(`sallyport: installing ${missing.join(", ")} (needed for the sandbox)\n`);
+  if (attempt(install)) return;
+  // Package lists of a fresh machine are empty or old: refresh them once.
+  if (
+    manager.refresh !== null &&
+    attempt([...prefix, manager.command, ...manager.refresh]) &&
+    attempt(install)
+  )
+    return;
+  throw new Fault("setup.failed", { detail: missing.join(" "), remedy: `run: ${install.join(" ")}` });
+}
+
+function attempt(command: readonly string[]): boolean {
+  process.stderr.write(`  $ ${command.join(" ")}\n`);
+  const [file = "", ...args] = command;
+  const done = spawnSync(file, args, {
+    stdio: ["inherit", 2, 2],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
+  return done.status === 0;
+}
+
+function has(command: string): boolean {
+  // /usr/sbin is where some systems keep administrators' commands, and a plain user's PATH may lack it.
+  const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+  return spawnSync("/bin/sh", ["-c", 'command -v "$1"', "sh", command], { env: { PATH: path } }).status === 0;
+}

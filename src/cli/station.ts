@@ -1,0 +1,198 @@
+/**
+ * The station: one process per user that owns the ledger and the gateway, started when a `run` needs it. It answers
+ * questions on its socket (talk.ts) and holds one session per connection that asked `run`.
+ *
+ * Crash story: everything acknowledged is in the journal. A station that dies leaves its socket behind and sessions
+ * without an end; the next one, holding the ledger's lock, removes the socket and closes those sessions in the ledger
+ * with reason `station-lost` before it answers anybody.
+ */
+import { chmod, lstat, mkdir, rm } from "node:fs/promises";
+import net from "node:net";
+import { asFault, asSessionId, Fault, type SessionId } from "../core/index.ts";
+import type { Places } from "./places.ts";
+import { ActiveSession } from "./session.ts";
+import { faultLine, type Hello, MAX_LINE_BYTES, type Question } from "./talk.ts";
+import { version } from "./version.ts";
+import { type House, openHouse } from "./wire.ts";
+
+/** A station that was started on demand leaves when nobody has needed it for this long. */
+export const IDLE_MS: number = 30 * 60_000;
+
+export interface StationOptions {
+  readonly places: Places;
+  readonly idleMs: number;
+}
+
+/** Runs until it is told to stop, is idle for too long, or gets SIGTERM. Resolves when everything is closed. */
+export async function runStation({ places, idleMs }: StationOptions, ready: () => void): Promise<void> {
+  await privateFolder(places.run);
+  await privateFolder(places.state);
+  const house = await openHouse(places);
+  const station = new Station(house, places, idleMs);
+  try {
+    await rm(places.stationSocket, { force: true }); // we hold the ledger's lock: whoever left it is gone
+    await station.listen();
+    ready();
+    await station.stopped;
+  } finally {
+    await station.close();
+    await house.close();
+  }
+}
+
+/** Ours alone, or refuse: another user's folder under a shared /tmp could hand our agents a false way out. */
+export async function privateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const at = await lstat(folder);
+  if (!at.isDirectory() || at.uid !== process.getuid?.())
+    throw new Fault("station.unreachable", { at: folder, detail: "the folder belongs to somebody else" });
+  if ((at.mode & 0o077) !== 0) await chmod(folder, 0o700);
+}
+
+class Station {
+  readonly #house: House;
+  readonly #places: Places;
+  readonly #idleMs: number;
+  readonly #server: net.Server;
+  readonly #lines = new Set<net.Socket>();
+  /** Owned here: a session lives from its `run` until its line closes or says `ended`. */
+  readonly #sessions = new Map<SessionId, ActiveSession>();
+  readonly #startedAt: number;
+  #idle: NodeJS.Timeout | undefined;
+  #stop: () => void = () => {};
+  readonly stopped: Promise<void>;
+
+  constructor(house: House, places: Places, idleMs: number) {
+    this.#house = house;
+    this.#places = places;
+    this.#idleMs = idleMs;
+    this.#startedAt = house.clock.now();
+    this.#server = net.createServer((socket) => this.#serve(socket));
+    this.stopped = new Promise((resolve) => {
+      this.#stop = resolve;
+    });
+    process.once("SIGTERM", () => this.#stop());
+    process.once("SIGINT", () => this.#stop());
+    this.#rest();
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(this.#places.stationSocket, resolve);
+    });
+    await chmod(this.#places.stationSocket, 0o600);
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#idle);
+    this.#server.close();
+    await Promise.all([...this.#sessions.values()].map((session) => session.end("station-lost", null)));
+    for (const line of this.#lines) line.destroy();
+    await rm(this.#places.stationSocket, { force: true });
+  }
+
+  #rest(): void {
+    clearTimeout(this.#idle);
+    if (this.#sessions.size === 0) this.#idle = setTimeout(() => this.#stop(), this.#idleMs);
+  }
+
+  #serve(socket: net.Socket): void {
+    this.#lines.add(socket);
+    socket.setEncoding("utf8");
+    let buffer = "";
+    let session: ActiveSession | null = null;
+    let work: Promise<void> = Promise.resolve();
+    socket.on("data", (text: string) => {
+      buffer += text;
+      if (buffer.length > MAX_LINE_BYTES) {
+        socket.destroy();
+        return;
+      }
+      for (let end = buffer.indexOf("\n"); end >= 0; end = buffer.indexOf("\n")) {
+        const line = buffer.slice(0, end);
+        buffer = buffer.slice(end + 1);
+        work = work.then(async () => {
+          const answer = await this.#answer(line, session).catch((thrown: unknown) =>
+            faultLine(asFault(thrown)),
+          );
+          if (answer instanceof ActiveSession) {
+            session = answer;
+            this.#sessions.set(answer.id, answer);
+            clearTimeout(this.#idle);
+            socket.write(`${JSON.stringify(answer.started)}\n`);
+          } else socket.write(`${JSON.stringify(answer)}\n`);
+        });
+      }
+    });
+    socket.on("error", () => {}); // `close` follows
+    socket.on("close", () => {
+      this.#lines.delete(socket);
+      void work
+        .then(() => session?.end("client-lost", null))
+        .catch((thrown: unknown) => report(thrown))
+        .then(() => {
+          if (session !== null) this.#sessions.delete(session.id);
+          this.#rest();
+        });
+    });
+  }
+
+  async #answer(line: string, session: ActiveSession | null): Promise<object | ActiveSession> {
+    const question = JSON.parse(line) as Question; // the other end is this program, on a socket only this user opens
+    switch (question.op) {
+      case "hello":
+        return this.#hello();
+      case "run":
+        if (session !== null) throw new Fault("internal.bug", { detail: "a line holds one session" });
+        return question.explain
+          ? ActiveSession.explain(this.#places, question)
+          : ActiveSession.start(this.#house, this.#places, question);
+      case "ended":
+        return (await session?.end("exited", question.exitCode)) ?? {};
+      case "failed":
+        return (await session?.end("failed", null)) ?? {};
+      case "viewed":
+        await this.#house.append({
+          kind: "evidence.viewed",
+          session: asSessionId(question.session) ?? bug("not a session id"),
+          evidenceId: question.evidence,
+          principal: `local:${process.getuid?.() ?? 0}`,
+          reason: question.reason,
+        });
+        return {};
+      case "sign":
+        await this.#house.ledger.checkpoint();
+        return {};
+      case "stop":
+        if (this.#sessions.size > 0 && !question.evenWithSessions)
+          throw new Fault("station.busy", { detail: `${this.#sessions.size} running` });
+        setImmediate(() => this.#stop());
+        return this.#hello();
+      default:
+        question satisfies never;
+        throw new Fault("internal.bug", { detail: "unknown question" });
+    }
+  }
+
+  #hello(): Hello {
+    return {
+      pid: process.pid,
+      version,
+      startedAt: this.#startedAt,
+      sessions: [...this.#sessions.values()].map((session) => session.summary),
+      ledgerSize: this.#house.ledger.size,
+    };
+  }
+}
+
+function bug(detail: string): never {
+  throw new Fault("internal.bug", { detail });
+}
+
+function report(thrown: unknown): void {
+  const fault = asFault(thrown);
+  process.stderr.write(
+    `${JSON.stringify({ at: new Date().toISOString(), code: fault.code, detail: fault.message })}\n`,
+  );
+}

@@ -1,0 +1,144 @@
+/**
+ * What a command and the station say to each other over the station's unix socket (0600 in a 0700 folder: the same
+ * user only). One JSON value a line, at most 4 MiB; an answer for each question, in order. The connection that asked
+ * `run` is the session's life line: when it closes, the session is over.
+ */
+import type net from "node:net";
+import { FAULTS, Fault, type FaultCode } from "../core/index.ts";
+import type { Declaration } from "../report/index.ts";
+import type { SandboxPlan } from "../sandbox/index.ts";
+
+export const MAX_LINE_BYTES: number = 4 << 20;
+
+export type Question =
+  | { readonly op: "hello" }
+  | {
+      readonly op: "run";
+      /** As typed: `claude`, `claude@2.1.329`, a path, a command. */
+      readonly agent: string;
+      readonly arguments: readonly string[];
+      readonly cwd: string;
+      readonly environment: Readonly<Record<string, string>>;
+      /** Name or file; null for the default. */
+      readonly profile: string | null;
+      /** A server that stands in for every model destination. */
+      readonly upstream: string | null;
+      readonly door: "tls" | "base";
+      /** Plan and explain only: no session is started. */
+      readonly explain: boolean;
+    }
+  | { readonly op: "ended"; readonly exitCode: number }
+  | { readonly op: "failed" }
+  /** Somebody is about to see sealed bytes: answered once that is durable. */
+  | { readonly op: "viewed"; readonly session: string; readonly evidence: string; readonly reason: string }
+  /** Put everything durable under a signed checkpoint now. */
+  | { readonly op: "sign" }
+  | { readonly op: "stop"; readonly evenWithSessions: boolean };
+
+export interface Hello {
+  readonly pid: number;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly sessions: readonly {
+    readonly session: string;
+    readonly agent: string;
+    readonly workspace: string;
+  }[];
+  readonly ledgerSize: number;
+}
+
+export interface Started {
+  readonly session: string;
+  readonly plan: SandboxPlan;
+  /** Connections from inside the sandbox are joined to this socket. */
+  readonly gatewaySocket: string;
+}
+
+export interface Ended {
+  readonly declaration: Declaration;
+  readonly text: string;
+  readonly colored: string;
+}
+
+interface FaultLine {
+  readonly fault: {
+    readonly code: string;
+    readonly detail?: string;
+    readonly at?: string;
+    readonly remedy: string;
+  };
+}
+
+/** The client's end. Owned by the command that opened it. */
+export class StationLine {
+  readonly #socket: net.Socket;
+  readonly #waiting: { resolve: (value: unknown) => void; reject: (reason: Fault) => void }[] = [];
+  #buffer = "";
+  #lost: Fault | null = null;
+  /** Resolves when the station closes the line or dies. */
+  readonly closed: Promise<void>;
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+    socket.setEncoding("utf8");
+    socket.on("data", (text: string) => this.#take(text));
+    socket.on("error", () => {}); // `close` follows and tells whoever waits
+    this.closed = new Promise((resolve) => {
+      socket.on("close", () => {
+        this.#lost = new Fault("station.lost");
+        for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#lost);
+        resolve();
+      });
+    });
+  }
+
+  /** Asks and waits. Throws the station's fault, or `station.lost` when it dies before it has answered. */
+  ask<T>(question: Question): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#lost !== null) {
+        reject(this.#lost);
+        return;
+      }
+      // The station answers each question with the shape that talk.ts names for it; both ends are one program.
+      this.#waiting.push({ resolve: resolve as (value: unknown) => void, reject });
+      this.#socket.write(`${JSON.stringify(question)}\n`);
+    });
+  }
+
+  close(): void {
+    this.#socket.end();
+    this.#socket.unref();
+  }
+
+  #take(text: string): void {
+    this.#buffer += text;
+    for (let end = this.#buffer.indexOf("\n"); end >= 0; end = this.#buffer.indexOf("\n")) {
+      const line = this.#buffer.slice(0, end);
+      this.#buffer = this.#buffer.slice(end + 1);
+      const answer: unknown = JSON.parse(line);
+      const waiting = this.#waiting.shift();
+      if (isFaultLine(answer)) waiting?.reject(faultOf(answer));
+      else waiting?.resolve(answer);
+    }
+  }
+}
+
+/** The fault as a line carries it. */
+export function faultLine(fault: Fault): FaultLine {
+  return {
+    fault: {
+      code: fault.code,
+      remedy: fault.remedy,
+      ...(fault.detail === undefined ? {} : { detail: fault.detail }),
+      ...(fault.at === undefined ? {} : { at: fault.at }),
+    },
+  };
+}
+
+const isFaultLine = (answer: unknown): answer is FaultLine =>
+  typeof answer === "object" && answer !== null && "fault" in answer;
+
+function faultOf({ fault }: FaultLine): Fault {
+  const code = fault.code in FAULTS ? (fault.code as FaultCode) : "internal.bug"; // checked on this line
+  return new Fault(code, fault);
+}

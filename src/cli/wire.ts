@@ -1,0 +1,210 @@
+/**
+ * The only file that sees every room: it opens the ledger, the gateway and the register, and hands each neighbour to
+ * whoever needs it as a function. What it opens it closes, in reverse order.
+ */
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { rootCertificates } from "node:tls";
+import {
+  asSessionId,
+  type Clock,
+  type EventBody,
+  Fault,
+  type SessionId,
+  systemClock,
+} from "../core/index.ts";
+import { type DestinationLabels, type Gateway, openGateway } from "../gateway/index.ts";
+import { createInspector } from "../inspect/index.ts";
+import { type EvidenceInput, type Ledger, openLedger, readEntries } from "../ledger/index.ts";
+import type { Policy } from "../policy/index.ts";
+import type { DestinationRegister } from "../register/index.ts";
+import type { DestinationFacts, SessionFold } from "../report/index.ts";
+import { type MachineReport, probeMachine } from "../sandbox/index.ts";
+import { loadRegister } from "./destinations.ts";
+import type { Places } from "./places.ts";
+import { fileIdentity, hashFile } from "./prepare.ts";
+import { version } from "./version.ts";
+
+/** How long an answer of the machine's probe is believed. A missing control is probed for again at once. */
+const PROBE_MS = 10 * 60_000;
+const SYSTEM_BUNDLES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/cert.pem",
+] as const;
+
+export interface House {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly gateway: Gateway;
+  /** PEM of the roots that programs in the sandbox trust beside the session's own. */
+  readonly systemRoots: string;
+  /** The ledger's append, with every watching fold fed after the event is durable. */
+  readonly append: (
+    body: EventBody,
+    evidence?: readonly EvidenceInput[],
+  ) => Promise<{ readonly index: number }>;
+  readonly label: (host: string, port: number, path: string) => DestinationLabels;
+  readonly destinationFacts: (id: string) => DestinationFacts | null;
+  /** Feeds the session's fold from now on, and leaves the marker by which a lost session is found. */
+  watch(session: SessionId, fold: SessionFold): Promise<void>;
+  unwatch(session: SessionId): Promise<void>;
+  /** Ids of controls that this machine cannot enforce. Throws `control.missing` when the policy promises one of them. */
+  gapsOf(policy: Policy): Promise<readonly string[]>;
+  buildHash(executable: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function openHouse(places: Places): Promise<House> {
+  const clock = systemClock;
+  const [destinations, systemRoots] = await Promise.all([loadRegister(), readSystemRoots()]);
+  const ledger = await openLedger({
+    directory: places.ledger,
+    keyDirectory: places.keys,
+    clock,
+    program: `sallyport ${version}`,
+  });
+  const folds = new Map<SessionId, SessionFold>();
+  const append: Ledger["append"] = async (body, evidence) => {
+    const done = await ledger.append(body, evidence);
+    if ("session" in done.event) folds.get(done.event.session)?.add(done.index, done.event);
+    return done;
+  };
+  await endLostSessions(places, append);
+  const gateway = openGateway({
+    clock,
+    append,
+    inspector: createInspector({ key: await findingKey(places) }),
+    extraRoots: await extraRoots(),
+  });
+  const probe = probeOnce(clock);
+  return {
+    clock,
+    ledger,
+    gateway,
+    systemRoots,
+    append,
+    label: labeller(destinations.register),
+    destinationFacts: destinations.facts,
+    watch: async (session, fold) => {
+      folds.set(session, fold);
+      await writeFile(join(places.state, "open", session), String(ledger.size), { mode: 0o600 });
+    },
+    unwatch: async (session) => {
+      folds.delete(session);
+      await rm(join(places.state, "open", session), { force: true });
+    },
+    gapsOf: async (policy) => gaps(await probe(), policy),
+    buildHash: buildHasher(places),
+    close: async () => {
+      await gateway.close();
+      await ledger.close();
+    },
+  };
+}
+
+/**
+ * A session whose station died has no end in the ledger; the first station after it writes one. Each running session
+ * has a marker `<state>/open/<id>` that holds the ledger's size before it started, so only the tail is read. A power
+ * cut may lose a marker that was never synced: then the session stays without an end, and says so when shown.
+ */
+async function endLostSessions(places: Places, append: Ledger["append"]): Promise<void> {
+  const folder = join(places.state, "open");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const lost = new Map<SessionId, number>();
+  for (const name of await readdir(folder)) {
+    const id = asSessionId(name);
+    if (id !== null) lost.set(id, Number(await readFile(join(folder, name), "utf8")) || 0);
+  }
+  if (lost.size === 0) return;
+  const open = new Set<SessionId>();
+  for await (const { event } of readEntries(places.ledger, { from: Math.min(...lost.values()) })) {
+    if (event.kind === "session.started" && lost.has(event.session)) open.add(event.session);
+    if (event.kind === "session.ended") open.delete(event.session);
+  }
+  for (const session of open)
+    await append({ kind: "session.ended", session, reason: "station-lost", exitCode: null });
+  for (const session of lost.keys()) await rm(join(folder, session), { force: true });
+  await rm(join(places.run, "s"), { recursive: true, force: true });
+}
+
+/** The key of finding hashes: without it nobody can test a guessed secret against the ledger. */
+async function findingKey(places: Places): Promise<Uint8Array> {
+  const file = join(places.keys, "findings.key");
+  if (!existsSync(file)) {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(file, randomBytes(32), { mode: 0o600, flag: "wx" });
+  }
+  return readFile(file);
+}
+
+async function readSystemRoots(): Promise<string> {
+  for (const file of SYSTEM_BUNDLES) if (existsSync(file)) return readFile(file, "utf8");
+  return rootCertificates.join("\n");
+}
+
+/** Roots of the person's organisation, beside the system's: what Node itself would have trusted in their shell. */
+async function extraRoots(): Promise<readonly string[]> {
+  const file = process.env["NODE_EXTRA_CA_CERTS"];
+  return file !== undefined && existsSync(file) ? [await readFile(file, "utf8")] : [];
+}
+
+function labeller(register: DestinationRegister): House["label"] {
+  return (host, _port, path) => {
+    const row = register.find(host, path);
+    return {
+      destination: row?.id ?? null,
+      channel: row?.channel ?? "unknown",
+      serverIn: row?.compute ?? "unknown",
+      operatorLaw: row?.law[0] ?? "unknown",
+      trains: row?.trains ?? "unknown",
+      dpa: "unknown",
+    };
+  };
+}
+
+function probeOnce(clock: Clock): () => Promise<MachineReport> {
+  let last: { readonly at: number; readonly report: Promise<MachineReport> } | null = null;
+  return async () => {
+    const now = clock.monotonic();
+    if (
+      last === null ||
+      now - last.at > PROBE_MS ||
+      (await last.report).controls.some((c) => c.state === "missing")
+    )
+      last = { at: now, report: probeMachine() };
+    return last.report;
+  };
+}
+
+function gaps(report: MachineReport, policy: Policy): readonly string[] {
+  if (policy.sandbox.mode === "none") return ["sandbox-off"];
+  const missing = report.controls.filter((control) => control.state === "missing" && control.required);
+  const first = missing[0];
+  if (first !== undefined)
+    throw new Fault("control.missing", {
+      detail: `${first.title}: ${first.detail}`,
+      remedy: first.remedy ?? "see `sallyport doctor`",
+    });
+  return report.controls.filter((control) => control.state !== "enforced").map((control) => control.id);
+}
+
+/** Hashes a build once per identity of its file. The memory is the station's; agents change rarely. */
+function buildHasher(places: Places): House["buildHash"] {
+  const file = join(places.state, "builds.json");
+  const known = readFile(file, "utf8")
+    .then((text) => new Map(Object.entries(JSON.parse(text) as Record<string, string>)))
+    .catch(() => new Map<string, string>()); // a cache: unreadable means empty
+  return async (executable) => {
+    const identity = await fileIdentity(executable);
+    const hashes = await known;
+    const hit = hashes.get(identity);
+    if (hit !== undefined) return hit;
+    const hash = await hashFile(executable);
+    hashes.set(identity, hash);
+    await writeFile(file, JSON.stringify(Object.fromEntries(hashes)), { mode: 0o600 });
+    return hash;
+  };
+}

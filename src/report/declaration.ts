@@ -1,0 +1,229 @@
+/**
+ * The declaration: what left in one session and what was kept in, as a fold over the session's ledger events. The
+ * station folds while the session runs, `sallyport show` folds again from the ledger; both must give the same.
+ *
+ * Rules: only what an event says; a line whose feature did not act is left out; counts are of distinct things.
+ */
+import type { EventBody, LedgerEvent, SessionId } from "../core/index.ts";
+
+type Started = Extract<EventBody, { kind: "session.started" }>;
+type Ended = Extract<EventBody, { kind: "session.ended" }>;
+
+/** What is known of a destination, as the register says it. */
+export interface DestinationFacts {
+  readonly operator: string;
+  readonly law: readonly string[];
+  readonly asOf: string;
+}
+
+export interface DeclaredDestination {
+  /** The host that the agent asked for. */
+  readonly host: string;
+  /** The origin that was really reached. */
+  readonly sentTo: string;
+  /** Register row; null when the register knows none. */
+  readonly id: string | null;
+  readonly requests: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** Requests that no reply came to, though bytes may have left. */
+  readonly unanswered: number;
+  readonly models: readonly string[];
+}
+
+export interface Declaration {
+  readonly session: SessionId;
+  readonly agent: { readonly name: string; readonly version: string | null; readonly sha256: string | null };
+  readonly profile: string;
+  readonly workspace: string;
+  readonly sandbox: "bubblewrap" | "none";
+  readonly gaps: readonly string[];
+  readonly upstream: string | null;
+  readonly startedAt: number;
+  /** Null while the session runs. */
+  readonly endedAt: number | null;
+  readonly ended: Ended["reason"] | null;
+  readonly exitCode: number | null;
+  readonly sent: readonly DeclaredDestination[];
+  readonly files: readonly string[];
+  readonly commandOutputs: number;
+  readonly otherToolResults: number;
+  /** Request bytes whose format was not understood; they were still recorded whole. */
+  readonly notUnderstoodBytes: number;
+  readonly findings: readonly { readonly class: string; readonly detector: string; readonly count: number }[];
+  readonly usage: { readonly inputTokens: number; readonly outputTokens: number };
+  readonly refused: readonly { readonly host: string; readonly rule: string; readonly count: number }[];
+  /** First and last ledger entry of the session. */
+  readonly entries: readonly [number, number];
+}
+
+interface Tally {
+  started: Started & { readonly at: number };
+  ended: (Ended & { readonly at: number }) | null;
+  readonly judged: Map<string, Extract<EventBody, { kind: "exchange.judged" }>>;
+  readonly sent: Map<string, { -readonly [K in keyof DeclaredDestination]: DeclaredDestination[K] }>;
+  readonly files: Set<string>;
+  commands: number;
+  others: number;
+  notUnderstoodBytes: number;
+  readonly findings: Map<string, { class: string; detector: string; count: number }>;
+  readonly usage: { inputTokens: number; outputTokens: number };
+  readonly refused: Map<string, { host: string; rule: string; count: number }>;
+  first: number;
+  last: number;
+}
+
+/** Folds the events of one session. Owned by whoever made it; grows with the number of open exchanges and files. */
+export class SessionFold {
+  #tally: Tally | null = null;
+
+  /** Takes the next event of the session, in ledger order. Events of other sessions must not be given. */
+  add(index: number, event: LedgerEvent): void {
+    if (event.kind === "session.started") {
+      this.#tally = open(event, index);
+      return;
+    }
+    const tally = this.#tally;
+    if (tally === null) return;
+    tally.last = index;
+    switch (event.kind) {
+      case "session.ended":
+        tally.ended = event;
+        break;
+      case "connection.refused":
+        refuse(tally, event.host, event.rule);
+        break;
+      case "exchange.judged":
+        judge(tally, event);
+        break;
+      case "exchange.answered": {
+        const row = rowOf(tally, event.exchange);
+        if (row !== null) row.responseBytes += event.responseBytes;
+        tally.usage.inputTokens += event.usage?.inputTokens ?? 0;
+        tally.usage.outputTokens += event.usage?.outputTokens ?? 0;
+        tally.judged.delete(event.exchange);
+        break;
+      }
+      case "exchange.failed": {
+        const row = rowOf(tally, event.exchange);
+        if (row !== null) {
+          row.unanswered += 1;
+          if (!event.mayHaveLeft) withdraw(row, tally.judged.get(event.exchange)?.requestBytes ?? 0);
+        }
+        tally.judged.delete(event.exchange);
+        break;
+      }
+      case "evidence.viewed":
+      case "ledger.opened":
+        break;
+      default:
+        // A kind that a newer writer knows: it counts as an entry, and says nothing here.
+        break;
+    }
+  }
+
+  /** The declaration so far, or null before the session's first event. */
+  declaration(): Declaration | null {
+    const tally = this.#tally;
+    return tally === null ? null : close(tally);
+  }
+}
+
+function open(event: Started & { readonly at: number }, index: number): Tally {
+  return {
+    started: event,
+    ended: null,
+    judged: new Map(),
+    sent: new Map(),
+    files: new Set(),
+    commands: 0,
+    others: 0,
+    notUnderstoodBytes: 0,
+    findings: new Map(),
+    usage: { inputTokens: 0, outputTokens: 0 },
+    refused: new Map(),
+    first: index,
+    last: index,
+  };
+}
+
+function judge(tally: Tally, event: Extract<EventBody, { kind: "exchange.judged" }>): void {
+  for (const finding of event.findings) {
+    const key = `${finding.class} ${finding.detector}`;
+    const known = tally.findings.get(key);
+    if (known === undefined) tally.findings.set(key, { ...finding });
+    else known.count += finding.count;
+  }
+  if (event.verdict === "deny" || event.verdict === "ask") {
+    refuse(tally, event.host, event.rules[0] ?? "policy");
+    return;
+  }
+  tally.judged.set(event.exchange, event);
+  const key = `${event.host} ${event.sentTo}`;
+  const row = tally.sent.get(key) ?? {
+    host: event.host,
+    sentTo: event.sentTo,
+    id: event.destination,
+    requests: 0,
+    requestBytes: 0,
+    responseBytes: 0,
+    unanswered: 0,
+    models: [],
+  };
+  row.requests += 1;
+  row.requestBytes += event.requestBytes;
+  if (event.model !== null && !row.models.includes(event.model)) row.models = [...row.models, event.model];
+  tally.sent.set(key, row);
+  for (const file of event.sources.files) tally.files.add(file);
+  tally.commands += event.sources.commands;
+  tally.others += event.sources.others;
+  if (!event.understood) tally.notUnderstoodBytes += event.requestBytes;
+}
+
+/** A request that never left counts neither as a request nor as bytes. */
+function withdraw(row: { requests: number; requestBytes: number; unanswered: number }, bytes: number): void {
+  row.requests -= 1;
+  row.requestBytes -= bytes;
+  row.unanswered -= 1;
+}
+
+function rowOf(
+  tally: Tally,
+  exchange: string,
+): { -readonly [K in keyof DeclaredDestination]: DeclaredDestination[K] } | null {
+  const judged = tally.judged.get(exchange);
+  return judged === undefined ? null : (tally.sent.get(`${judged.host} ${judged.sentTo}`) ?? null);
+}
+
+function refuse(tally: Tally, host: string, rule: string): void {
+  const key = `${host} ${rule}`;
+  const known = tally.refused.get(key);
+  if (known === undefined) tally.refused.set(key, { host, rule, count: 1 });
+  else known.count += 1;
+}
+
+function close(tally: Tally): Declaration {
+  const { started, ended } = tally;
+  return {
+    session: started.session,
+    agent: started.agent,
+    profile: started.profile.name,
+    workspace: started.workspace,
+    sandbox: started.sandbox,
+    gaps: started.gaps,
+    upstream: started.upstream,
+    startedAt: started.at,
+    endedAt: ended?.at ?? null,
+    ended: ended?.reason ?? null,
+    exitCode: ended?.exitCode ?? null,
+    sent: [...tally.sent.values()].filter((row) => row.requests > 0).map((row) => ({ ...row })),
+    files: [...tally.files].sort(),
+    commandOutputs: tally.commands,
+    otherToolResults: tally.others,
+    notUnderstoodBytes: tally.notUnderstoodBytes,
+    findings: [...tally.findings.values()].map((row) => ({ ...row })),
+    usage: { ...tally.usage },
+    refused: [...tally.refused.values()].sort((a, b) => b.count - a.count).map((row) => ({ ...row })),
+    entries: [tally.first, tally.last],
+  };
+}

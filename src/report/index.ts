@@ -1,0 +1,2 @@
+export { type Declaration, type DestinationFacts, SessionFold } from "./declaration.ts";
+export { declarationText, duration, plural, size } from "./declaration-text.ts";

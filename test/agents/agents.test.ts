@@ -1,0 +1,96 @@
+// The six real agents, each at its pinned version from npm, do a real task inside the sandbox against the scripted
+// model. They are fetched into Sallyport's own folder when missing; if that fails, the tests fail.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ScriptedModel, startScriptedModel } from "../../src/lab/index.ts";
+import { AGENTS } from "../../src/register/index.ts";
+import type { Declaration } from "../../src/report/index.ts";
+import { type Finished, Place } from "../harness.ts";
+
+const PROMPT = "Read README.md, then run the shell command: echo hi > out.txt";
+
+describe.each(AGENTS)("$title $tested", (kind) => {
+  let place: Place;
+  let model: ScriptedModel;
+  beforeAll(async () => {
+    place = new Place({
+      "README.md": "# Sample\n\nREADME-MARKER-42\n",
+      ".env": "TOKEN=not-a-real-token-ENV-MARKER\n",
+    });
+    const fetched = await place.run(["install", `${kind.name}@${kind.tested}`]);
+    expect(fetched.code, fetched.stderr).toBe(0);
+    model = await startScriptedModel({
+      plan: {
+        steps: [
+          { kind: "read", path: "README.md" },
+          { kind: "shell", command: "echo hi > out.txt" },
+        ],
+        final: "Done: README read, out.txt written.",
+      },
+      cwd: place.workspace,
+    });
+  });
+  afterAll(async () => {
+    await model?.close();
+    await place?.close();
+  });
+
+  const runIt = (door: "tls" | "base"): Promise<Finished> =>
+    place.run([
+      ...["run", "--json", "--door", door, "--upstream", model.url, `${kind.name}@${kind.tested}`],
+      ...kind.headless(PROMPT),
+    ]);
+
+  test.each(["tls", "base"] as const)(
+    "reads a file, writes one by a command, answers (%s door)",
+    async (door) => {
+      const { code, stdout, stderr } = await runIt(door);
+      expect(code, stdout + stderr).toBe(0);
+      expect(readFileSync(join(place.workspace, "out.txt"), "utf8")).toBe("hi\n");
+      expect(stdout + stderr).toContain("README read, out.txt written");
+      const declared = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Declaration;
+      expect(declared).toMatchObject({
+        ended: "exited",
+        exitCode: 0,
+        sandbox: "bubblewrap",
+        notUnderstoodBytes: 0,
+      });
+      expect(declared.agent).toMatchObject({ name: kind.name, version: kind.tested });
+      expect(declared.files).toContain("README.md");
+      expect(declared.commandOutputs).toBeGreaterThan(0);
+      // Everything that left went to the stand-in, as model requests; nothing else was let through.
+      expect(declared.sent.map((row) => row.sentTo)).toEqual(declared.sent.map(() => model.url));
+      expect(declared.sent.reduce((sum, row) => sum + row.requests, 0)).toBeGreaterThanOrEqual(3);
+      expect((await place.run(["verify"])).code).toBe(0);
+    },
+  );
+
+  test("nothing of the hidden .env is in any recorded request", async () => {
+    const { stdout } = await place.run(["log", "--events", "--json"]);
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map(
+        (line) =>
+          JSON.parse(line) as {
+            event: { kind: string; session: string; evidence?: { id: string; role: string }[] };
+          },
+      );
+    const bodies = events.flatMap(({ event }) =>
+      event.kind === "exchange.judged"
+        ? (event.evidence ?? []).map((ref) => ({ ...ref, session: event.session }))
+        : [],
+    );
+    expect(bodies.length).toBeGreaterThan(0);
+    let sawReadme = false;
+    for (const { id, session } of bodies) {
+      const shown = await place.run(["show", session, "--evidence", id, "--reason", "test of hidden files"]);
+      expect(shown.code, shown.stderr).toBe(0);
+      expect(shown.stdout).not.toContain("ENV-MARKER");
+      sawReadme ||= shown.stdout.includes("README-MARKER-42");
+    }
+    expect(sawReadme, "the evidence holds what was really sent").toBe(true);
+    expect(existsSync(join(place.workspace, ".env"))).toBe(true);
+  });
+});
