@@ -5,7 +5,7 @@
 import type { AllowRule, DenyRule, PolicyData, SendRule } from "./document.ts";
 import { canonicalHost, coveringPatterns, patternsOf } from "./host.ts";
 import { UNKNOWN_POINT } from "./label.ts";
-import { matches, parseEndpoint } from "./match.ts";
+import { allowsPort, DEFAULT_PORTS, deniesPort, matches, parseEndpoint } from "./match.ts";
 import type { DataPath } from "./source.ts";
 
 export interface Contradiction {
@@ -121,7 +121,7 @@ function hosts(data: PolicyData): Contradiction | null {
     for (const [j, pattern] of allow.hosts.entries()) {
       const clash = coveringPatterns(pattern)
         .flatMap((covering) => denied.get(covering) ?? [])
-        .find((deny) => (allow.ports ?? DEFAULT_PORTS).every((port) => portMatches(deny.ports, port)));
+        .find((deny) => (allow.ports ?? DEFAULT_PORTS).every((port) => deniesPort(deny, port)));
       if (clash !== undefined)
         return {
           path: ["network", "allow", i, "hosts", j],
@@ -131,12 +131,6 @@ function hosts(data: PolicyData): Contradiction | null {
     }
   return null;
 }
-
-/** An allowance that names no port means HTTPS; a denial that names none means every port. */
-export const DEFAULT_PORTS: readonly number[] = [443];
-
-const portMatches = (ports: readonly number[] | undefined, port: number): boolean =>
-  ports === undefined || ports.includes(port);
 
 function hostExamples(data: PolicyData): Contradiction | null {
   for (const list of ["allow", "deny"] as const)
@@ -152,8 +146,8 @@ function hostRuleMatches(rule: AllowRule | DenyRule, list: "allow" | "deny", exa
   const { host, port } = parseEndpoint(example);
   const canonical = canonicalHost(host);
   if (canonical === null) return false;
-  const ports = rule.ports ?? (list === "allow" ? DEFAULT_PORTS : undefined);
-  return portMatches(ports, port) && patternsOf(canonical).some((pattern) => rule.hosts.includes(pattern));
+  const speaks = list === "allow" ? allowsPort(rule, port) : deniesPort(rule, port);
+  return speaks && patternsOf(canonical).some((pattern) => rule.hosts.includes(pattern));
 }
 
 function sends(data: PolicyData): Contradiction | null {

@@ -8,7 +8,8 @@
 import type { Verdict } from "../core/index.ts";
 import { canonicalHost, patternsOf } from "./host.ts";
 import type { Point } from "./label.ts";
-import { allowsPort, deniesPort, type Layer, type Policy, type RuleRef } from "./layer.ts";
+import type { Layer, Policy, RuleRef } from "./layer.ts";
+import { allowsPort, deniesPort } from "./match.ts";
 import { matchingRules } from "./send.ts";
 
 export interface Decision {

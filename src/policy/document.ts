@@ -11,11 +11,14 @@
 import { z } from "zod";
 import { findContradiction } from "./contradiction.ts";
 import { HostPattern } from "./host.ts";
-import { LABEL_VALUES } from "./label.ts";
+import { LABEL_VALUES, Word } from "./label.ts";
 import { type DataPath, readSource } from "./source.ts";
 import { text } from "./text.ts";
 
 const MAX_RULES = 20_000;
+
+/** Tools that agents have under different names: see settings.ts. */
+export const AGENT_TOOLS = ["web_fetch", "web_search"] as const;
 
 const Line = text("one line of text", /^[^\p{Cc}\u2028\u2029]{1,400}$/u);
 /** A sentence that people read: in English, or in English and Simplified Chinese. */
@@ -90,13 +93,17 @@ const DenyRule = z.strictObject({
 
 const Path = text(
   "an absolute path, or one that begins with ~/; no `..`, no wildcards, no slash at the end",
-  /^(~|\/|(~?\/(?!\.{1,2}(\/|$))[^\p{Cc}*?[\]{}/]+)+)$/u,
+  /^(~|\/|~?(\/(?!\.{1,2}(\/|$))[^\p{Cc}*?[\]{}/]+)+)$/u,
 );
 const HidePattern = text(
   "a path in the workspace: without a slash a name at any depth, `*` within a name, `**` across folders",
   /^(?!\.{1,2}(\/|$))[^\p{Cc}?[\]{}!\\/]+(\/(?!\.{1,2}(\/|$))[^\p{Cc}?[\]{}!\\/]+)*$/u,
 );
 const EnvironmentName = text("a variable's name, or a prefix that ends in *", /^[A-Za-z_][A-Za-z0-9_]*\*?$/);
+const Command = text(
+  "the first words of a command, with single spaces",
+  /^[A-Za-z0-9._/-]{1,100}( [A-Za-z0-9._/=-]{1,100}){0,5}$/,
+);
 const Default = z.enum(["allow", "deny"]);
 
 const sections = {
@@ -114,6 +121,19 @@ const sections = {
     })
     .optional(),
   environment: z.strictObject({ pass: z.array(EnvironmentName).max(500).optional() }).optional(),
+  // What only the agents' own settings can hold them to: see settings.ts, and its gap table.
+  programs: z
+    .strictObject({ ask: z.array(Command).max(500).optional(), deny: z.array(Command).max(500).optional() })
+    .optional()
+    .describe("first words of commands that the agent must ask about, or must not run"),
+  tools: z
+    .strictObject({ deny: z.array(z.enum(AGENT_TOOLS)).max(AGENT_TOOLS.length).optional() })
+    .optional()
+    .describe("the agent's own tools that reach out on its vendor's side"),
+  mcp: z
+    .strictObject({ servers: z.array(Word).max(500).optional() })
+    .optional()
+    .describe("MCP servers the agent may use, by name; without the list: any"),
 };
 const network = {
   allow: z.array(AllowRule).max(MAX_RULES).optional(),

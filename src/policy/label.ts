@@ -56,7 +56,8 @@ const Code = text(
   "an upper-case code (EU, US, CN, ONPREM, SELF, OTHER), or `unknown`",
   /^([A-Z][A-Z0-9-]{0,15}|unknown)$/,
 );
-const Word = text("a name of letters, digits and . _ : / -", /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/);
+/** A name as other programs choose them: agents, models, MCP servers. */
+export const Word = text("a name of letters, digits and . _ : / -", /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/);
 const Class = text("a lower-case name", /^[a-z][a-z0-9_-]{0,63}$/);
 
 /** One value of each label, as a document may write it. */

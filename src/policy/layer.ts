@@ -8,8 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { canonicalText, Fault, type Json } from "../core/index.ts";
-import { DEFAULT_PORTS } from "./contradiction.ts";
-import type { AllowRule, DenyRule, PolicyDocument, SendRule, Sentence } from "./document.ts";
+import type { AGENT_TOOLS, AllowRule, DenyRule, PolicyDocument, SendRule, Sentence } from "./document.ts";
 import { type Covers, folderCovers, intersection, nameCovers, shortest } from "./grant.ts";
 import { indexSendRules, type SendIndex } from "./send.ts";
 
@@ -22,6 +21,8 @@ export interface RuleRef {
   /** Name of the document that holds it. */
   readonly document: string;
 }
+
+export type AgentTool = (typeof AGENT_TOOLS)[number];
 
 /** A rule together with what shows it. */
 export interface NamedRule<R> {
@@ -68,6 +69,12 @@ export interface Policy {
     /** Names of variables, or prefixes that end in `*`. */
     readonly pass: readonly string[];
   };
+  /** Commands by their first words. Only agents' own settings can enforce these. */
+  readonly programs: { readonly ask: readonly string[]; readonly deny: readonly string[] };
+  /** Agents' own tools that must be off. */
+  readonly tools: { readonly deny: readonly AgentTool[] };
+  /** MCP servers that may be used, by name; null: any. */
+  readonly mcpServers: readonly string[] | null;
   readonly layers: readonly Layer[];
   /** All layers' send rules, and the index that finds the matching ones. */
   readonly send: { readonly rules: readonly SendRuleInLayer[]; readonly index: SendIndex };
@@ -119,9 +126,23 @@ export function layer(documents: readonly PolicyDocument[]): Policy {
     files: {
       read: grants(sorted, (data) => data.files?.read, folderCovers),
       write: grants(sorted, (data) => data.files?.write, folderCovers),
-      hide: [...new Set(sorted.flatMap(({ data }) => data.files?.hide ?? []))].sort(),
+      hide: union(sorted, (data) => data.files?.hide),
     },
     environment: { pass: grants(sorted, (data) => data.environment?.pass, nameCovers) },
+    programs: {
+      ask: union(sorted, (data) => data.programs?.ask),
+      deny: union(sorted, (data) => data.programs?.deny),
+    },
+    tools: { deny: union(sorted, (data) => data.tools?.deny) },
+    mcpServers: sorted
+      .map(({ data }) => data.mcp?.servers)
+      .reduce<readonly string[] | null>(
+        (servers, more) =>
+          more === undefined
+            ? servers
+            : (servers ?? more).filter((server) => more.includes(server)).toSorted(),
+        null,
+      ),
     layers,
     send: { rules, index: indexSendRules(rules.map(({ rule }) => rule)) },
   };
@@ -152,6 +173,11 @@ const grants = (
     layered<readonly string[]>(documents, read, [], (a, b) => intersection(a, b, covers)),
     covers,
   );
+
+const union = <T>(
+  documents: readonly PolicyDocument[],
+  read: (data: Data) => readonly T[] | undefined,
+): readonly T[] => [...new Set(documents.flatMap(({ data }) => read(data) ?? []))].sort();
 
 const KIND_ORDER = { Profile: 0, Guardrails: 1, Repository: 2 } as const;
 
@@ -205,12 +231,6 @@ function byHost<R extends { readonly hosts: readonly string[] }>(
     }
   return table;
 }
-
-/** Whether a rule of a layer speaks about a port. */
-export const allowsPort = (rule: AllowRule, port: number): boolean =>
-  (rule.ports ?? DEFAULT_PORTS).includes(port);
-export const deniesPort = (rule: DenyRule, port: number): boolean =>
-  rule.ports === undefined || rule.ports.includes(port);
 
 export const inEnglish = (sentence: Sentence): string =>
   typeof sentence === "string" ? sentence : sentence.en;

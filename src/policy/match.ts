@@ -1,5 +1,5 @@
 /** Whether one rule matches one point: the meaning of a rule, in its plainest form. The index (send.ts) is an equal of it. */
-import type { SendRule } from "./document.ts";
+import type { AllowRule, DenyRule, SendRule } from "./document.ts";
 import { patternsOf } from "./host.ts";
 import { LABEL_NAMES, type Point } from "./label.ts";
 
@@ -22,3 +22,11 @@ export function parseEndpoint(text: string): { readonly host: string; readonly p
   const colon = text.lastIndexOf(":");
   return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
 }
+
+/** An allowance that names no port means HTTPS; a denial that names none means every port. */
+export const DEFAULT_PORTS: readonly number[] = [443];
+
+export const allowsPort = (rule: Pick<AllowRule, "ports">, port: number): boolean =>
+  (rule.ports ?? DEFAULT_PORTS).includes(port);
+export const deniesPort = (rule: Pick<DenyRule, "ports">, port: number): boolean =>
+  rule.ports === undefined || rule.ports.includes(port);
