@@ -1,0 +1,507 @@
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { createDecoder } from "./decoder.ts";
+import type { Decoded, Decoder, RequestView } from "./request.ts";
+
+const view = (path: string, body: unknown, more: Partial<RequestView> = {}): RequestView => ({
+  method: "POST",
+  host: "api.example.com",
+  path,
+  headers: [["Content-Type", "application/json"]],
+  body: Buffer.from(typeof body === "string" ? body : JSON.stringify(body)),
+  ...more,
+});
+const texts = ({ parts }: Decoded): string[] => parts.filter((p) => p.role !== "metadata").map((p) => p.text);
+const news = ({ parts }: Decoded): string[] => parts.filter((p) => p.isNew).map((p) => p.text);
+
+/** Every string in a value, as a plain walk finds it. */
+function allStrings(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(allStrings);
+}
+
+const anthropic = (messages: unknown[], more: object = {}): object => ({
+  model: "claude-sonnet-5",
+  messages,
+  system: [{ type: "text", text: "You are an agent" }],
+  tools: [{ name: "Read", description: "Reads a file", input_schema: { type: "object" } }],
+  stream: true,
+  ...more,
+});
+const use = (id: string, name: string, input: object): object => ({
+  role: "assistant",
+  content: [{ type: "tool_use", id, name, input }],
+});
+const result = (id: string, content: unknown, more: object = {}): object => ({
+  role: "user",
+  content: [{ type: "tool_result", tool_use_id: id, content, ...more }],
+});
+
+describe("what left: tool results by the call they answer", () => {
+  const cases: readonly (readonly [string, string, object, object])[] = [
+    [
+      "claude",
+      "/v1/messages?beta=true",
+      anthropic([
+        use("t1", "Read", { file_path: "/home/agent/work/src/a.ts" }),
+        result("t1", "1\tconst a"),
+        use("t2", "Bash", { command: "ls" }),
+        result("t2", [{ type: "text", text: "a.ts" }]),
+        use("t3", "WebSearch", { query: "x" }),
+        result("t3", "found"),
+      ]),
+      { files: ["src/a.ts"], commands: 1, others: 1 },
+    ],
+    [
+      "qwen",
+      "/compatible-mode/v1/chat/completions",
+      {
+        model: "qwen3-coder-plus",
+        messages: [
+          {
+            role: "assistant",
+            content: null,
+            tool_calls: [
+              {
+                id: "c1",
+                type: "function",
+                function: { name: "read_file", arguments: '{"absolute_path":"/home/agent/work/b.md"}' },
+              },
+              {
+                id: "c2",
+                type: "function",
+                function: { name: "run_shell_command", arguments: '{"command":"ls"}' },
+              },
+            ],
+          },
+          { role: "tool", tool_call_id: "c1", content: "text of b" },
+          { role: "tool", tool_call_id: "c2", content: "b.md" },
+        ],
+      },
+      { files: ["b.md"], commands: 1, others: 0 },
+    ],
+    [
+      "copilot",
+      "/chat/completions",
+      {
+        model: "gpt-5",
+        messages: [
+          {
+            role: "assistant",
+            tool_calls: [
+              { id: "c1", type: "function", function: { name: "view", arguments: '{"path":"/etc/passwd"}' } },
+            ],
+          },
+          { role: "tool", tool_call_id: "c1", content: "root:x" },
+        ],
+      },
+      { files: ["/etc/passwd"], commands: 0, others: 0 },
+    ],
+    [
+      "codex, code mode",
+      "/v1/responses",
+      {
+        model: "gpt-5",
+        input: [
+          {
+            type: "custom_tool_call",
+            call_id: "x1",
+            name: "exec",
+            input: 'await tools.exec_command({cmd: "ls"})',
+          },
+          { type: "custom_tool_call_output", call_id: "x1", output: "a.ts" },
+          { type: "function_call", call_id: "x2", name: "update_plan", arguments: "{}" },
+          { type: "function_call_output", call_id: "x2", output: "ok" },
+        ],
+      },
+      { files: [], commands: 1, others: 1 },
+    ],
+    [
+      "gemini, without ids",
+      "/v1beta/models/gemini-3:streamGenerateContent?alt=sse",
+      {
+        contents: [
+          {
+            role: "model",
+            parts: [
+              { functionCall: { name: "read_file", args: { file_path: "one.txt" } } },
+              { functionCall: { name: "run_shell_command", args: { command: "ls" } } },
+              { functionCall: { name: "read_file", args: { file_path: "./sub/../two.txt" } } },
+            ],
+          },
+          {
+            role: "user",
+            parts: [
+              { functionResponse: { name: "read_file", response: { output: "1" } } },
+              { functionResponse: { name: "run_shell_command", response: { output: "2" } } },
+              { functionResponse: { name: "read_file", response: { output: "3" } } },
+            ],
+          },
+        ],
+      },
+      { files: ["one.txt", "two.txt"], commands: 1, others: 0 },
+    ],
+    [
+      "bedrock converse",
+      "/model/anthropic.claude-v4/converse-stream",
+      {
+        messages: [
+          {
+            role: "assistant",
+            content: [{ toolUse: { toolUseId: "u1", name: "bash", input: { command: "ls" } } }],
+          },
+          { role: "user", content: [{ toolResult: { toolUseId: "u1", content: [{ text: "a" }] } }] },
+        ],
+      },
+      { files: [], commands: 1, others: 0 },
+    ],
+  ];
+
+  test.each(cases)("%s", (_, path, body, sources) => {
+    const decoder = createDecoder({ workspace: "/home/agent/work" });
+    const decoded = decoder.decode(view(path, body));
+    expect(decoded).toMatchObject({ understood: true, sources });
+    // The same again has nothing new to tell.
+    expect(decoder.decode(view(path, body)).sources).toEqual({ files: [], commands: 0, others: 0 });
+  });
+
+  it("counts what was withdrawn again", () => {
+    const decoder = createDecoder();
+    const first = view("/v1/messages", anthropic([use("t1", "Bash", {}), result("t1", "out")]));
+    decoder.withdraw(decoder.decode(first));
+    expect(decoder.decode(first).sources.commands).toBe(1);
+    expect(decoder.decode(first).sources.commands).toBe(0);
+  });
+});
+
+describe("what is new", () => {
+  it("is told once, and old text stays in view", () => {
+    const decoder = createDecoder();
+    const first = decoder.decode(view("/v1/messages", anthropic([{ role: "user", content: "one" }])));
+    expect(texts(first)).toEqual(["one", "You are an agent", "Read", "Reads a file"]);
+    expect(first.parts.every((part) => part.isNew)).toBe(true);
+    const messages = [
+      { role: "user", content: "one" },
+      { role: "user", content: "two" },
+    ];
+    const second = decoder.decode(view("/v1/messages", anthropic(messages)));
+    expect(texts(second)).toEqual(["one", "two", "You are an agent", "Read", "Reads a file"]);
+    expect(news(second)).toEqual(["two"]);
+    expect(second.elements.filter((e) => e.isNew)).toHaveLength(1);
+  });
+
+  it("does not turn on a moved cache mark, nor on a string written as a list", () => {
+    const decoder = createDecoder();
+    const marked = [
+      { type: "text", text: "one", cache_control: { type: "ephemeral", ttl: "1h", scope: "somewhere" } },
+    ];
+    decoder.decode(view("/v1/messages", anthropic([{ role: "user", content: marked }])));
+    const next = decoder.decode(
+      view(
+        "/v1/messages",
+        anthropic([
+          { role: "user", content: "one" },
+          { role: "user", content: [{ type: "text", text: "two" }] },
+        ]),
+      ),
+    );
+    expect(news(next)).toEqual(["two"]);
+  });
+
+  it("turns on the role: the same text as a tool result is a disclosure of its own", () => {
+    const decoder = createDecoder();
+    decoder.decode(
+      view("/v1/messages", anthropic([{ role: "user", content: "same" }, use("t1", "Bash", {})])),
+    );
+    const next = decoder.decode(
+      view(
+        "/v1/messages",
+        anthropic([{ role: "user", content: "same" }, use("t1", "Bash", {}), result("t1", "same")]),
+      ),
+    );
+    expect(next.sources.commands).toBe(1);
+  });
+
+  it("points at the text in the body it stands in", () => {
+    const decoder = createDecoder();
+    const at = (body: object): string[] =>
+      decoder
+        .decode(view("/v1/messages", body))
+        .parts.filter((p) => p.text === "here")
+        .map((p) => p.pointer);
+    const here = { role: "user", content: [{ type: "text", text: "here" }] };
+    expect(at(anthropic([here]))).toEqual(["/messages/0/content/0/text"]);
+    expect(at(anthropic([{ role: "user", content: "before" }, here]))).toEqual([
+      "/messages/1/content/0/text",
+    ]);
+    expect(at(anthropic([here, { role: "user", content: "after" }]))).toEqual(["/messages/0/content/0/text"]);
+  });
+});
+
+describe("remembering changes the cost and nothing that is told", () => {
+  const block = fc.oneof(
+    fc.record({ type: fc.constant("text"), text: fc.string({ minLength: 1 }) }),
+    fc.record({
+      type: fc.constant("tool_result"),
+      tool_use_id: fc.constantFrom("a", "b"),
+      content: fc.string(),
+    }),
+    fc.record({
+      type: fc.constant("tool_use"),
+      id: fc.constantFrom("a", "b"),
+      name: fc.constantFrom("Read", "Bash"),
+      input: fc.record({ file_path: fc.string() }),
+    }),
+  );
+  const message = fc.record({
+    role: fc.constantFrom("user", "assistant"),
+    content: fc.oneof(fc.string(), fc.array(block, { maxLength: 3 })),
+  });
+  const turns = fc.array(fc.array(message, { maxLength: 4 }), { minLength: 1, maxLength: 4 });
+
+  const told = ({ parts, elements, ...rest }: Decoded): object => ({
+    ...rest,
+    parts: parts.map(({ pointer, role, text }) => [pointer, role, text]),
+    elements: elements.map(({ start, end, hash }) => [start, end, hash]),
+    sources: null,
+  });
+
+  it("for any conversation, growing, shrinking or with changes in the middle", () => {
+    fc.assert(
+      fc.property(turns, fc.array(fc.nat(6)), (added, cuts) => {
+        const decoder = createDecoder();
+        let messages: unknown[] = [];
+        for (const [i, some] of added.entries()) {
+          messages = [...messages.slice(0, messages.length - (cuts[i] ?? 0)), ...some];
+          const body = anthropic(messages, { diagnostics: i });
+          const warm = decoder.decode(view("/v1/messages", body));
+          expect(told(warm)).toEqual(told(createDecoder().decode(view("/v1/messages", body))));
+          expect(warm.parts).toEqual(warm.elements.flatMap((element) => element.parts));
+        }
+      }),
+    );
+  });
+
+  it("and every string of a body is a part, whatever its shape", () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.constantFrom("/v1/messages", "/v1/chat/completions", "/v1/responses", "/m:generateContent", "/x"),
+        (body, path) => {
+          const decoded = createDecoder().decode(view(path, body));
+          const found = new Set(decoded.parts.map((part) => part.text));
+          for (const text of allStrings(body))
+            if (text.length > 20 || !/^[a-z_]*$/i.test(text)) expect(found).toContain(text);
+        },
+      ),
+    );
+  });
+
+  it("with no room to keep bodies in", () => {
+    const small = createDecoder({ maxRememberedBytes: 1000 });
+    const body = anthropic([{ role: "user", content: "x".repeat(5000) }]);
+    const first = small.decode(view("/v1/messages", body));
+    const again = small.decode(view("/v1/messages", body));
+    expect(told(again)).toEqual(told(first));
+    expect(news(again)).toEqual([]);
+  });
+});
+
+describe("what breaks the rules of JSON is not understood, and still read", () => {
+  test.each([
+    ["a name twice", '{"model":"m","messages":[{"role":"user","content":"a","content":"b"}]}', ["a", "b"]],
+    ["a name twice, deep", '{"messages":[{"content":[{"type":"text","x":{"k":"a","k":"b"}}]}]}', ["a", "b"]],
+    ["trailing bytes", '{"messages":[]} {"hidden":"b"}', ["b"]],
+    ["an escape that hides", '{"messages":[{"content":"\\u0041KIA"}]', ["AKIA"]],
+    ["lines of JSON", '{"a":"one"}\n{"b":"two\\n"}', ["one", "two\n"]],
+    ["too deep", `{"messages":${"[".repeat(300)}"deep"${"]".repeat(300)}}`, ["deep"]],
+    [
+      "invalid UTF-8",
+      Buffer.concat([Buffer.from('{"messages":["plain'), Buffer.of(0xff), Buffer.from('"]}')]),
+      ["plain"],
+    ],
+  ])("%s", (_, body, hidden) => {
+    const decoded = createDecoder().decode(view("/v1/messages", "", { body: Buffer.from(body) }));
+    expect(decoded).toMatchObject({ dialect: "anthropic-messages", understood: false, elements: [] });
+    const all = decoded.parts.map((part) => part.text).join("\n");
+    for (const text of hidden) expect(all).toContain(text);
+  });
+
+  it("unknown JSON: every string a part", () => {
+    const decoded = createDecoder().decode(view("/anything", { a: { b: ["secret text"] } }));
+    expect(decoded).toMatchObject({ dialect: "opaque", understood: false });
+    expect(texts(decoded)).toEqual(["secret text"]);
+  });
+
+  it("no JSON: one part", () => {
+    const decoded = createDecoder().decode(view("/anything", "some text"));
+    expect(decoded).toMatchObject({ dialect: "opaque", understood: false });
+    expect(texts(decoded)).toEqual(["some text"]);
+  });
+
+  it("a query is text too", () => {
+    const decoded = createDecoder().decode(view("/x?q=se%63ret+1", "", { method: "GET" }));
+    expect(decoded.parts.map((p) => p.text)).toEqual(["/x?q=secret+1"]);
+  });
+
+  it("never throws, whatever the bytes", () => {
+    const decoder: Decoder = createDecoder();
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.constantFrom(
+          "application/json",
+          "application/grpc",
+          "application/proto",
+          "multipart/form-data; boundary=x",
+          "text/plain",
+          "application/x-www-form-urlencoded",
+        ),
+        (body, type) => {
+          const decoded = decoder.decode(view("/x", "", { body, headers: [["content-type", type]] }));
+          expect(decoded.dialect).toBeTruthy();
+          decoder.decodeMessage(body);
+        },
+      ),
+    );
+  });
+});
+
+describe("which protocol", () => {
+  test.each([
+    ["api.anthropic.com", "/v1/messages?beta=true", { messages: [] }, "anthropic-messages", true],
+    ["api.anthropic.com", "/v1/messages/count_tokens", { messages: [] }, "anthropic-messages", true],
+    ["api.anthropic.com", "/v1/messages", { mess: [] }, "anthropic-messages", false],
+    [
+      "eu-aiplatform.googleapis.com",
+      "/v1/projects/p/locations/eu/publishers/anthropic/models/claude-x:streamRawPredict",
+      { anthropic_version: "vertex-2023-10-16", messages: [] },
+      "anthropic-messages",
+      true,
+    ],
+    [
+      "bedrock-runtime.eu-central-1.amazonaws.com",
+      "/model/eu.anthropic.claude-v4%3A0/invoke",
+      { messages: [] },
+      "bedrock",
+      true,
+    ],
+    ["api.openai.com", "/v1/responses", { model: "m", input: "hi" }, "openai-responses", true],
+    ["chatgpt.com", "/backend-api/codex/responses", { model: "m", input: [] }, "openai-responses", true],
+    ["api.githubcopilot.com", "/chat/completions", { model: "m", messages: [] }, "openai-chat", true],
+    [
+      "x.openai.azure.com",
+      "/openai/deployments/gpt5/chat/completions?api-version=1",
+      { messages: [] },
+      "openai-chat",
+      true,
+    ],
+    [
+      "cloudcode-pa.googleapis.com",
+      "/v1internal:streamGenerateContent?alt=sse",
+      { model: "g", request: { contents: [] } },
+      "gemini",
+      true,
+    ],
+    [
+      "api.githubcopilot.com",
+      "/mcp/readonly",
+      { jsonrpc: "2.0", id: 1, method: "tools/call", params: {} },
+      "mcp",
+      true,
+    ],
+    ["llm.corp", "/custom", { model: "m", messages: [] }, "openai-chat", true],
+    ["llm.corp", "/custom", { model: "m", system: "s", messages: [] }, "anthropic-messages", true],
+    ["ab.chatgpt.com", "/otlp/v1/metrics", { resourceMetrics: [] }, "telemetry", true],
+    ["statsig.anthropic.com", "/v1/rgstr", { events: [], statsigMetadata: {} }, "telemetry", true],
+    ["api.anthropic.com", "/api/event_logging/v2/batch", { events: [] }, "telemetry", true],
+    [
+      "o1.ingest.sentry.io",
+      "/api/1/envelope/",
+      '{"dsn":"x"}\n{"type":"event"}\n{"message":"m"}',
+      "telemetry",
+      true,
+    ],
+    ["api.segment.io", "/v1/batch", { batch: [], writeKey: "k" }, "telemetry", true],
+    ["play.googleapis.com", "/log", [[1, 2]], "telemetry", true],
+    ["evil.example", "/upload", { data: "x" }, "opaque", false],
+  ])("%s %s → %s", (host, path, body, dialect, understood) => {
+    expect(createDecoder().decode(view(path, body, { host }))).toMatchObject({ dialect, understood });
+  });
+
+  test.each([
+    ["/v1beta/models/gemini-3:streamGenerateContent?alt=sse", { contents: [] }, "gemini-3", true],
+    [
+      "/model/eu.anthropic.claude-v4%3A0/invoke-with-response-stream",
+      { messages: [] },
+      "eu.anthropic.claude-v4:0",
+      true,
+    ],
+    ["/openai/deployments/gpt5/chat/completions", { messages: [] }, "gpt5", false],
+    ["/v1/messages", { model: "claude", messages: [], stream: true }, "claude", true],
+  ])("model and streaming: %s", (path, body, model, streaming) => {
+    expect(createDecoder().decode(view(path, body))).toMatchObject({ model, streaming });
+  });
+
+  it("WebSocket frames of Responses, with only what is new in each", () => {
+    const decoder = createDecoder();
+    const frame = (fields: object): Decoded =>
+      decoder.decodeMessage(
+        Buffer.from(JSON.stringify({ type: "response.create", model: "gpt-5", ...fields })),
+      );
+    frame({
+      input: [{ type: "custom_tool_call", call_id: "x", name: "exec", input: "tools.exec_command({})" }],
+    });
+    const next = frame({
+      previous_response_id: "r",
+      input: [{ type: "custom_tool_call_output", call_id: "x", output: "out" }],
+    });
+    expect(next).toMatchObject({
+      dialect: "openai-responses",
+      understood: true,
+      streaming: true,
+      model: "gpt-5",
+    });
+    expect(next.sources).toEqual({ files: [], commands: 1, others: 0 });
+    expect(news(next)).toEqual(["r", "out", "x"]);
+  });
+});
+
+describe("other bodies", () => {
+  it("multipart: texts, files by name, and runs of text in binary", () => {
+    const body = Buffer.concat([
+      Buffer.from(
+        '--b\r\nContent-Disposition: form-data; name="file"; filename="src/key.pem"\r\n\r\nPRIVATE\r\n',
+      ),
+      Buffer.from('--b\r\nContent-Disposition: form-data; name="x"; filename="i.png"\r\n\r\n'),
+      Buffer.of(0, 1, 2, 255),
+      Buffer.from("hidden text"),
+      Buffer.from("\r\n--b--\r\n"),
+    ]);
+    const decoded = createDecoder().decode(
+      view("/v1/files", "", { body, headers: [["content-type", 'multipart/form-data; boundary="b"']] }),
+    );
+    expect(decoded).toMatchObject({ dialect: "upload", understood: true });
+    expect(decoded.sources.files).toEqual(["src/key.pem", "i.png"]);
+    expect(texts(decoded)).toEqual(["PRIVATE", "hidden text"]);
+  });
+
+  it("protobuf in a Connect envelope: every text, however deep", () => {
+    const field = (number: number, value: Buffer): Buffer =>
+      Buffer.concat([Buffer.of((number << 3) | 2, value.length), value]);
+    const message = Buffer.concat([
+      Buffer.of(8, 1),
+      field(2, Buffer.concat([Buffer.of(8, 3), field(3, Buffer.from("deep text"))])),
+    ]);
+    const body = Buffer.concat([Buffer.of(0, 0, 0, 0, message.length), message]);
+    const decoded = createDecoder().decode(
+      view("/aiserver.v1.ChatService/Stream", "", {
+        body,
+        headers: [["content-type", "application/connect+proto"]],
+      }),
+    );
+    expect(decoded).toMatchObject({ dialect: "protobuf", understood: false });
+    expect(texts(decoded)).toEqual(["deep text"]);
+  });
+});

@@ -1,0 +1,366 @@
+/** Reads the requests of one session: recognise, outline, read what is new, tell all. */
+import type { SourceTally } from "../core/index.ts";
+import {
+  digestOf,
+  emptyMemory,
+  forget,
+  isNewUnit,
+  keepReading,
+  type Memory,
+  noteCall,
+  type ReadItem,
+  readingOf,
+  recall,
+  remember,
+  type Snapshot,
+} from "./memory.ts";
+import { escaped, type Item, type Outline, parsed } from "./outline.ts";
+import { plainCuts, unescapeUrl } from "./plain.ts";
+import { isProtobuf, protobufCuts } from "./protobuf.ts";
+import { type Protocol, textOf, whole } from "./protocol.ts";
+import { modelInPath, recognise, streamsByPath, type Target, targetOf } from "./recognise.ts";
+import type {
+  Decoded,
+  Decoder,
+  DecoderOptions,
+  DialectName,
+  Element,
+  RequestView,
+  TextPart,
+} from "./request.ts";
+import { openaiResponses } from "./responses.ts";
+import { type ToolUse, workspacePath } from "./tool.ts";
+import { countNames, type Unit, unitOf } from "./unit.ts";
+import { boundaryOf, readUpload } from "./upload.ts";
+
+const MAX_REMEMBERED_BYTES = 32 * 1024 * 1024;
+
+/** A decoder for one session. Its memory belongs to it alone and goes with it. */
+export function createDecoder(options: DecoderOptions = {}): Decoder {
+  const memory = emptyMemory(options.maxRememberedBytes ?? MAX_REMEMBERED_BYTES);
+  const session: Session = { memory, workspace: options.workspace ?? null, undo: new WeakMap() };
+  return {
+    decode: (request) => decodeRequest(session, request),
+    decodeMessage: (payload) => decodeMessage(session, payload),
+    withdraw: (decoded) => {
+      session.undo.get(decoded)?.();
+      session.undo.delete(decoded);
+    },
+  };
+}
+
+/** Owned by one decoder. */
+interface Session {
+  readonly memory: Memory;
+  readonly workspace: string | null;
+  /** How to take back what a request added to the memory. */
+  readonly undo: WeakMap<Decoded, () => void>;
+}
+
+/** One request on its way through. */
+interface Turn {
+  readonly session: Session;
+  readonly parts: TextPart[];
+  readonly elements: Element[];
+  readonly newUnits: Unit[];
+  readonly files: Set<string>;
+  commands: number;
+  others: number;
+}
+
+const newTurn = (session: Session): Turn => ({
+  session,
+  parts: [],
+  elements: [],
+  newUnits: [],
+  files: new Set(),
+  commands: 0,
+  others: 0,
+});
+
+function decodeRequest(session: Session, request: RequestView): Decoded {
+  const turn = newTurn(session);
+  const target = targetOf(request.host, request.path);
+  const contentType = headerOf(request, "content-type");
+  const body = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength);
+  const told = decodeBody(turn, target, contentType, body);
+  // What is asked for can carry content as well as a body can; on a model's own path it is the same every time.
+  if (target.query !== "" || told.dialect === "opaque")
+    tell(turn, [unitOf({ pointer: "", value: unescapeUrl(request.path), role: "metadata" })], turn.parts);
+  return finish(turn, {
+    ...told,
+    model: told.model ?? modelInPath(target.path),
+    streaming: told.streaming || streamsByPath(target),
+  });
+}
+
+function decodeMessage(session: Session, payload: Uint8Array): Decoded {
+  const turn = newTurn(session);
+  const body = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const told =
+    decodeJson(turn, body, () => openaiResponses) ?? decodePlain(turn, body, "", "openai-responses");
+  return finish(turn, { ...told, streaming: true });
+}
+
+interface Told {
+  readonly dialect: DialectName;
+  readonly understood: boolean;
+  readonly model: string | null;
+  readonly streaming: boolean;
+  readonly undo?: () => void;
+}
+
+function decodeBody(turn: Turn, target: Target, contentType: string, body: Buffer): Told {
+  const byPath = recognise(target, NO_MEMBERS)?.name ?? "opaque";
+  if (body.length === 0) return { dialect: byPath, understood: true, model: null, streaming: false };
+  const boundary = boundaryOf(contentType);
+  if (boundary !== null) {
+    const upload = readUpload(body, boundary);
+    if (upload !== null) {
+      if (tell(turn, upload.cuts.map(unitOf), turn.parts))
+        for (const file of upload.files) turn.files.add(file);
+      return { dialect: "upload", understood: true, model: null, streaming: false };
+    }
+  }
+  if (isProtobuf(contentType)) {
+    tell(turn, protobufCuts(body, contentType).map(unitOf), turn.parts);
+    const dialect = byPath === "telemetry" ? "telemetry" : "protobuf";
+    return { dialect, understood: false, model: null, streaming: false };
+  }
+  const json = decodeJson(turn, body, (members) => recognise(target, members));
+  return json ?? decodePlain(turn, body, contentType, byPath);
+}
+
+const NO_MEMBERS: ReadonlySet<string> = new Set();
+
+function decodePlain(turn: Turn, body: Buffer, contentType: string, dialect: DialectName): Told {
+  tell(turn, plainCuts(body, contentType).map(unitOf), turn.parts);
+  // Telemetry is known by where it goes; that it is in lines or in a form of its own changes nothing.
+  return { dialect, understood: dialect === "telemetry", model: null, streaming: false };
+}
+
+/** JSON of no known protocol: every text in it counts as a user's. */
+const unknown: Protocol = { name: "opaque", demands: [], cut: (_, value) => whole(value, "user") };
+
+/** Null when the body is no strict JSON: then nothing was told. */
+function decodeJson(
+  turn: Turn,
+  body: Buffer,
+  choose: (members: ReadonlySet<string>) => Protocol | null,
+): Told | null {
+  const { memory } = turn.session;
+  const recalled = recall(memory, body);
+  if (recalled === null) return null;
+  const { outline } = recalled;
+  const members = new Set(outline.members.filter((m) => m.container === "").map((m) => m.name));
+  const protocol = choose(members) ?? unknown;
+  const from = recalled.from?.protocol === protocol ? recalled.from : null;
+  const read = readItems(turn, protocol, outline, from);
+  if (read === null) return null;
+
+  const latest = { protocol, outline, read };
+  remember(memory, latest, from);
+  return {
+    dialect: protocol.name,
+    understood: protocol !== unknown && isComplete(protocol, members),
+    model: textOf(memberOf(body, outline.items, "model")),
+    streaming: memberOf(body, outline.items, "stream") === true,
+    undo: () => forget(memory, latest, from),
+  };
+}
+
+const isComplete = ({ demands }: Protocol, members: ReadonlySet<string>): boolean =>
+  demands.length === 0 ||
+  demands.some((name) => members.has(name) || (name === "" && members.size === 0)) ||
+  members.has("request");
+
+function memberOf(body: Buffer, items: readonly Item[], name: string): unknown {
+  // Few items are of an object; they stand anywhere.
+  const item = items.find((one) => one.index < 0 && one.container === "" && one.name === name);
+  return item && parsed(body, item.start, item.end);
+}
+
+// ------------------------------------------------------------------------------------------------------------- elements
+
+/** Reads every element and tells its parts, in body order; null, and nothing told, when one is not valid. */
+function readItems(
+  turn: Turn,
+  protocol: Protocol,
+  outline: Outline,
+  from: Snapshot | null,
+): readonly ReadItem[] | null {
+  const { items, body } = outline;
+  const head = from === null ? 0 : outline.sameHead;
+  const tail = from === null ? 0 : outline.sameTail;
+  const fresh = readFresh(turn, protocol, body, items.slice(head, items.length - tail));
+  if (fresh === null) return null;
+
+  const read: ReadItem[] = [];
+  for (let i = 0; i < head; i++) {
+    const one = from?.read[i];
+    if (one !== undefined) tellOld(turn, read, one);
+  }
+  for (const one of fresh) tellFresh(turn, read, one);
+  for (let i = items.length - tail; i < items.length; i++) {
+    const item = items[i];
+    const one = from?.read[from.read.length - items.length + i];
+    if (item !== undefined && one !== undefined) tellOld(turn, read, moved(one, item));
+  }
+  return read;
+}
+
+interface Fresh {
+  readonly item: Item;
+  readonly digest: string;
+  readonly units: readonly Unit[];
+  readonly isKnown: boolean;
+}
+
+function readFresh(
+  turn: Turn,
+  protocol: Protocol,
+  body: Buffer,
+  items: readonly Item[],
+): readonly Fresh[] | null {
+  const { memory } = turn.session;
+  const fresh: Fresh[] = [];
+  for (const item of items) {
+    const digest = digestOf(body, item);
+    const known = readingOf(memory, protocol, item, digest);
+    const units = known ?? readElement(protocol, body, item);
+    if (units === null) return null;
+    fresh.push({ item, digest, units, isKnown: known !== undefined });
+  }
+  // Kept only now: a body with one bad element must leave no trace.
+  for (const { item, digest, units, isKnown } of fresh) {
+    if (!isKnown) keepReading(memory, protocol, { item, units, element: elementOf(item, digest, []) });
+  }
+  return fresh;
+}
+
+/** An element's units; null when it is no JSON or has a name twice. */
+function readElement(protocol: Protocol, body: Buffer, item: Item): readonly Unit[] | null {
+  const value = parsed(body, item.start, item.end);
+  if (value === undefined || (item.names > 0 && countNames(value) !== item.names)) return null;
+  const container = item.container.replace(/^\/request(?=\/|$)/, "");
+  return protocol.cut(item.index < 0 ? item.name : container.slice(1), value).map(unitOf);
+}
+
+const elementOf = ({ start, end }: Item, hash: string, parts: readonly TextPart[]): Element => ({
+  start,
+  end,
+  hash,
+  isNew: false,
+  parts,
+});
+
+/** An element of the earlier body at its new place. */
+function moved(one: ReadItem, item: Item): ReadItem {
+  const isSamePlace = one.item.container === item.container && one.item.index === item.index;
+  const parts = isSamePlace ? one.element.parts : partsOf(item, one.units);
+  return { item, units: one.units, element: elementOf(item, one.element.hash, parts) };
+}
+
+function tellOld(turn: Turn, read: ReadItem[], one: ReadItem): void {
+  read.push(one);
+  turn.elements.push(one.element);
+  for (const part of one.element.parts) turn.parts.push(part);
+}
+
+function tellFresh(turn: Turn, read: ReadItem[], { item, digest, units, isKnown }: Fresh): void {
+  for (const { call } of units) if (call?.id) noteCall(turn.session.memory, call.id, call.use);
+  const parts: TextPart[] = [];
+  tell(turn, units, parts, placeOf(item), (unit) => useOf(turn, read, units, unit));
+  const hasNew = parts.some((part) => part.isNew);
+  const old = hasNew ? partsOf(item, units) : parts;
+  read.push({ item, units, element: elementOf(item, digest, old) });
+  turn.elements.push({ ...elementOf(item, digest, parts), isNew: !isKnown });
+  for (const part of parts) turn.parts.push(part);
+}
+
+const placeOf = ({ container, index, name }: Item): string =>
+  `${container}/${index < 0 ? escaped(name) : index}`;
+
+function partsOf(item: Item, units: readonly Unit[]): readonly TextPart[] {
+  const place = placeOf(item);
+  return units.flatMap(({ pieces }) =>
+    pieces.map(({ pointer, role, text }) => ({ pointer: place + pointer, role, text, isNew: false })),
+  );
+}
+
+// ---------------------------------------------------------------------------------------------------------------- units
+
+/** Adds the parts of units and counts the sources among the new ones. True when one of them is new. */
+function tell(
+  turn: Turn,
+  units: readonly Unit[],
+  into: TextPart[],
+  place = "",
+  use: (unit: Unit) => ToolUse = () => OTHER,
+): boolean {
+  let hasNew = false;
+  for (const unit of units) {
+    const isNew = isNewUnit(turn.session.memory, unit);
+    for (const { pointer, role, text } of unit.pieces)
+      into.push({ pointer: place + pointer, role, text, isNew });
+    if (!isNew) continue;
+    hasNew = true;
+    turn.newUnits.push(unit);
+    if (unit.result !== null) count(turn, use(unit));
+  }
+  return hasNew;
+}
+
+const OTHER: ToolUse = { kind: "other" };
+
+function count(turn: Turn, use: ToolUse): void {
+  switch (use.kind) {
+    case "file":
+      for (const path of use.paths) turn.files.add(workspacePath(path, turn.session.workspace));
+      return;
+    case "command":
+      turn.commands++;
+      return;
+    case "other":
+      turn.others++;
+      return;
+    default:
+      use satisfies never;
+  }
+}
+
+/** What the call was for whose result this is: by id, else (Gemini) by name and order in the latest calls before it. */
+function useOf(turn: Turn, before: readonly ReadItem[], units: readonly Unit[], unit: Unit): ToolUse {
+  const { result } = unit;
+  if (result === null) return OTHER;
+  const byId = result.id === null ? undefined : turn.session.memory.calls.get(result.id);
+  if (byId !== undefined || result.name === null) return byId ?? OTHER;
+  const siblings = units.filter((one) => one.result?.name === result.name);
+  for (let i = before.length - 1; i >= 0; i--) {
+    const calls = (before[i]?.units ?? []).flatMap(({ call }) =>
+      call === null || call === undefined ? [] : [call],
+    );
+    if (calls.length === 0) continue;
+    const named = calls.filter(({ name }) => name === result.name);
+    return named[siblings.indexOf(unit)]?.use ?? named[0]?.use ?? OTHER;
+  }
+  return OTHER;
+}
+
+// --------------------------------------------------------------------------------------------------------------- finish
+
+function finish(turn: Turn, told: Told): Decoded {
+  const sources: SourceTally = { files: [...turn.files], commands: turn.commands, others: turn.others };
+  const { dialect, understood, model, streaming, undo } = told;
+  const { parts, elements, newUnits, session } = turn;
+  const decoded = { dialect, understood, model, streaming, parts, sources, elements };
+  session.undo.set(decoded, () => {
+    for (const unit of newUnits) session.memory.units.delete(unit.key);
+    undo?.();
+  });
+  return decoded;
+}
+
+function headerOf({ headers }: RequestView, name: string): string {
+  return headers.find(([key]) => key.toLowerCase() === name)?.[1] ?? "";
+}

@@ -1,0 +1,14 @@
+export { createDecoder } from "./decoder.ts";
+export { type Refusal, refusal, websocketRefusal } from "./refusal.ts";
+export { createReplyReader, type ReplyReader, type ReplyReading } from "./reply.ts";
+export type {
+  Decoded,
+  Decoder,
+  DecoderOptions,
+  DialectName,
+  Element,
+  RawHeaders,
+  RequestView,
+  Role,
+  TextPart,
+} from "./request.ts";

@@ -1,0 +1,132 @@
+/**
+ * What a decoder remembers of its session, bounded. Everything here may be forgotten at any time: forgetting makes
+ * content new again (inspected and told once more), never old.
+ */
+import { hash } from "node:crypto";
+import { type Item, type Outline, outlineOf, sameBytes } from "./outline.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Element } from "./request.ts";
+import type { ToolUse } from "./tool.ts";
+import type { Unit } from "./unit.ts";
+
+/** An element of one body, read. */
+export interface ReadItem {
+  readonly item: Item;
+  /** As it is told from its second time on. */
+  readonly element: Element;
+  /** Depends on the element's bytes and its kind of place alone. */
+  readonly units: readonly Unit[];
+}
+
+export interface Snapshot {
+  readonly protocol: Protocol;
+  readonly outline: Outline;
+  readonly read: readonly ReadItem[];
+}
+
+/** A session talks on few lanes at once: the conversation, a side model for titles, subagents. */
+const MAX_SNAPSHOTS = 6;
+const MAX_UNITS = 200_000;
+const MAX_CALLS = 20_000;
+/** A body and the strings made of it. */
+const BYTES_PER_BYTE = 2;
+const BYTES_PER_UNIT = 100;
+
+export interface Memory {
+  readonly maxBytes: number;
+  /** Latest first. */
+  snapshots: readonly Snapshot[];
+  /** By place and hash: what reading an element found. Holds more than the snapshots do until `readBytes` is too much. */
+  readonly readings: Map<string, readonly Unit[]>;
+  readBytes: number;
+  /** Keys of units sent, oldest first. */
+  readonly units: Set<string>;
+  /** Tool calls by id, oldest first. */
+  readonly calls: Map<string, ToolUse>;
+}
+
+export const emptyMemory = (maxBytes: number): Memory => ({
+  maxBytes,
+  snapshots: [],
+  readings: new Map(),
+  readBytes: 0,
+  units: new Set(),
+  calls: new Map(),
+});
+
+export interface Recalled {
+  readonly outline: Outline;
+  /** The earlier body that helped; its first and last elements are this one's too. */
+  readonly from: Snapshot | null;
+}
+
+/** The outline of a body, helped by the most similar earlier one; null when the body is no strict JSON. */
+export function recall({ snapshots }: Memory, body: Buffer): Recalled | null {
+  let from: Snapshot | null = null;
+  let best = 0;
+  for (const snapshot of snapshots) {
+    const { prefix, suffix } = sameBytes(body, snapshot.outline.body);
+    if (prefix + suffix > best) [best, from] = [prefix + suffix, snapshot];
+    if (best > body.length - body.length / 8) break; // near enough to be the lane
+  }
+  const outline = outlineOf(body, from?.outline ?? null);
+  return outline && { outline, from };
+}
+
+/** Keeps a body; it takes the place of the earlier one when most of that is in it. */
+export function remember(memory: Memory, latest: Snapshot, from: Snapshot | null): void {
+  const { sameHead, sameTail } = latest.outline;
+  const isSuccessor = from !== null && sameHead + sameTail >= (from.read.length * 2) / 3;
+  const others = memory.snapshots.filter((one) => !(isSuccessor && one === from));
+  let room = memory.maxBytes - memory.units.size * BYTES_PER_UNIT;
+  const kept = [latest, ...others].slice(0, MAX_SNAPSHOTS).filter(({ outline }) => {
+    room -= outline.body.length * BYTES_PER_BYTE;
+    return room >= 0;
+  });
+  memory.snapshots = kept;
+  if (memory.readBytes <= memory.maxBytes / 2) return;
+  memory.readings.clear();
+  memory.readBytes = 0;
+  for (const { protocol, read } of kept) for (const one of read) keepReading(memory, protocol, one);
+}
+
+/** Takes back a body that was not sent; what it took the place of is kept again. */
+export function forget(memory: Memory, latest: Snapshot, from: Snapshot | null): void {
+  memory.snapshots = memory.snapshots.flatMap((one) =>
+    one !== latest ? [one] : from !== null ? [from] : [],
+  );
+}
+
+/** Equal for elements whose bytes say all there is to know about their reading. */
+const readingKey = (protocol: Protocol, { container, index, name }: Item, digest: string): string =>
+  `${protocol.variant ?? protocol.name} ${container}${index < 0 ? `/${name}` : ""} ${digest}`;
+
+export const readingOf = (memory: Memory, protocol: Protocol, item: Item, digest: string) =>
+  memory.readings.get(readingKey(protocol, item, digest));
+
+export function keepReading(memory: Memory, protocol: Protocol, { item, element, units }: ReadItem): void {
+  memory.readings.set(readingKey(protocol, item, element.hash), units);
+  memory.readBytes += item.end - item.start;
+}
+
+export const digestOf = (body: Buffer, { start, end }: Item): string =>
+  hash("sha256", body.subarray(start, end), "hex");
+
+/** True when the session has not sent such a unit before; from now on it has. */
+export function isNewUnit({ units }: Memory, { key }: Unit): boolean {
+  if (units.has(key)) return false;
+  units.add(key);
+  if (units.size > MAX_UNITS) dropOldest(units);
+  return true;
+}
+
+export function noteCall({ calls }: Memory, id: string, use: ToolUse): void {
+  calls.delete(id);
+  calls.set(id, use);
+  if (calls.size > MAX_CALLS) dropOldest(calls);
+}
+
+function dropOldest(from: { keys(): Iterator<string>; delete(key: string): boolean }): void {
+  const { value, done } = from.keys().next();
+  if (done !== true) from.delete(value);
+}

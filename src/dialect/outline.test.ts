@@ -1,0 +1,154 @@
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { type Outline, outlineOf, parsed, sameBytes } from "./outline.ts";
+
+const outline = (text: string, earlier: Outline | null = null): Outline | null =>
+  outlineOf(Buffer.from(text), earlier);
+
+/** What an outline says, checked against the body it is of. */
+function readBack({ body, items }: Outline): unknown {
+  return items.map(({ start, end, container, index, name }) => [
+    container,
+    index < 0 ? name : index,
+    parsed(body, start, end),
+  ]);
+}
+
+describe("an outline names the elements of a body", () => {
+  it("splits lists at the top, and the wrapper that Code Assist uses", () => {
+    const found = outline(
+      '{"model":"m","messages":[{"a":1},"x" , [2]],"empty":[],"request":{"contents":[1]}} ',
+    );
+    expect(found && readBack(found)).toEqual([
+      ["", "model", "m"],
+      ["/messages", 0, { a: 1 }],
+      ["/messages", 1, "x"],
+      ["/messages", 2, [2]],
+      ["/request/contents", 0, 1],
+    ]);
+  });
+
+  test.each([
+    ["a name twice", '{"a":1,"a":2}'],
+    ["a name twice, escaped", '{"a":1,"\\u0061":2}'],
+    ["a name twice in a wrapper", '{"request":{"a":1,"a":2}}'],
+    ["a list twice", '{"messages":[1],"messages":[2]}'],
+    ["trailing bytes", '{"a":1}x'],
+    ["a second value", '{"a":1}{"b":2}'],
+    ["a trailing comma", '{"a":[1,]}'],
+    ["no end", '{"a":"b'],
+    ["no end after an escape", '{"a":"b\\"'],
+    ["a byte order mark", '\ufeff{"a":1}'],
+    ["no body", ""],
+    ["a scalar", '"a"'],
+    ["too deep", `{"a":${"[".repeat(200)}${"]".repeat(200)}}`],
+  ])("%s has none", (_, text) => {
+    expect(outline(text)).toBeNull();
+  });
+
+  it("agrees with JSON.parse on any JSON", () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 })),
+        fc.boolean(),
+        (value, spaced) => {
+          const text = JSON.stringify(value, null, spaced ? 2 : 0);
+          const found = outline(text);
+          expect(found).not.toBeNull();
+          if (found === null) return;
+          const rebuilt: Record<string, unknown> = JSON.parse(text);
+          for (const { start, end, container, index, name } of found.items) {
+            const slice = parsed(found.body, start, end);
+            if (index < 0 && container === "") expect(slice).toEqual(rebuilt[name]);
+          }
+        },
+      ),
+    );
+  });
+});
+
+const message = fc.record({
+  role: fc.constantFrom("user", "assistant"),
+  content: fc.oneof(fc.string({ unit: "binary" }), fc.array(fc.record({ text: fc.string() }))),
+});
+const body = fc.record({
+  head: fc.oneof(fc.constantFrom("a", "b"), fc.integer({ min: 0, max: 120 })),
+  messages: fc.array(fc.oneof(fc.nat({ max: 123 }), message), { maxLength: 6 }),
+  tools: fc.array(fc.constantFrom("x", "y", { z: "\\" }), { maxLength: 3 }),
+  n: fc.nat({ max: 120 }),
+});
+
+describe("an earlier outline changes the cost and nothing else", () => {
+  it("gives the same items for any two bodies", () => {
+    fc.assert(
+      fc.property(body, body, fc.nat(8), (one, other, keep) => {
+        // Half of the time a real next turn: the same messages and one more.
+        const next = { ...other, messages: [...one.messages.slice(0, keep), ...other.messages] };
+        const first = outline(JSON.stringify(one));
+        const alone = outline(JSON.stringify(next));
+        const after = outline(JSON.stringify(next), first);
+        expect(after?.items).toEqual(alone?.items);
+        expect(after?.members).toEqual(alone?.members);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("refuses what is refused alone: any edit of a body's bytes", () => {
+    fc.assert(
+      fc.property(
+        body,
+        fc.nat(),
+        fc.constantFrom(...'",:[]{}0 \\a'),
+        fc.boolean(),
+        (value, at, byte, insert) => {
+          const text = JSON.stringify(value);
+          const i = at % text.length;
+          const edited = text.slice(0, i) + byte + text.slice(insert ? i : i + 1);
+          const alone = outline(edited);
+          const after = outline(edited, outline(text));
+          expect(after?.items).toEqual(alone?.items);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("does not take `1` for the start of `12`", () => {
+    const found = outline('{"a":[1,12]}', outline('{"a":[1,1]}'));
+    expect(found && readBack(found)).toEqual([
+      ["/a", 0, 1],
+      ["/a", 1, 12],
+    ]);
+  });
+
+  it("sees a name that now stands in the head and in the kept tail", () => {
+    const earlier = outline('{"m":[1,2],"z":3,"y":4}');
+    expect(outline('{"y":0,"m":[1,2],"z":3,"y":4}', earlier)).toBeNull();
+  });
+
+  it("takes over all but the new element of a turn", () => {
+    const messages = Array.from({ length: 50 }, (_, i) => `message ${i}`);
+    const tools = Array.from({ length: 20 }, (_, i) => `tool ${i}`);
+    const first = outline(JSON.stringify({ messages, tools }));
+    const second = outline(JSON.stringify({ messages: [...messages, "new"], tools }), first);
+    expect(second?.sameHead).toBeGreaterThanOrEqual(49);
+    expect(second?.sameTail).toBeGreaterThanOrEqual(19);
+  });
+});
+
+it("common starts and ends are exact", () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.string(), fc.string(), (head, a, b, tail) => {
+      const [one, other] = [Buffer.from(head + a + tail), Buffer.from(head + b + tail)];
+      const { prefix, suffix } = sameBytes(one, other);
+      const naive = (at: (n: number) => boolean): number => {
+        let n = 0;
+        while (n < Math.min(one.length, other.length) && at(n)) n++;
+        return n;
+      };
+      expect(prefix).toBe(naive((n) => one[n] === other[n]));
+      expect(suffix).toBe(naive((n) => one[one.length - 1 - n] === other[other.length - 1 - n]));
+    }),
+  );
+});

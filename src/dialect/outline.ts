@@ -1,0 +1,367 @@
+/**
+ * The outline of a JSON body (RFC 8259): where its elements lie, found by jumping from string to string, without
+ * building values. Only elements that are new to the session are parsed (by the decoder), which also proves them valid;
+ * together with the structure checked here that makes the whole body valid JSON.
+ *
+ * Strict: one value, no trailing bytes, no name twice in an object, depth and element count bounded. Whatever breaks a
+ * rule has no outline (null), and the decoder then reads the body as plain text.
+ *
+ * Given the outline of an earlier body, elements within the common prefix and suffix are taken over without looking at
+ * them. Why that is sound: the tokenizer's state at an element's end is its container and position; where both are
+ * equal, and all bytes before (or after) too, so is the outcome.
+ */
+
+import { isUtf8 } from "node:buffer";
+
+/** JSON nests deeper nowhere in these protocols; also bounds every recursion over parsed values. */
+export const MAX_DEPTH = 128;
+const MAX_ELEMENTS = 200_000;
+/** Objects whose members are elements themselves: Gemini Code Assist wraps the usual request in one. */
+const WRAPPERS: ReadonlySet<string> = new Set(["/request"]);
+
+export interface Item {
+  readonly start: number;
+  readonly end: number;
+  /** Pointer of the list or object that holds the element. */
+  readonly container: string;
+  /** Position in a list; -1 in an object. */
+  readonly index: number;
+  /** Name in an object; "" in a list. */
+  readonly name: string;
+  /** Names of objects within the element: fewer in the parsed value means that one stood twice. */
+  readonly names: number;
+}
+
+/** A name of an object that is split into elements. */
+interface Member {
+  readonly container: string;
+  readonly name: string;
+  /** Where its value starts. */
+  readonly at: number;
+}
+
+export interface Outline {
+  readonly body: Buffer;
+  readonly items: readonly Item[];
+  readonly members: readonly Member[];
+  /** How many of the first, and of the last, items are those of the earlier outline. */
+  readonly sameHead: number;
+  readonly sameTail: number;
+}
+
+interface Frame {
+  readonly pointer: string;
+  readonly isList: boolean;
+  /** Elements or members so far. */
+  count: number;
+}
+
+/** One pass over one body. */
+interface Pass {
+  readonly body: Buffer;
+  at: number;
+  readonly stack: Frame[];
+  readonly items: Item[];
+  readonly members: Member[];
+  /** By container: the names seen. */
+  readonly names: Map<string, Set<string>>;
+  readonly earlier: Outline | null;
+  /** From here on the body equals the end of the earlier one. */
+  readonly suffixFrom: number;
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** The outline of a body that is an object or a list, or null when it breaks a rule. */
+export function outlineOf(body: Buffer, earlier: Outline | null = null): Outline | null {
+  const same = earlier === null ? { prefix: 0, suffix: 0 } : sameBytes(body, earlier.body);
+  const pass: Pass = {
+    body,
+    at: 0,
+    stack: [],
+    items: [],
+    members: [],
+    names: new Map(),
+    earlier,
+    suffixFrom: body.length - same.suffix,
+  };
+  const sameHead = takeHead(pass, same.prefix);
+  if (sameHead === 0) {
+    skipSpace(pass);
+    if (!open(pass, "")) return null;
+  }
+  let sameTail = 0;
+  while (pass.stack.length > 0) {
+    if (!step(pass) || pass.items.length > MAX_ELEMENTS) return null;
+    const taken = takeTail(pass, sameHead);
+    if (taken === null) return null;
+    if (taken < 0) continue;
+    sameTail = taken;
+    pass.at = body.length;
+    break;
+  }
+  skipSpace(pass);
+  if (pass.at !== body.length) return null;
+  return { body, items: pass.items, members: pass.members, sameHead, sameTail };
+}
+
+/** Reads one element, or the end of a container. False: not JSON, or a name that stood before. */
+function step(pass: Pass): boolean {
+  const frame = pass.stack[pass.stack.length - 1];
+  if (frame === undefined) return false;
+  const { body } = pass;
+  skipSpace(pass);
+  if (body[pass.at] === (frame.isList ? CLOSE_LIST : CLOSE_OBJECT)) {
+    pass.at++;
+    pass.stack.pop();
+    return true;
+  }
+  if (frame.count > 0) {
+    if (body[pass.at] !== COMMA) return false;
+    pass.at++;
+    skipSpace(pass);
+  }
+  frame.count++;
+  const name = frame.isList ? "" : readName(pass);
+  if (name === null) return false;
+  const start = pass.at;
+  if (!frame.isList) {
+    if (!noteName(pass, frame.pointer, name)) return false;
+    pass.members.push({ container: frame.pointer, name, at: start });
+    const pointer = `${frame.pointer}/${escaped(name)}`;
+    if (body[start] === OPEN_LIST || (body[start] === OPEN_OBJECT && WRAPPERS.has(pointer)))
+      return open(pass, pointer);
+  }
+  const names = skipValue(pass);
+  if (names < 0) return false;
+  const index = frame.isList ? frame.count - 1 : -1;
+  pass.items.push({ start, end: pass.at, container: frame.pointer, index, name, names });
+  return true;
+}
+
+function open(pass: Pass, pointer: string): boolean {
+  const byte = pass.body[pass.at];
+  if (byte !== OPEN_LIST && byte !== OPEN_OBJECT) return false;
+  pass.at++;
+  pass.stack.push({ pointer, isList: byte === OPEN_LIST, count: 0 });
+  return true;
+}
+
+/** RFC 6901. */
+export const escaped = (name: string): string =>
+  name.includes("~") || name.includes("/") ? name.replaceAll("~", "~0").replaceAll("/", "~1") : name;
+
+function readName(pass: Pass): string | null {
+  const { body, at } = pass;
+  if (body[at] !== QUOTE) return null;
+  const end = endOfString(body, at);
+  if (end < 0) return null;
+  pass.at = end;
+  skipSpace(pass);
+  if (body[pass.at] !== COLON) return null;
+  pass.at++;
+  skipSpace(pass);
+  const name = parsed(body, at, end);
+  return typeof name === "string" ? name : null;
+}
+
+function noteName(pass: Pass, container: string, name: string): boolean {
+  const known = pass.names.get(container);
+  if (known === undefined) pass.names.set(container, new Set([name]));
+  else if (known.has(name)) return false;
+  else known.add(name);
+  return true;
+}
+
+/** The value of a slice, or undefined when it is no JSON in UTF-8. */
+export function parsed(body: Buffer, start: number, end: number): unknown {
+  try {
+    const text = body.toString("utf8", start, end);
+    // U+FFFD may be the sender's own; only then is it worth asking whether bytes were replaced.
+    if (text.includes("\ufffd") && !isUtf8(body.subarray(start, end))) return undefined;
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function skipSpace(pass: Pass): void {
+  const { body } = pass;
+  for (let byte = body[pass.at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; )
+    byte = body[++pass.at];
+}
+
+/** Moves past a value whose inside is not checked here; the number of names in it, -1 when it has no end. */
+function skipValue(pass: Pass): number {
+  const { body } = pass;
+  const first = body[pass.at];
+  if (first === QUOTE) {
+    pass.at = endOfString(body, pass.at);
+    return pass.at < 0 ? -1 : 0;
+  }
+  if (first !== OPEN_OBJECT && first !== OPEN_LIST) return skipScalar(pass);
+  let depth = 0;
+  let names = 0;
+  let at = pass.at;
+  for (;;) {
+    const byte = body[at];
+    if (byte === undefined) return -1;
+    if (byte === QUOTE) {
+      at = endOfString(body, at);
+      if (at < 0) return -1;
+      continue;
+    }
+    at++;
+    if (byte === COLON) names++;
+    else if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
+      if (++depth > MAX_DEPTH) return -1;
+    } else if ((byte === CLOSE_OBJECT || byte === CLOSE_LIST) && --depth === 0) break;
+  }
+  pass.at = at;
+  return names;
+}
+
+function skipScalar(pass: Pass): number {
+  const { body, at } = pass;
+  let end = at;
+  for (let byte = body[end]; byte !== undefined && isScalarByte(byte); ) byte = body[++end];
+  pass.at = end;
+  return end > at ? 0 : -1;
+}
+
+/** Letters, digits, plus, minus, point: what numbers and the three words are made of. */
+const isScalarByte = (byte: number): boolean =>
+  (byte >= 0x30 && byte <= 0x39) ||
+  (byte >= 0x61 && byte <= 0x7a) ||
+  (byte >= 0x41 && byte <= 0x5a) ||
+  byte === 0x2b ||
+  byte === 0x2d ||
+  byte === 0x2e;
+
+/** Below this distance a loop beats the call of `indexOf`. */
+const NEAR = 24;
+
+/** Where the string that opens at `at` has ended, or -1. */
+function endOfString(body: Buffer, at: number): number {
+  let from = at + 1;
+  const near = Math.min(body.length, from + NEAR);
+  while (from < near) {
+    const byte = body[from];
+    if (byte === QUOTE) return from + 1;
+    from += byte === BACKSLASH ? 2 : 1;
+  }
+  for (;;) {
+    // `from` is never inside an escape, so the backslashes before a quote decide alone.
+    const quote = body.indexOf(QUOTE, from);
+    if (quote < 0) return -1;
+    let slashes = 0;
+    while (quote - slashes > from && body[quote - slashes - 1] === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return quote + 1;
+    from = quote + 1;
+  }
+}
+
+// ------------------------------------------------------------------------------------------------- the earlier outline
+
+/** Takes over the elements of the common prefix; how many. Afterwards the pass stands behind the last of them. */
+function takeHead(pass: Pass, prefix: number): number {
+  const { earlier } = pass;
+  if (earlier === null) return 0;
+  // One byte more than the element must be equal: a number's end is told by what follows it.
+  const count = firstWhere(earlier.items, (item) => item.end + 1 > prefix);
+  const last = earlier.items[count - 1];
+  if (last === undefined) return 0;
+  for (let i = 0; i < count; i++) pass.items.push(earlier.items[i] as Item); // i < count <= length
+  for (const member of earlier.members) {
+    if (member.at > last.start) break;
+    pass.members.push(member);
+    noteName(pass, member.container, member.name);
+  }
+  pass.at = last.end;
+  for (let slash = 0; slash >= 0; slash = last.container.indexOf("/", slash + 1)) {
+    if (slash > 0) pass.stack.push({ pointer: last.container.slice(0, slash), isList: false, count: 1 });
+    else if (last.container !== "") pass.stack.push({ pointer: "", isList: false, count: 1 });
+  }
+  pass.stack.push({ pointer: last.container, isList: last.index >= 0, count: last.index + 1 || 1 });
+  return count;
+}
+
+/**
+ * Takes over what follows the latest element, if it ends where an element of the earlier body ended, in the same
+ * container, and all bytes after are equal. How many elements; -1 when it does not; null when a name stood before.
+ */
+function takeTail(pass: Pass, sameHead: number): number | null {
+  const { earlier, body, at } = pass;
+  const latest = pass.items[pass.items.length - 1];
+  if (earlier === null || latest === undefined || at < pass.suffixFrom) return -1;
+  if (latest.end !== at || pass.items.length === sameHead) return -1;
+  const shift = body.length - earlier.body.length;
+  const found = firstWhere(earlier.items, (item) => item.end >= at - shift);
+  const twin = earlier.items[found];
+  if (twin === undefined || twin.end !== at - shift || twin.container !== latest.container) return -1;
+  if (twin.index < 0 !== latest.index < 0) return -1;
+  const step = latest.index - twin.index;
+  for (let i = found + 1; i < earlier.items.length; i++) {
+    const item = earlier.items[i] as Item; // i < length
+    const index = item.container === latest.container && item.index >= 0 ? item.index + step : item.index;
+    pass.items.push({ ...item, start: item.start + shift, end: item.end + shift, index });
+  }
+  for (const member of earlier.members) {
+    if (member.at < twin.end) continue;
+    if (!noteName(pass, member.container, member.name)) return null;
+    pass.members.push({ ...member, at: member.at + shift });
+  }
+  return earlier.items.length - found - 1;
+}
+
+/** Index of the first item for which the claim holds; it holds for all after. */
+function firstWhere(items: readonly Item[], claim: (item: Item) => boolean): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (claim(items[middle] as Item))
+      high = middle; // low <= middle < high <= length
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The length of the longest common start, and end, of two bodies; they may overlap. */
+export function sameBytes(a: Buffer, b: Buffer): { readonly prefix: number; readonly suffix: number } {
+  const most = Math.min(a.length, b.length);
+  const { length: aEnd } = a;
+  const { length: bEnd } = b;
+  return {
+    prefix: longestSame(most, (from, to) => a.compare(b, from, to, from, to) === 0),
+    suffix: longestSame(
+      most,
+      (from, to) => a.compare(b, bEnd - to, bEnd - from, aEnd - to, aEnd - from) === 0,
+    ),
+  };
+}
+
+const BLOCK = 64 * 1024;
+
+/** The largest n such that [0, n) is the same: block by block, then by halving the block that differs. */
+function longestSame(most: number, isSame: (from: number, to: number) => boolean): number {
+  let low = 0;
+  let high = Math.min(BLOCK, most);
+  while (low < most && isSame(low, high)) {
+    low = high;
+    high = Math.min(low + BLOCK, most);
+  }
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (isSame(low, middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,57 @@
+/**
+ * OpenAI Responses: platform.openai.com/docs/api-reference/responses (read November 2026), over HTTP and as the frames
+ * of a WebSocket (`response.create` with `previous_response_id` and only what is new). Codex puts its tools into
+ * `input[0]` (`additional_tools`) and calls them from JavaScript (custom tool `exec`).
+ */
+import { blocks, type Fields, fieldsOf, type Protocol, textOf, whole, without } from "./protocol.ts";
+import type { Role } from "./request.ts";
+import { codeUse, type ToolUse, toolUse } from "./tool.ts";
+import type { Cut } from "./unit.ts";
+
+export const openaiResponses: Protocol = {
+  name: "openai-responses",
+  demands: ["input", "prompt", "previous_response_id", "type"],
+  cut: (member, value) => {
+    if (member === "input") return item(value);
+    if (member === "instructions") return whole(value, "system");
+    if (member === "tools") return whole(value, "definition");
+    return whole(value, "metadata");
+  },
+};
+
+const ROLES: Readonly<Record<string, Role>> = {
+  system: "system",
+  developer: "system",
+  user: "user",
+  assistant: "assistant",
+};
+
+function item(value: unknown): readonly Cut[] {
+  const fields = fieldsOf(value);
+  const type = textOf(fields["type"]) ?? "message";
+  if (typeof value === "string") return whole(value, "user");
+  if (type === "additional_tools") return whole(value, "definition");
+  const callId = textOf(fields["call_id"]) ?? textOf(fields["id"]);
+  if (type.endsWith("_output")) {
+    const result = { id: callId, name: null };
+    const rest = { pointer: "", value: without(fields, "output"), role: "metadata" } as const;
+    return [{ pointer: "/output", value: fields["output"], role: "tool", result }, rest];
+  }
+  if (type.endsWith("_call")) {
+    const name = textOf(fields["name"]) ?? type.replace(/_call$/, "");
+    return [
+      { pointer: "", value, role: "assistant", call: { id: callId, name, use: use(type, name, fields) } },
+    ];
+  }
+  const role = ROLES[textOf(fields["role"]) ?? ""] ?? (type === "reasoning" ? "assistant" : "user");
+  return [
+    ...blocks("/content", fields["content"], role),
+    ...blocks("/summary", fields["summary"], role),
+    { pointer: "", value: without(fields, "content", "summary"), role: "metadata" },
+  ];
+}
+
+function use(type: string, name: string, fields: Fields): ToolUse {
+  if (type === "custom_tool_call") return codeUse(textOf(fields["input"]) ?? "");
+  return toolUse(name, fields["arguments"] ?? fields["action"]);
+}

@@ -1,0 +1,110 @@
+/**
+ * Server-sent events (html.spec.whatwg.org/multipage/server-sent-events.html, read November 2026), incrementally: any
+ * split of the bytes, CR, LF or CRLF, a byte order mark at the start, comments. An event that the stream's end cuts off
+ * is not told, as the specification says.
+ */
+
+/** An event's data beyond this is not told: what is read here (usage, model, end) stands in small events. */
+export const MAX_EVENT_BYTES = 16 * 1024 * 1024;
+
+export interface ServerEvent {
+  /** "" when the event has no name. */
+  readonly name: string;
+  /** Valid during the call only: it may lie in the chunk that was fed. */
+  readonly data: Buffer;
+}
+
+export interface EventParser {
+  feed(chunk: Uint8Array): void;
+  /** True when lines were left out as too long, or were no field of an event. */
+  readonly hasOddities: () => boolean;
+}
+
+const LF = 10;
+const CR = 13;
+const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+const NEWLINE = Buffer.from([LF]);
+
+/** A parser for one stream; it owns the bytes of the line and event under way. */
+export function createEventParser(onEvent: (event: ServerEvent) => void): EventParser {
+  let line: Buffer[] = []; // the beginning of the line under way, of earlier chunks
+  let lineBytes = 0;
+  let data: Buffer[] = [];
+  let dataBytes = 0;
+  let name = "";
+  let isFirstLine = true;
+  let afterCr = false; // a LF that comes next belongs to the CR before it
+  let oddities = false;
+
+  const dispatch = (): void => {
+    const [first] = data;
+    if (first !== undefined && dataBytes <= MAX_EVENT_BYTES)
+      onEvent({ name, data: data.length === 1 ? first : joined(data) });
+    data = [];
+    dataBytes = 0;
+    name = "";
+  };
+
+  const endLine = (rest: Buffer): void => {
+    let whole = line.length === 0 ? rest : Buffer.concat([...line, rest]);
+    const isTooLong = lineBytes + rest.length > MAX_EVENT_BYTES;
+    line = [];
+    lineBytes = 0;
+    if (isFirstLine && whole.subarray(0, 3).equals(BOM)) whole = whole.subarray(3);
+    isFirstLine = false;
+    if (isTooLong) oddities = true;
+    else if (whole.length === 0) dispatch();
+    else field(whole);
+  };
+
+  const field = (whole: Buffer): void => {
+    const colon = whole.indexOf(0x3a);
+    if (colon === 0) return; // a comment
+    const key = whole.toString("latin1", 0, colon < 0 ? whole.length : colon);
+    const space = colon >= 0 && whole[colon + 1] === 0x20 ? 2 : 1;
+    const value = colon < 0 ? whole.subarray(0, 0) : whole.subarray(colon + space);
+    if (key === "data") {
+      data.push(value);
+      dataBytes += value.length + 1;
+    } else if (key === "event") name = value.toString("utf8");
+    else if (key !== "id" && key !== "retry") oddities = true;
+  };
+
+  const feed = (chunk: Uint8Array): void => {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (bytes.length === 0) return;
+    let at = afterCr && bytes[0] === LF ? 1 : 0;
+    afterCr = false;
+    let cr = bytes.indexOf(CR, at);
+    while (at < bytes.length) {
+      if (cr >= 0 && cr < at) cr = bytes.indexOf(CR, at);
+      const lf = bytes.indexOf(LF, at);
+      const end = cr < 0 ? lf : lf < 0 ? cr : Math.min(cr, lf);
+      if (end < 0) break;
+      endLine(bytes.subarray(at, end));
+      at = end + 1;
+      if (end !== cr) continue;
+      if (bytes[at] === LF) at++;
+      else afterCr = at === bytes.length;
+    }
+    keep(bytes, at);
+  };
+
+  const keep = (bytes: Buffer, at: number): void => {
+    // What waits for later chunks is copied: the chunk is its owner's again after this call.
+    if (at < bytes.length) {
+      lineBytes += bytes.length - at;
+      if (lineBytes <= MAX_EVENT_BYTES) line.push(Buffer.from(bytes.subarray(at)));
+    }
+    if (dataBytes > MAX_EVENT_BYTES) {
+      data = [];
+      oddities = true;
+    } else data = data.map((value) => (value.buffer === bytes.buffer ? Buffer.from(value) : value));
+  };
+
+  return { feed, hasOddities: () => oddities };
+}
+
+function joined(lines: readonly Buffer[]): Buffer {
+  return Buffer.concat(lines.flatMap((one, i) => (i === 0 ? [one] : [NEWLINE, one])));
+}

@@ -1,0 +1,82 @@
+/**
+ * What a tool call is for: reading a file, running a command, or something else. By the names that the agents' own
+ * tools have as published in November 2026 (claude 2.1, codex 0.169, qwen 0.24, gemini 0.61, opencode 1.18, copilot 1.0,
+ * cline 3.0). A tool that is not known counts as other.
+ */
+import { posix } from "node:path";
+
+export type ToolUse =
+  | { readonly kind: "file"; readonly paths: readonly string[] }
+  | { readonly kind: "command" }
+  | { readonly kind: "other" };
+
+const READ: ReadonlySet<string> = new Set(
+  `read read_file readfile read_files read_many_files notebookread view view_file open_file cat_file get_file_contents
+  read_text_file read_media_file read_multiple_files view_image`.split(/\s+/),
+);
+const SHELL: ReadonlySet<string> = new Set(
+  `bash bashoutput shell shell_command local_shell run_shell_command exec_command write_stdin execute_command
+  run_commands run_command run_terminal_cmd run_in_terminal read_bash write_bash stop_bash powershell task_output
+  taskoutput unified_exec terminal get_terminal_output`.split(/\s+/),
+);
+const PATHS = [
+  "file_path",
+  "absolute_path",
+  "filePath",
+  "path",
+  "notebook_path",
+  "target_file",
+  "filename",
+] as const;
+const LISTS = ["paths", "files"] as const;
+
+export function toolUse(name: string, args: unknown): ToolUse {
+  const plain = name.replace(/^(functions|default_api)[.:]/, "").toLowerCase();
+  if (SHELL.has(plain)) return { kind: "command" };
+  if (READ.has(plain)) {
+    const paths = pathsIn(typeof args === "string" ? parsedOrNull(args) : args);
+    return paths.length === 0 ? { kind: "other" } : { kind: "file", paths };
+  }
+  return { kind: "other" };
+}
+
+/** Codex' code mode: JavaScript that calls the nested tools. */
+export function codeUse(source: string): ToolUse {
+  return /\btools\s*(\.|\[\s*["'`])\s*(exec_command|shell|write_stdin|local_shell|unified_exec)\b/.test(
+    source,
+  )
+    ? { kind: "command" }
+    : { kind: "other" };
+}
+
+function pathsIn(args: unknown): readonly string[] {
+  if (typeof args !== "object" || args === null) return [];
+  // A parsed JSON object: its members are unknown.
+  const fields = args as Readonly<Record<string, unknown>>;
+  for (const name of PATHS) {
+    const path = fields[name];
+    if (typeof path === "string") return [path];
+  }
+  for (const name of LISTS) {
+    const list = fields[name];
+    if (Array.isArray(list))
+      return list.flatMap((item) => (typeof item === "string" ? [item] : pathsIn(item)));
+  }
+  return [];
+}
+
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** The path relative to the workspace when it lies inside, else normalised as given. Pure text: nothing is resolved. */
+export function workspacePath(path: string, workspace: string | null): string {
+  const plain = posix.normalize(path.replace(/^file:\/\//, ""));
+  if (workspace === null || !posix.isAbsolute(plain)) return plain;
+  const relative = posix.relative(posix.normalize(workspace), plain);
+  return relative !== "" && !relative.startsWith("..") ? relative : plain;
+}

@@ -1,0 +1,150 @@
+/**
+ * Text within an element, and the units it is cut into.
+ *
+ * A unit is what an agent repeats as a whole: a content block, an input item, a tool. Agents move cache marks and write
+ * the same message now as a string, now as a list of one text block (measured: claude 2.1.329), so whether content is
+ * new is asked of units: by the text in them, cache marks left out, a plain string taken for a text block.
+ */
+import { hash } from "node:crypto";
+import { escaped, MAX_DEPTH } from "./outline.ts";
+import type { Role } from "./request.ts";
+import type { ToolUse } from "./tool.ts";
+
+/** A text and where it stands, seen from the element. */
+export interface Piece {
+  readonly pointer: string;
+  readonly role: Role;
+  readonly text: string;
+}
+
+/** A cut of an element, as a protocol's reader makes it. */
+export interface Cut {
+  /** Pointer from the element. */
+  readonly pointer: string;
+  readonly value: unknown;
+  readonly role: Role;
+  /** The agent's model asked for a tool here. */
+  readonly call?: CalledTool;
+  /** This is the result of a tool call. */
+  readonly result?: ToolResult;
+}
+
+export interface CalledTool {
+  readonly id: string | null;
+  readonly name: string;
+  readonly use: ToolUse;
+}
+
+/** Of which call: by its id, else by the tool's name. */
+export interface ToolResult {
+  readonly id: string | null;
+  readonly name: string | null;
+}
+
+export interface Unit {
+  /** Equal for units with equal content. */
+  readonly key: string;
+  readonly pieces: readonly Piece[];
+  readonly call: CalledTool | null;
+  readonly result: ToolResult | null;
+}
+
+/**
+ * Words of the protocols themselves, which are no content anywhere. Everything else that is text becomes a part, also
+ * names of members: what a field is called is as good a hiding place as what it holds.
+ */
+const WORDS: ReadonlySet<string> = new Set(
+  `additional_tools any arguments array assistant auto base64 boolean cache_control call_id choices completed contents
+  content cwd custom custom_tool_call custom_tool_call_output data description detail developer disabled document
+  enabled enum ephemeral error false file_path format function functionCall functionDeclarations functionResponse
+  function_call function_call_output high id image image_url in_progress input input_image input_schema input_text
+  integer is_error items json json_schema jsonrpc low max_tokens maximum media_type medium message messages metadata
+  method minimum model name none null number object oneOf output output_text parallel_tool_calls parameters params
+  parts path pattern properties reasoning refusal required response result role schema signature source stop_reason
+  strict string summary system temperature text thinking title tool toolCall toolResult toolUse tool_call_id tool_calls
+  tool_choice tool_result tool_use tool_use_id tools true ttl type url user`.split(/\s+/),
+);
+
+/** Members whose text says nothing when read: encoded media and what providers sign or encrypt. */
+const ENCODED_MEMBERS: ReadonlySet<string> = new Set(
+  "signature thoughtSignature thought_signature encrypted_content bytes b64_json file_data".split(" "),
+);
+const CACHE_MARKS: ReadonlySet<string> = new Set(["cache_control", "cachePoint", "copilot_cache_control"]);
+/** `data` is media when a sibling says of what type; anywhere else it is text. */
+const MEDIA_TYPES = ["media_type", "mimeType", "mime_type"] as const;
+const LONG_NUMBER = 100_000_000;
+
+export function unitOf(cut: Cut): Unit {
+  const pieces: Piece[] = [];
+  const told: string[] = [cut.role];
+  const value = typeof cut.value === "string" ? { text: cut.value } : cut.value;
+  const strip = typeof cut.value === "string" ? cut.pointer : null;
+  collect(value, "", cut.role, (pointer, role, text, isMark) => {
+    pieces.push({ pointer: strip ?? cut.pointer + pointer, role, text });
+    if (!isMark) told.push(pointer, text);
+  });
+  // With its length before each text, no two lists of texts join to the same.
+  const content = told.map((text) => `${text.length}:${text}`).join("");
+  return {
+    key: hash("sha256", content, "base64url").slice(0, 24),
+    pieces,
+    call: cut.call ?? null,
+    result: cut.result ?? null,
+  };
+}
+
+type Tell = (pointer: string, role: Role, text: string, isMark: boolean) => void;
+
+/** Every text in a value: strings, names, and numbers long enough to be an account's. */
+function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark = false, depth = 0): void {
+  if (typeof value === "string") {
+    if (value !== "" && !WORDS.has(value)) tell(pointer, isDataUrl(value) ? "encoded" : role, value, isMark);
+    return;
+  }
+  if (typeof value === "number") {
+    if (Math.abs(value) >= LONG_NUMBER) tell(pointer, role, String(value), isMark);
+    return;
+  }
+  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++)
+      collect(value[i], `${pointer}/${i}`, role, tell, isMark, depth + 1);
+    return;
+  }
+  // A parsed JSON object: its members are unknown.
+  const object = value as Readonly<Record<string, unknown>>;
+  const isMedia = MEDIA_TYPES.some((name) => typeof object[name] === "string");
+  const names: string[] = [];
+  for (const name of Object.keys(object)) {
+    if (!WORDS.has(name)) names.push(name);
+    const inner = ENCODED_MEMBERS.has(name) || (isMedia && name === "data") ? "encoded" : role;
+    collect(
+      object[name],
+      `${pointer}/${escaped(name)}`,
+      inner,
+      tell,
+      isMark || CACHE_MARKS.has(name),
+      depth + 1,
+    );
+  }
+  const text = names.filter((name) => !KNOWN_NAMES.test(name)).join("\n");
+  if (text !== "") tell(pointer, "metadata", text, isMark);
+}
+
+/** Short names of lower-case words: too many to list, too short to hold anything. */
+const KNOWN_NAMES = /^[a-z]{1,16}([_A-Z$-][a-z]{0,12}){0,3}$/;
+
+const isDataUrl = (text: string): boolean =>
+  text.startsWith("data:") && /^data:[\w.+-]+\/[^,]{0,100};base64,/.test(text);
+
+/** Names of all objects within a parsed value, counted as a scan of its text counts them. */
+export function countNames(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) count += countNames(item);
+    return count;
+  }
+  for (const item of Object.values(value)) count += 1 + countNames(item);
+  return count;
+}
