@@ -16,6 +16,7 @@
  * the sealed bytes without a key. The commitment is SHA-256(salt ‖ bytes) with the salt inside the sealed part, so that
  * after the key is destroyed nobody can test a guess against it.
  *
+ * Memory: per live session the last body of each role (at most 16 MiB each) and a name per chunk.
  * Limits: 64 items a frame, 256 MiB of plain bytes, 2^20 chunks a pack.
  */
 import { createHash, randomBytes } from "node:crypto";
@@ -24,7 +25,7 @@ import { type EvidenceRef, Fault } from "../core/index.ts";
 import { decodeFrameHead, HEAD_BYTES, payloadDigest } from "./evidence-id.ts";
 import { seal, unseal } from "./keys.ts";
 import { sha256 } from "./merkle.ts";
-import { cutPoints } from "./split.ts";
+import { type Cut, cutPoints } from "./split.ts";
 
 export interface EvidenceInput {
   readonly role: EvidenceRef["role"];
@@ -37,6 +38,7 @@ const CODEC = { stored: 0, zstd: 1 } as const;
 const MAX_ITEMS = 64;
 const MAX_PLAIN_BYTES = 256 * 1024 * 1024;
 const MAX_CHUNKS = 2 ** 20;
+const MAX_REMEMBERED_BODY = 16 * 1024 * 1024;
 
 /** What one session has stored so far, by one process. Owned by the ledger; forgotten when a write is refused. */
 export class Pack {
@@ -46,6 +48,8 @@ export class Pack {
   #chunks = new Map<string, number>();
   #nextChunk = 0;
   #previous = 0;
+  /** The last body of each role, so that only what differs from it is cut and hashed. */
+  readonly #bodies = new Map<string, RememberedBody>();
 
   constructor(origin: string, session: string, key: Buffer) {
     this.#origin = origin;
@@ -76,7 +80,7 @@ export class Pack {
       const salt = randomBytes(SALT_BYTES);
       const commitment = createHash("sha256").update(salt).update(bytes).digest("hex");
       described.push({ role, bytes: bytes.length, commitment });
-      items.push(Buffer.concat([salt, varint(bytes.length), this.#recipe(bytes, fresh)]));
+      items.push(Buffer.concat([salt, varint(bytes.length), this.#recipe(role, bytes, fresh)]));
     }
     const plain = Buffer.concat([
       varint(firstChunk),
@@ -92,12 +96,15 @@ export class Pack {
     return { payload, refs: described.map((d, item) => ({ id: `${number}-${item}-${digest}`, ...d })) };
   }
 
-  #recipe(bytes: Buffer, fresh: Buffer[]): Buffer {
-    const runs: { from: number; count: number }[] = [];
-    let start = 0;
-    for (const end of cutPoints(bytes)) {
-      const chunk = bytes.subarray(start, end);
-      start = end;
+  #recipe(role: EvidenceRef["role"], bytes: Buffer, fresh: Buffer[]): Buffer {
+    // What is the same as in the last body of this role, up to the last element they share, is cut the same.
+    const last = this.#bodies.get(role);
+    const pieces: Piece[] = last === undefined ? [] : sharedPieces(last, bytes);
+    const known = pieces.at(-1);
+    let start = known?.end ?? 0;
+    for (const cut of cutPoints(bytes, known)) {
+      const chunk = bytes.subarray(start, cut.end);
+      start = cut.end;
       const name = sha256(chunk).toString("latin1");
       let at = this.#chunks.get(name);
       if (at === undefined) {
@@ -105,17 +112,11 @@ export class Pack {
         this.#chunks.set(name, at);
         fresh.push(chunk);
       }
-      const last = runs.at(-1);
-      if (last !== undefined && last.from + last.count === at) last.count++;
-      else runs.push({ from: at, count: 1 });
+      pieces.push({ ...cut, chunk: at });
     }
-    const parts = [varint(runs.length)];
-    let expected = 0;
-    for (const { from, count } of runs) {
-      parts.push(varint(zigzag(from - expected)), varint(count));
-      expected = from + count;
-    }
-    return Buffer.concat(parts);
+    if (bytes.length <= MAX_REMEMBERED_BODY) this.#bodies.set(role, { bytes: Buffer.from(bytes), pieces });
+    else this.#bodies.delete(role);
+    return encodeRuns(pieces);
   }
 
   #sealed(number: number, plain: Buffer): Buffer {
@@ -135,7 +136,58 @@ export class Pack {
     this.#chunks = new Map();
     this.#nextChunk = 0;
     this.#previous = 0;
+    this.#bodies.clear();
   }
+}
+
+interface Piece extends Cut {
+  /** Its chunk's number in the pack. */
+  readonly chunk: number;
+}
+
+interface RememberedBody {
+  readonly bytes: Buffer;
+  readonly pieces: readonly Piece[];
+}
+
+/** The pieces of `last` that `bytes` begins with, up to the last cut from which scanning can go on. */
+function sharedPieces(last: RememberedBody, bytes: Buffer): Piece[] {
+  const shared = commonPrefix(last.bytes, bytes);
+  let count = last.pieces.length;
+  for (let piece = last.pieces[count - 1]; piece !== undefined; piece = last.pieces[--count - 1])
+    if (piece.depth > 0 && piece.end < shared) break;
+  return last.pieces.slice(0, count);
+}
+
+const COMPARED_AT_ONCE = 64 * 1024;
+
+function commonPrefix(a: Buffer, b: Buffer): number {
+  const length = Math.min(a.length, b.length);
+  let at = 0;
+  let step = COMPARED_AT_ONCE;
+  while (at < length) {
+    const end = Math.min(at + step, length);
+    if (a.compare(b, at, end, at, end) === 0) at = end;
+    else if (step === 1) break;
+    else step = Math.max(1, step >> 3);
+  }
+  return at;
+}
+
+function encodeRuns(pieces: readonly Piece[]): Buffer {
+  const runs: { from: number; count: number }[] = [];
+  for (const { chunk } of pieces) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.from + last.count === chunk) last.count++;
+    else runs.push({ from: chunk, count: 1 });
+  }
+  const bytes = [...varintBytes(runs.length)];
+  let expected = 0;
+  for (const { from, count } of runs) {
+    bytes.push(...varintBytes(zigzag(from - expected)), ...varintBytes(count));
+    expected = from + count;
+  }
+  return Buffer.from(bytes);
 }
 
 /** A frame, opened: its items' recipes and the chunks it brought. */
@@ -189,7 +241,9 @@ function joined(chunks: readonly Uint8Array[]): Buffer {
 const zigzag = (n: number): number => (n >= 0 ? n * 2 : -n * 2 - 1);
 const unzigzag = (n: number): number => (n % 2 === 0 ? n / 2 : -(n + 1) / 2);
 
-function varint(value: number): Buffer {
+const varint = (value: number): Buffer => Buffer.from(varintBytes(value));
+
+function varintBytes(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;
   while (rest >= 128) {
@@ -197,7 +251,7 @@ function varint(value: number): Buffer {
     rest = Math.floor(rest / 128);
   }
   bytes.push(rest);
-  return Buffer.from(bytes);
+  return bytes;
 }
 
 /** Reads what `seal` wrote; the bytes are authenticated, so running past their end is a bug, told as one. */

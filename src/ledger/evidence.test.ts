@@ -1,0 +1,183 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { asSessionId, type Clock, type EvidenceRef, exchangeId } from "../core/index.ts";
+import { type OpenedFrame, openFrame, Pack } from "./evidence.ts";
+import { openLedger, readEvidence } from "./index.ts";
+import { openEvidence } from "./read.ts";
+import { type Cut, cutPoints } from "./split.ts";
+
+const clock: Clock = { now: () => 1_800_000_000_000, monotonic: () => performance.now() };
+const session = asSessionId("7f3a0001") ?? expect.fail("not an id");
+
+/** What an agent sends: its history grows, the cache mark wanders, at `clearAt` old results are dropped. */
+function conversation(turns: number, clearAt = 0): Buffer[] {
+  let seed = 7;
+  const random = (): number => {
+    seed = (seed * 1103515245 + 12345) % 2147483648;
+    return seed / 2147483648;
+  };
+  const prose = (length: number): string =>
+    Array.from({ length: length / 6 }, () =>
+      Math.floor(random() * 1e9)
+        .toString(36)
+        .padEnd(5, "x"),
+    ).join(" ");
+  const messages: { role: string; content: Record<string, unknown>[] }[] = [];
+  const system = [{ type: "text", text: prose(6000) }];
+  const tools = Array.from({ length: 8 }, (_, i) => ({ name: `tool${i}`, description: prose(350) }));
+  messages.push({ role: "user", content: [{ type: "text", text: prose(1200) }] });
+  return Array.from({ length: turns }, (_, turn) => {
+    if (turn === clearAt && turn > 0)
+      for (const m of messages.slice(0, -4))
+        for (const c of m.content) if ("content" in c) c["content"] = "[cleared]";
+    const shown = messages.map((m, i) => ({
+      ...m,
+      content: m.content.map((c) =>
+        i === messages.length - 1 ? { ...c, cache_control: { type: "ephemeral" } } : c,
+      ),
+    }));
+    const request = Buffer.from(JSON.stringify({ model: "m", system, tools, messages: shown, stream: true }));
+    messages.push({ role: "assistant", content: [{ type: "text", text: `"${prose(400)}"\\` }] });
+    messages.push({ role: "user", content: [{ type: "tool_result", content: prose(4000) }] });
+    return request;
+  });
+}
+
+const key = randomBytes(32);
+const ORIGIN = "example.org/log";
+
+/** Opens every frame of one pack and puts each body together again. */
+function unpack(payloads: readonly Buffer[]): Buffer[] {
+  const frames: OpenedFrame[] = payloads.map(
+    (p) => openFrame(ORIGIN, key, p) ?? expect.fail("does not open"),
+  );
+  const chunks = frames.flatMap((f) => f.chunks);
+  return frames.flatMap((f) =>
+    f.items.map((item) =>
+      Buffer.concat(item.runs.flatMap(({ from, count }) => chunks.slice(from, from + count))),
+    ),
+  );
+}
+const seal = (pack: Pack, number: number, ...bodies: Buffer[]): Buffer =>
+  pack.seal(
+    number,
+    bodies.map((body) => ({ role: "request-body", chunks: [body] })),
+  ).payload;
+
+it.each([
+  ["grows", 0],
+  ["is cleared half way", 25],
+])("a session of 50 turns that %s costs about what is new, and comes back exactly", (_, clearAt) => {
+  const bodies = conversation(50, clearAt);
+  const pack = new Pack(ORIGIN, session, key);
+  const payloads = bodies.map((body, i) => seal(pack, i + 1, body));
+  expect(unpack(payloads)).toEqual(bodies);
+  const raw = bodies.reduce((sum, b) => sum + b.length, 0);
+  const stored = payloads.reduce((sum, p) => sum + p.length, 0);
+  // Random words compress to about half; what is new is about 1/25 of what is sent.
+  expect(stored / raw).toBeLessThan(0.05);
+});
+
+const edit = fc.record({ at: fc.nat(4000), remove: fc.nat(300), insert: fc.string({ maxLength: 700 }) });
+
+it("whatever is edited between two bodies, both come back exactly", () => {
+  const [base = Buffer.alloc(0)] = conversation(3).slice(-1);
+  fc.assert(
+    fc.property(fc.array(edit, { maxLength: 5 }), fc.nat(20_000), (edits, length) => {
+      const bodies = [base.subarray(0, length)];
+      for (const { at, remove, insert } of edits) {
+        const last = bodies.at(-1) ?? base;
+        bodies.push(Buffer.concat([last.subarray(0, at), Buffer.from(insert), last.subarray(at + remove)]));
+      }
+      const pack = new Pack(ORIGIN, session, key);
+      expect(unpack(bodies.map((b, i) => seal(pack, i + 1, b)))).toEqual(bodies);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+it("cuts ascend to the end, and scanning taken up at a cut finds the same cuts", () => {
+  const json = fc.json({ maxDepth: 5, stringUnit: "grapheme" }).map((text) => Buffer.from(text));
+  const bytes = fc.oneof(
+    json,
+    fc.uint8Array({ maxLength: 2000 }).map((b) => Buffer.from(b)),
+  );
+  const whole = conversation(4).at(-1) ?? Buffer.alloc(0);
+  const law = (body: Buffer): void => {
+    const cuts = cutPoints(body);
+    const ends = cuts.map((c: Cut) => c.end);
+    expect(ends).toEqual([...new Set(ends)].sort((a, b) => a - b));
+    expect(ends.at(-1) ?? 0).toBe(body.length);
+    for (const [i, cut] of cuts.entries())
+      if (cut.depth > 0) expect(cutPoints(body, cut)).toEqual(cuts.slice(i + 1));
+  };
+  law(whole);
+  fc.assert(fc.property(bytes, law), { numRuns: 300 });
+});
+
+it("a frame opens only with its own key, its own origin and unaltered", () => {
+  const payload = seal(new Pack(ORIGIN, session, key), 1, Buffer.from("text"));
+  expect(openFrame(ORIGIN, randomBytes(32), payload)).toBeNull();
+  expect(openFrame("example.org/other", key, payload)).toBeNull();
+  for (let at = 0; at < payload.length; at++) {
+    const altered = Buffer.from(payload);
+    altered[at] = (altered[at] ?? 0) ^ 1;
+    expect(openFrame(ORIGIN, key, altered), `byte ${at}`).toBeNull();
+  }
+});
+
+it("nothing of the plain bytes stands in the ledger's files; the commitment is salted", async () => {
+  const home = mkdtempSync(join(tmpdir(), "evidence-"));
+  const [directory, keyDirectory] = [join(home, "ledger"), join(home, "keys")];
+  const ledger = await openLedger({ directory, keyDirectory, clock, program: "test" });
+  const body = Buffer.from("the quick brown fox, uncompressible 0b8f1c");
+  const refs: EvidenceRef[] = [];
+  for (let n = 1; n <= 2; n++) {
+    const { event } = await ledger.append(
+      {
+        kind: "exchange.answered",
+        session,
+        exchange: exchangeId(session, n),
+        status: 200,
+        responseBytes: 1,
+        address: null,
+        tlsPeer: null,
+        usage: null,
+        complete: true,
+        durationMs: 1,
+        evidence: [],
+      },
+      [{ role: "response-body", chunks: [body] }],
+    );
+    if ("evidence" in event) refs.push(...event.evidence);
+  }
+  await ledger.close();
+  expect(refs).toHaveLength(2);
+  expect(refs[0]?.commitment).not.toBe(refs[1]?.commitment);
+  for (const ref of refs) {
+    const { bytes, salt } = await openEvidence(directory, keyDirectory, ref.id);
+    expect(bytes).toEqual(body);
+    expect(createHash("sha256").update(salt).update(bytes).digest("hex")).toBe(ref.commitment);
+    expect(await readEvidence(directory, keyDirectory, ref.id)).toEqual(body);
+  }
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((f) => f.isFile());
+  expect(files.length).toBeGreaterThan(3);
+  for (const file of files)
+    expect(readFileSync(join(file.parentPath, file.name)).includes("quick brown"), file.name).toBe(false);
+});
+
+it.each(["", "1-0-00", "999-0-00000000000000000000000000000000", "../../etc/passwd"])(
+  "evidence `%s` is unknown",
+  async (id) => {
+    const home = mkdtempSync(join(tmpdir(), "evidence-"));
+    const [directory, keyDirectory] = [join(home, "ledger"), join(home, "keys")];
+    await (await openLedger({ directory, keyDirectory, clock, program: "test" })).close();
+    await expect(readEvidence(directory, keyDirectory, id)).rejects.toMatchObject({
+      code: "evidence.unknown",
+    });
+  },
+);
