@@ -1,0 +1,275 @@
+/**
+ * A WebSocket after its handshake. The agent's frames are gathered to whole messages; each message passes the pipeline,
+ * and its frames go on, byte for byte, when its verdict is durable. Control frames pass, in their order. The server's
+ * bytes stream through as they come and are kept as evidence of the exchange that was last begun: a message is answered
+ * by what the server sends until the next message.
+ *
+ * After a refused message the conversation ends: the two compression windows no longer agree.
+ */
+import type { Duplex } from "node:stream";
+import { asFault, Fault } from "../core/index.ts";
+import { websocketRefusal } from "../dialect/index.ts";
+import type { Inbound, Reply } from "./exchange.ts";
+import {
+  type Compression,
+  compressionOf,
+  type Frame,
+  FrameReader,
+  MessageInflater,
+  OPCODE,
+  serverFrame,
+} from "./frame.ts";
+import { headersOf, type ReplyHead } from "./head.ts";
+import type { Judgement } from "./judge.ts";
+import type { Matter, Outcome } from "./matter.ts";
+import { pass } from "./pipeline.ts";
+import { refusalFor, refusalText } from "./refuse.ts";
+import { Capture } from "./room.ts";
+import type { Rooms, Sitting } from "./session.ts";
+
+interface PeerEnd {
+  readonly socket: Duplex;
+  readonly early: Buffer;
+  readonly address: string;
+  readonly tlsPeer: string | null;
+}
+
+/** Resolves when the handshake's own exchange is over: at the agent's first message, or at the end. */
+export function converse(
+  inbound: Inbound,
+  head: ReplyHead,
+  reply: Reply,
+  peer: PeerEnd,
+  capture: Capture,
+  sitting: Sitting,
+  rooms: Rooms,
+): Promise<Outcome> {
+  let compression: Compression | null;
+  try {
+    compression = compressionOf(headersOf(head.headers, "sec-websocket-extensions"));
+  } catch (error) {
+    peer.socket.destroy();
+    reply.refuse(refusalFor("opaque", asFault(error)));
+    return Promise.resolve({ kind: "failed", fault: asFault(error), mayHaveLeft: true });
+  }
+  reply.head(head);
+  const agent = reply.takeSocket();
+  return new Promise((resolve) => {
+    new Conversation(
+      inbound,
+      head,
+      agent.socket,
+      peer,
+      compression,
+      { capture, resolve },
+      sitting,
+      rooms,
+    ).start(agent.early);
+  });
+}
+
+/** What the server's bytes answer now. */
+interface Open {
+  readonly capture: Capture;
+  readonly resolve: (outcome: Outcome) => void;
+}
+
+class Conversation {
+  readonly #inbound: Inbound;
+  readonly #agent: Duplex;
+  readonly #peer: PeerEnd;
+  readonly #sitting: Sitting;
+  readonly #rooms: Rooms;
+  readonly #reader: FrameReader;
+  readonly #inflater: MessageInflater | null;
+  /** Frames of the message that is not complete yet. */
+  #fragments: Frame[] = [];
+  #fragmentBytes = 0;
+  #queue: Promise<void> = Promise.resolve();
+  #queued = 0;
+  #open: Open;
+  #handshake: ReplyHead | null;
+  #isOver = false;
+
+  constructor(
+    inbound: Inbound,
+    head: ReplyHead,
+    agent: Duplex,
+    peer: PeerEnd,
+    compression: Compression | null,
+    open: Open,
+    sitting: Sitting,
+    rooms: Rooms,
+  ) {
+    this.#inbound = inbound;
+    this.#handshake = head;
+    this.#agent = agent;
+    this.#peer = peer;
+    this.#open = open;
+    this.#sitting = sitting;
+    this.#rooms = rooms;
+    this.#reader = new FrameReader(rooms.limits.bodyBytes);
+    this.#inflater =
+      compression === null ? null : new MessageInflater(compression, rooms.limits.decodedBytes);
+  }
+
+  start(early: Buffer): void {
+    const { socket } = this.#peer;
+    socket.on("data", (chunk: Buffer) => this.#fromServer(chunk));
+    this.#agent.on("data", (chunk: Buffer) => this.#fromAgent(chunk));
+    for (const end of [this.#agent, socket]) {
+      end.on("end", () => this.#over(true));
+      end.on("error", () => this.#over(false));
+      end.on("close", () => this.#over(false));
+    }
+    this.#agent.on("drain", () => socket.resume());
+    socket.on("drain", () => this.#queued === 0 && this.#agent.resume());
+    if (this.#peer.early.length > 0) this.#fromServer(this.#peer.early);
+    if (early.length > 0) this.#fromAgent(early);
+    socket.resume();
+    this.#agent.resume();
+  }
+
+  #fromServer(chunk: Buffer): void {
+    this.#open.capture.add(chunk);
+    if (!this.#agent.write(chunk)) this.#peer.socket.pause();
+  }
+
+  #fromAgent(chunk: Buffer): void {
+    if (this.#isOver) return;
+    try {
+      for (const frame of this.#reader.feed(chunk)) this.#take(frame);
+    } catch (error) {
+      this.#enqueue(() => this.#refuse(asFault(error)));
+    }
+  }
+
+  #take(frame: Frame): void {
+    if (frame.opcode >= 8) {
+      // Queued like the messages, so that a close does not overtake what was said before it.
+      this.#enqueue(() => this.#forward([frame]));
+      return;
+    }
+    const isFirst = this.#fragments.length === 0;
+    if (isFirst === (frame.opcode === OPCODE.continuation))
+      throw new Fault("gateway.malformed", { detail: "WebSocket fragments out of order" });
+    if (frame.isCompressed && (!isFirst || this.#inflater === null))
+      throw new Fault("gateway.malformed", {
+        detail: "a WebSocket frame is compressed where none was agreed",
+      });
+    this.#fragments.push(frame);
+    this.#fragmentBytes += frame.wire.length;
+    if (this.#fragmentBytes > this.#rooms.limits.bodyBytes)
+      throw new Fault("gateway.too-large", { detail: "a WebSocket message is too long" });
+    if (!frame.isFinal) return;
+    const frames = this.#fragments;
+    this.#fragments = [];
+    this.#fragmentBytes = 0;
+    this.#enqueue(() => this.#judge(frames));
+  }
+
+  /** One after the other; the agent is not read while something waits. */
+  #enqueue(step: () => Promise<void> | void): void {
+    this.#queued++;
+    this.#agent.pause();
+    this.#queue = this.#queue.then(async () => {
+      if (!this.#isOver) await step();
+      if (--this.#queued === 0 && !this.#isOver && !this.#peer.socket.writableNeedDrain) this.#agent.resume();
+    });
+  }
+
+  #forward(frames: readonly Frame[]): void {
+    for (const frame of frames) this.#peer.socket.write(frame.wire);
+  }
+
+  /** Resolves when the message has been forwarded or refused; its outcome comes later. */
+  #judge(frames: readonly Frame[]): Promise<void> {
+    return new Promise((settled) => {
+      pass(this.#matter(frames, settled), this.#sitting, this.#rooms).catch((error: unknown) => {
+        this.#refuse(asFault(error));
+        settled();
+      });
+    });
+  }
+
+  #matter(frames: readonly Frame[], settled: () => void): Matter {
+    const { door, target } = this.#inbound;
+    const payload =
+      frames.length === 1
+        ? (frames[0]?.payload ?? Buffer.alloc(0))
+        : Buffer.concat(frames.map((frame) => frame.payload));
+    return {
+      about: { door, protocol: "websocket", method: "MESSAGE", target, bytes: payload.length },
+      evidence: [{ role: "frames", chunks: frames.map((frame) => frame.wire) }],
+      content: async () =>
+        frames[0]?.isCompressed === true && this.#inflater !== null
+          ? this.#inflater.inflate(payload)
+          : payload,
+      decode: (decoder, content) => decoder.decodeMessage(content),
+      prepare: () => {},
+      refuse: (fault, judgement) => {
+        this.#refuse(fault, judgement);
+        settled();
+      },
+      act: () =>
+        new Promise((resolve) => {
+          this.#close(true);
+          this.#open = {
+            capture: new Capture(this.#rooms.captured, this.#rooms.limits.capturedReplyBytes),
+            resolve,
+          };
+          this.#handshake = null;
+          this.#forward(frames);
+          if (this.#isOver) this.#close(false);
+          settled();
+        }),
+    };
+  }
+
+  #refuse(fault: Fault, judgement?: Judgement): void {
+    const dialect = judgement?.dialect ?? "opaque";
+    if (!this.#agent.destroyed) {
+      this.#agent.write(serverFrame(OPCODE.text, Buffer.from(websocketRefusal(dialect, refusalText(fault)))));
+      const status = Buffer.from([0x03, 0xf0]); // 1008, policy violation
+      this.#agent.write(serverFrame(OPCODE.close, Buffer.concat([status, Buffer.from(fault.code)])));
+    }
+    this.#over(false);
+  }
+
+  /** Ends the exchange that the server's bytes belong to. */
+  #close(isComplete: boolean): void {
+    this.#open.resolve({
+      kind: "answered",
+      status: 101,
+      address: this.#peer.address,
+      tlsPeer: this.#peer.tlsPeer,
+      isComplete,
+      head: this.#handshake?.wire ?? null,
+      reply: this.#open.capture,
+      role: "frames",
+      contentType: "",
+      codings: [],
+    });
+  }
+
+  #over(isComplete: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#inflater?.close();
+    this.#close(isComplete);
+    this.#agent.end();
+    this.#peer.socket.end();
+    // What was written still goes out; a side that does not close by itself is closed at the sweep.
+    const deadline = this.#rooms.deadlines.start(this.#rooms.limits.connectMs, () => {
+      this.#agent.destroy();
+      this.#peer.socket.destroy();
+    });
+    let open = 2;
+    for (const end of [this.#agent, this.#peer.socket]) {
+      end.resume();
+      if (end.destroyed) open--;
+      else end.once("close", () => --open === 0 && deadline.stop());
+    }
+    if (open === 0) deadline.stop();
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Opens connections to destinations. The gateway resolves names itself, checks every address, and dials the address it
+ * checked. TLS is always verified: the system's roots, Node's, and those handed in.
+ * Throws `gateway.unresolved`, `gateway.address-refused`, `gateway.unreachable`, `gateway.tls`, `gateway.timeout`.
+ */
+import { lookup } from "node:dns/promises";
+import { connect, isIP, type Socket } from "node:net";
+import {
+  createSecureContext,
+  getCACertificates,
+  type SecureContext,
+  type TLSSocket,
+  connect as tlsConnect,
+} from "node:tls";
+import { Fault } from "../core/index.ts";
+import { reachOf } from "./address.ts";
+import type { Limits } from "./limits.ts";
+
+export interface Destination {
+  readonly scheme: "http" | "https";
+  readonly host: string;
+  readonly port: number;
+  /** Policy allows addresses of this machine and its networks for this host. */
+  readonly privateAddresses: boolean;
+  /** Named by the person as standing in for a vendor: any address will do. */
+  readonly standsIn: boolean;
+}
+
+export interface Dialled {
+  readonly socket: Socket | TLSSocket;
+  readonly address: string;
+  readonly tlsPeer: string | null;
+  readonly protocol: "http/1.1" | "h2";
+}
+
+/** All addresses of a name, best first. */
+export type Lookup = (host: string) => Promise<readonly string[]>;
+
+export const systemLookup: Lookup = async (host) =>
+  (await lookup(host, { all: true, order: "verbatim" })).map(({ address }) => address);
+
+/** Owns the trusted roots and the TLS sessions for resumption. One per session of an agent. */
+export class Dialler {
+  readonly #lookup: Lookup;
+  readonly #limits: Limits;
+  readonly #roots: () => SecureContext;
+  readonly #tickets = new Map<string, Buffer>();
+
+  constructor(o: { readonly lookup: Lookup; readonly limits: Limits; readonly roots: () => SecureContext }) {
+    this.#lookup = o.lookup;
+    this.#limits = o.limits;
+    this.#roots = o.roots;
+  }
+
+  async dial(destination: Destination, protocols: readonly string[]): Promise<Dialled> {
+    const deadline = AbortSignal.timeout(this.#limits.connectMs);
+    const addresses = await this.#addresses(destination, deadline);
+    let last: unknown;
+    for (const address of addresses) {
+      try {
+        const socket = await this.#open(address, destination.port, deadline);
+        if (destination.scheme === "http") return { socket, address, tlsPeer: null, protocol: "http/1.1" };
+        return await this.#secure(socket, address, destination, protocols, deadline);
+      } catch (error) {
+        // A peer whose certificate is wrong is not asked again at its next address: that is what an attacker needs.
+        if (error instanceof Fault || deadline.aborted) throw error;
+        last = error;
+      }
+    }
+    throw new Fault("gateway.unreachable", {
+      detail: reasonOf(last),
+      at: `${destination.host}:${destination.port}`,
+      cause: last,
+    });
+  }
+
+  async #addresses(destination: Destination, deadline: AbortSignal): Promise<readonly string[]> {
+    const { host } = destination;
+    const all = isIP(host) !== 0 ? [host] : await within(this.#resolve(host), deadline, host);
+    const allowed = destination.standsIn
+      ? all
+      : all.filter((address) => {
+          const reach = reachOf(address);
+          return reach === "public" || (reach === "private" && destination.privateAddresses);
+        });
+    if (allowed.length > 0) return allowed;
+    const detail = all.length === 0 ? "the name has no address" : `${all[0]} is not a public address`;
+    throw new Fault(all.length === 0 ? "gateway.unresolved" : "gateway.address-refused", {
+      detail,
+      at: host,
+    });
+  }
+
+  async #resolve(host: string): Promise<readonly string[]> {
+    try {
+      return await this.#lookup(host);
+    } catch (error) {
+      throw new Fault("gateway.unresolved", { detail: reasonOf(error), at: host, cause: error });
+    }
+  }
+
+  #open(address: string, port: number, deadline: AbortSignal): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({
+        host: address,
+        port,
+        noDelay: true,
+        autoSelectFamily: false,
+        signal: deadline,
+      });
+      const give = (error: Error): void => {
+        clearTimeout(timer);
+        socket.destroy();
+        reject(deadline.aborted ? timeoutFault(address) : error);
+      };
+      const timer = setTimeout(() => give(new Error("no answer")), this.#limits.connectOneMs);
+      socket.once("error", give);
+      socket.once("connect", () => {
+        clearTimeout(timer);
+        socket.removeListener("error", give);
+        resolve(socket);
+      });
+    });
+  }
+
+  #secure(
+    raw: Socket,
+    address: string,
+    destination: Destination,
+    protocols: readonly string[],
+    deadline: AbortSignal,
+  ): Promise<Dialled> {
+    const { host, port } = destination;
+    const key = `${host}:${port} ${protocols.join()}`;
+    const ticket = this.#tickets.get(key);
+    return new Promise((resolve, reject) => {
+      const socket = tlsConnect({
+        socket: raw,
+        host,
+        ...(isIP(host) === 0 ? { servername: host } : {}),
+        secureContext: this.#roots(),
+        ALPNProtocols: [...protocols],
+        ...(ticket === undefined ? {} : { session: ticket }),
+      });
+      const give = (error: Error): void => {
+        deadline.removeEventListener("abort", late);
+        this.#tickets.delete(key);
+        socket.destroy();
+        reject(error);
+      };
+      const late = (): void => give(timeoutFault(host));
+      const fail = (error: Error): void => give(tlsFault(error, `${host}:${port}`));
+      deadline.addEventListener("abort", late, { once: true });
+      socket.once("error", fail);
+      socket.on("session", (session) => this.#tickets.set(key, session));
+      socket.once("secureConnect", () => {
+        deadline.removeEventListener("abort", late);
+        socket.removeListener("error", fail);
+        const tlsPeer =
+          socket.getPeerX509Certificate()?.fingerprint256.replaceAll(":", "").toLowerCase() ?? null;
+        resolve({ socket, address, tlsPeer, protocol: socket.alpnProtocol === "h2" ? "h2" : "http/1.1" });
+      });
+    });
+  }
+}
+
+/** The roots that destinations are verified against: Node's, the system's, and `extra` (PEM). */
+export function trustedRoots(extra: readonly string[]): SecureContext {
+  return createSecureContext({
+    ca: [...new Set([...getCACertificates("default"), ...getCACertificates("system"), ...extra])],
+    minVersion: "TLSv1.2",
+  });
+}
+
+const timeoutFault = (at: string): Fault =>
+  new Fault("gateway.timeout", { detail: "no connection in time", at });
+
+function tlsFault(error: Error, at: string): Fault {
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const isReset = code === "ECONNRESET" || code === "EPIPE";
+  return new Fault(isReset ? "gateway.broken" : "gateway.tls", { detail: reasonOf(error), at, cause: error });
+}
+
+/** One line of an error of the system: its code, or its message without what follows the first line. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown";
+  return "code" in error && typeof error.code === "string"
+    ? error.code
+    : (error.message.split("\n")[0] ?? "unknown");
+}
+
+function within<T>(promise: Promise<T>, deadline: AbortSignal, at: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(timeoutFault(at));
+    deadline.addEventListener("abort", late, { once: true });
+    promise.then(resolve, reject).finally(() => deadline.removeEventListener("abort", late));
+  });
+}

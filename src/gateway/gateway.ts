@@ -1,0 +1,278 @@
+/**
+ * The outer door. Each session has a unix socket of its own; what its sandbox writes there is what the agent wrote to its
+ * proxy: CONNECT (with TLS, or plain HTTP, inside), an absolute-form request, or a base-URL request `/<host>/<path>`.
+ * Which session a byte belongs to is decided by the socket it came through, and by nothing that it says.
+ */
+import { createServer, isIP, type Server, type Socket } from "node:net";
+import type { SecureContext } from "node:tls";
+import { asFault, type Clock, type Door, Fault, type SessionId } from "../core/index.ts";
+import { createDecoder } from "../dialect/index.ts";
+import type { Inspector } from "../inspect/index.ts";
+import type { Ledger } from "../ledger/index.ts";
+import { decideConnection } from "../policy/index.ts";
+import { reachOf } from "./address.ts";
+import type { Authority } from "./authority.ts";
+import { type LeafKey, newLeafKey, SessionAuthority } from "./certificate.ts";
+import { Deadlines } from "./deadlines.ts";
+import { Dialler, type Lookup, systemLookup, trustedRoots } from "./dial.ts";
+import type { Inbound, Refusal, Reply } from "./exchange.ts";
+import { type Desk, FrontH1 } from "./front-h1.ts";
+import { ruleText } from "./judge.ts";
+import { LIMITS, type Limits } from "./limits.ts";
+import { Peers } from "./peers.ts";
+import { pass } from "./pipeline.ts";
+import { refusalFor } from "./refuse.ts";
+import { requestMatter } from "./relay.ts";
+import { Room } from "./room.ts";
+import { type GatewaySession, Reader, type Rooms, type Sitting } from "./session.ts";
+import { openTunnel } from "./tunnel.ts";
+
+export interface Gateway {
+  /** Resolves when the socket accepts connections. Throws what listening throws. */
+  openSession(session: GatewaySession): Promise<{ readonly caCertificate: string }>;
+  /** Lets exchanges under way end, within the limit; then nothing of the session is left. Of an unknown session: nothing. */
+  closeSession(id: SessionId): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface GatewayDependencies {
+  readonly clock: Clock;
+  readonly append: Ledger["append"];
+  readonly inspector: Inspector;
+  /** All addresses of a name; default: the system's resolver. What it returns is checked before it is dialled. */
+  readonly lookup?: Lookup;
+  /** PEM certificates that destinations may be verified against, beside Node's and the system's. */
+  readonly extraRoots?: readonly string[];
+  readonly limits?: Partial<Limits>;
+  /** Calls back regularly until the returned function is called; default: four times a second. */
+  readonly tick?: (sweep: () => void) => () => void;
+  /** Told about every fault that neither the agent nor the ledger can be told about. */
+  readonly onFault?: (fault: Fault) => void;
+}
+
+const everyQuarterSecond = (sweep: () => void): (() => void) => {
+  const timer = setInterval(sweep, 250).unref();
+  return () => clearInterval(timer);
+};
+
+export function openGateway(deps: GatewayDependencies): Gateway {
+  const limits: Limits = { ...LIMITS, ...deps.limits };
+  const deadlines = new Deadlines(deps.clock);
+  const stopTicking = (deps.tick ?? everyQuarterSecond)(() => deadlines.sweep());
+  const rooms: Rooms = {
+    clock: deps.clock,
+    append: deps.append,
+    inspector: deps.inspector,
+    limits,
+    deadlines,
+    captured: new Room(limits.capturedBytes),
+    onFault: deps.onFault ?? (() => {}),
+  };
+  const shared: Shared = {
+    rooms,
+    lookup: deps.lookup ?? systemLookup,
+    held: new Room(limits.heldBytes),
+    leafKey: newLeafKey(),
+    roots: once(() => trustedRoots(deps.extraRoots ?? [])),
+  };
+  const sessions = new Map<SessionId, SessionDoor>();
+  const closeSession = async (id: SessionId): Promise<void> => {
+    const door = sessions.get(id);
+    sessions.delete(id);
+    await door?.close();
+  };
+  return {
+    openSession: async (session) => {
+      if (sessions.has(session.id))
+        throw new Fault("internal.bug", { detail: `session ${session.id} is open already` });
+      const door = new SessionDoor(session, shared);
+      sessions.set(session.id, door);
+      try {
+        await door.listen();
+      } catch (error) {
+        sessions.delete(session.id);
+        throw error;
+      }
+      return { caCertificate: door.caCertificate };
+    },
+    closeSession,
+    close: async () => {
+      await Promise.all([...sessions.keys()].map(closeSession));
+      stopTicking();
+    },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+interface Shared {
+  readonly rooms: Rooms;
+  readonly lookup: Lookup;
+  readonly held: Room;
+  readonly leafKey: LeafKey;
+  readonly roots: () => SecureContext;
+}
+
+/** One session's socket and everything that came in through it. */
+class SessionDoor implements Desk {
+  readonly limits: Limits;
+  readonly deadlines: Deadlines;
+  readonly #shared: Shared;
+  readonly #sitting: Sitting;
+  readonly #authority: SessionAuthority;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #underWay = new Set<Promise<void>>();
+  #isClosing = false;
+
+  constructor(session: GatewaySession, shared: Shared) {
+    const { rooms } = shared;
+    this.#shared = shared;
+    this.limits = rooms.limits;
+    this.deadlines = rooms.deadlines;
+    const dialler = new Dialler({ lookup: shared.lookup, limits: rooms.limits, roots: shared.roots });
+    this.#sitting = {
+      session,
+      reader: new Reader(() => createDecoder({ workspace: session.workspace }), rooms.inspector),
+      peers: new Peers(dialler, rooms.limits, rooms.deadlines),
+      withheld: { files: [], commands: 0, others: 0 },
+      exchanges: 0,
+    };
+    this.#authority = new SessionAuthority(session.id, shared.leafKey, rooms.clock.now, rooms.limits.leaves);
+    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  get caCertificate(): string {
+    return this.#authority.certificate;
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ path: this.#sitting.session.socketPath, backlog: 1024 }, () => {
+        this.#server.removeListener("error", reject);
+        this.#server.on("error", (error) => this.#shared.rooms.onFault(asFault(error)));
+        resolve();
+      });
+    });
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#isClosing || this.#sockets.size >= this.limits.connectionsPerSession)
+      return void socket.destroy();
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    new FrontH1(socket, { door: "plain", authority: null, isSecure: false }, this, Buffer.alloc(0));
+  }
+
+  connect(authority: Authority, socket: Socket, early: Buffer): void {
+    openTunnel(socket, early, authority, this.#authority, this);
+  }
+
+  admit(door: Door, authority: Authority): Promise<Refusal> | null {
+    const { host, port } = authority;
+    const decision = decideConnection(this.#sitting.session.policy, host, port);
+    if (decision.verdict === "deny") {
+      const rule = decision.rules[0]?.id ?? "default";
+      const fault = new Fault("gateway.refused", { detail: ruleText(decision.rules), at: `${host}:${port}` });
+      return this.#refuse(door, authority, rule, fault);
+    }
+    const reach = isIP(host) === 0 ? "public" : reachOf(host);
+    if (reach === "public" || (reach === "private" && decision.privateAddresses)) return null;
+    const fault = new Fault("gateway.address-refused", { at: `${host}:${port}` });
+    return this.#refuse(door, authority, fault.code, fault);
+  }
+
+  reject(door: Door, authority: Authority | null, fault: Fault): Promise<Refusal> {
+    return this.#refuse(door, authority ?? { host: "", port: 0 }, fault.code, fault);
+  }
+
+  /** The refusal, once it is recorded; of a refusal that cannot be recorded, one that says so. */
+  async #refuse(door: Door, { host, port }: Authority, rule: string, fault: Fault): Promise<Refusal> {
+    const { rooms } = this.#shared;
+    try {
+      const reason = fault.message.slice(0, 1000);
+      await rooms.append({
+        kind: "connection.refused",
+        session: this.#sitting.session.id,
+        door,
+        host,
+        port,
+        rule,
+        reason,
+      });
+      return refusalFor("opaque", fault);
+    } catch (error) {
+      const cause = asFault(error);
+      return refusalFor(
+        "opaque",
+        new Fault("gateway.unrecorded", { detail: cause.message, remedy: cause.remedy, cause }),
+      );
+    }
+  }
+
+  hold(bytes: number): boolean {
+    return this.#shared.held.take(bytes);
+  }
+
+  letGo(bytes: number): void {
+    this.#shared.held.give(bytes);
+  }
+
+  exchange(inbound: Inbound, reply: Reply): void {
+    const done = this.#pass(inbound, reply)
+      .catch((error: unknown) => {
+        this.#shared.rooms.onFault(asFault(error));
+        reply.cut();
+      })
+      .finally(() => {
+        this.letGo(inbound.bodyBytes);
+        this.#underWay.delete(done);
+      });
+    this.#underWay.add(done);
+  }
+
+  async #pass(inbound: Inbound, reply: Reply): Promise<void> {
+    if (this.#isClosing || this.#underWay.size >= this.limits.exchangesPerSession) {
+      const detail = this.#isClosing
+        ? "the session is ending"
+        : `${this.limits.exchangesPerSession} exchanges are under way`;
+      return reply.refuse(
+        await this.reject(inbound.door, inbound.target, new Fault("gateway.busy", { detail })),
+      );
+    }
+    await pass(
+      requestMatter(inbound, reply, this.#sitting, this.#shared.rooms),
+      this.#sitting,
+      this.#shared.rooms,
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#drained();
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sitting.peers.close();
+    // Their outcomes are recorded before the session counts as closed.
+    await Promise.all(this.#underWay);
+    await closed;
+  }
+
+  /** Resolves when nothing is under way, or when the time for it is over. */
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const deadline = this.deadlines.start(this.limits.drainMs, resolve);
+      void Promise.all(this.#underWay).then(() => {
+        deadline.stop();
+        resolve();
+      });
+    });
+  }
+}

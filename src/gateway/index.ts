@@ -1,0 +1,5 @@
+/** The outer door: what leaves passes here, is read, judged and recorded first. */
+export type { Lookup } from "./dial.ts";
+export { type Gateway, type GatewayDependencies, openGateway } from "./gateway.ts";
+export { LIMITS, type Limits } from "./limits.ts";
+export type { DestinationLabels, GatewaySession } from "./session.ts";

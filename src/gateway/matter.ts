@@ -1,0 +1,53 @@
+/** What passes through the pipeline: a request, or one message of a WebSocket. */
+import type { Door, ExchangeId, Fault, WireProtocol } from "../core/index.ts";
+import type { createDecoder, Decoded } from "../dialect/index.ts";
+import type { EvidenceInput } from "../ledger/index.ts";
+import type { Target } from "./exchange.ts";
+import type { Judgement } from "./judge.ts";
+import type { Capture } from "./room.ts";
+
+export interface About {
+  readonly door: Door;
+  readonly protocol: WireProtocol;
+  readonly method: string;
+  readonly target: Target;
+  /** Body bytes on the wire. */
+  readonly bytes: number;
+}
+
+export interface Matter {
+  readonly about: About;
+  readonly evidence: readonly EvidenceInput[];
+  /** The bytes to read, content codings undone. Throws `gateway.unreadable`. */
+  content(): Promise<Buffer>;
+  decode(decoder: ReturnType<typeof createDecoder>, content: Buffer): Decoded;
+  /** May open what `act` needs; nothing of the content leaves. */
+  prepare(judgement: Judgement): void;
+  /** Sends. Never throws: what goes wrong is an outcome, and the agent has been told. */
+  act(): Promise<Outcome>;
+  /** Tells the agent, in its protocol's form; undoes `prepare`. */
+  refuse(fault: Fault, judgement: Judgement): void;
+}
+
+export type Outcome =
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      readonly address: string | null;
+      readonly tlsPeer: string | null;
+      readonly isComplete: boolean;
+      readonly head: Buffer | null;
+      readonly reply: Capture;
+      readonly role: "response-body" | "frames";
+      readonly contentType: string;
+      readonly codings: readonly string[];
+    }
+  | { readonly kind: "failed"; readonly fault: Fault; readonly mayHaveLeft: boolean };
+
+/** A matter with its number and its verdict. */
+export interface Verdicted {
+  readonly id: ExchangeId;
+  readonly startedAt: number;
+  readonly judgement: Judgement;
+  readonly matter: Matter;
+}

@@ -1,0 +1,174 @@
+/**
+ * The two records of an exchange. A verdict that cannot be made durable in time refuses the exchange: a hung disk holds
+ * nothing up for longer than the limit, and everything goes on by itself when it recovers.
+ */
+import { asFault, Fault, type SourceTally, type Usage } from "../core/index.ts";
+import { createReplyReader, type DialectName } from "../dialect/index.ts";
+import type { EvidenceInput } from "../ledger/index.ts";
+import { undoCodings } from "./coding.ts";
+import { pathOf } from "./judge.ts";
+import type { Outcome, Verdicted } from "./matter.ts";
+import type { Rooms, Sitting } from "./session.ts";
+
+/** null: durable. Otherwise why not. */
+export async function recordVerdict(
+  exchange: Verdicted,
+  sitting: Sitting,
+  rooms: Rooms,
+): Promise<Fault | null> {
+  const { judgement, matter } = exchange;
+  const { about } = matter;
+  const sources = judgement.passes ? sum(judgement.sources, sitting.withheld) : judgement.sources;
+  sitting.withheld = judgement.passes
+    ? { files: [], commands: 0, others: 0 }
+    : sum(judgement.sources, sitting.withheld);
+  const path = pathOf(about.target);
+  const durable = rooms.append(
+    {
+      kind: "exchange.judged",
+      session: sitting.session.id,
+      exchange: exchange.id,
+      door: about.door,
+      protocol: about.protocol,
+      method: about.method,
+      host: about.target.host,
+      port: about.target.port,
+      path,
+      queryBytes: Math.max(0, about.target.path.length - path.length - 1),
+      sentTo: judgement.sentTo,
+      destination: judgement.destination,
+      dialect: judgement.dialect,
+      understood: judgement.understood,
+      model: judgement.model,
+      requestBytes: about.bytes,
+      sources,
+      findings: judgement.found,
+      verdict: judgement.verdict,
+      rules: judgement.rules,
+      evidence: [],
+    },
+    matter.evidence,
+  );
+  const problem = await inTime(durable, rooms);
+  if (problem === null) return null;
+  // Late or refused: should the verdict become durable after all, the record must not look as if something had left.
+  durable
+    .then(
+      () =>
+        rooms.append({
+          kind: "exchange.failed",
+          session: sitting.session.id,
+          exchange: exchange.id,
+          fault: problem.code,
+          mayHaveLeft: false,
+          durationMs: elapsed(exchange, rooms),
+        }),
+      () => {},
+    )
+    .catch((error: unknown) => rooms.onFault(asFault(error)));
+  return problem;
+}
+
+export async function recordOutcome(
+  exchange: Verdicted,
+  outcome: Outcome,
+  sitting: Sitting,
+  rooms: Rooms,
+): Promise<void> {
+  const { id: session } = sitting.session;
+  const durationMs = elapsed(exchange, rooms);
+  try {
+    if (outcome.kind === "failed") {
+      const { fault, mayHaveLeft } = outcome;
+      await rooms.append({
+        kind: "exchange.failed",
+        session,
+        exchange: exchange.id,
+        fault: fault.code,
+        mayHaveLeft,
+        durationMs,
+      });
+      return;
+    }
+    const { reply, head } = outcome;
+    const evidence: EvidenceInput[] = [];
+    if (head !== null) evidence.push({ role: "response-head", chunks: [head] });
+    if (reply.chunks.length > 0) evidence.push({ role: outcome.role, chunks: reply.chunks });
+    await rooms.append(
+      {
+        kind: "exchange.answered",
+        session,
+        exchange: exchange.id,
+        status: outcome.status,
+        responseBytes: reply.bytes,
+        address: outcome.address,
+        tlsPeer: outcome.tlsPeer,
+        usage: await usageOf(outcome, exchange.judgement.dialect, rooms),
+        complete: outcome.isComplete,
+        durationMs,
+        evidence: [],
+      },
+      evidence,
+    );
+  } catch (error) {
+    // The reply has been given; the ledger itself refuses what comes next.
+    rooms.onFault(asFault(error));
+  } finally {
+    if (outcome.kind === "answered") outcome.reply.release();
+  }
+}
+
+const elapsed = (exchange: Verdicted, rooms: Rooms): number =>
+  Math.round(rooms.clock.monotonic() - exchange.startedAt);
+
+async function usageOf(
+  outcome: Outcome & { kind: "answered" },
+  dialect: DialectName,
+  rooms: Rooms,
+): Promise<Usage | null> {
+  const { reply, codings } = outcome;
+  if (!reply.isWhole || reply.bytes === 0 || outcome.role !== "response-body") return null;
+  const reader = createReplyReader(dialect, outcome.contentType);
+  if (codings.length === 0) for (const chunk of reply.chunks) reader.feed(chunk);
+  else
+    reader.feed((await undoCodings(Buffer.concat(reply.chunks), codings, rooms.limits)) ?? Buffer.alloc(0));
+  return reader.end().usage;
+}
+
+/** null when `promise` resolves in time. */
+function inTime(promise: Promise<unknown>, rooms: Rooms): Promise<Fault | null> {
+  return new Promise((resolve) => {
+    const deadline = rooms.deadlines.start(rooms.limits.recordMs, () =>
+      resolve(
+        new Fault("gateway.unrecorded", {
+          detail: `the ledger did not answer within ${rooms.limits.recordMs} ms`,
+        }),
+      ),
+    );
+    promise.then(
+      () => {
+        deadline.stop();
+        resolve(null);
+      },
+      (error: unknown) => {
+        deadline.stop();
+        resolve(
+          new Fault("gateway.unrecorded", {
+            detail: asFault(error).message,
+            remedy: asFault(error).remedy,
+            cause: error,
+          }),
+        );
+      },
+    );
+  });
+}
+
+function sum(a: SourceTally, b: SourceTally): SourceTally {
+  if (b.files.length === 0 && b.commands === 0 && b.others === 0) return a;
+  return {
+    files: [...new Set([...a.files, ...b.files])],
+    commands: a.commands + b.commands,
+    others: a.others + b.others,
+  };
+}

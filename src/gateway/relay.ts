@@ -1,0 +1,234 @@
+/**
+ * A request as a matter of the pipeline, and its act: send it to the destination and stream the reply back, with
+ * back-pressure, keeping a copy as evidence. What was received is what is sent: only hop-by-hop fields differ, and Host
+ * where the request came by base URL or another server stands in (it then names that server, as virtual hosts need it).
+ */
+import { asFault, Fault } from "../core/index.ts";
+import { decideConnection } from "../policy/index.ts";
+import { codingsOf, undoCodings } from "./coding.ts";
+import { converse } from "./conversation.ts";
+import type { Destination } from "./dial.ts";
+import type { Inbound, Outbound, Peer, Reply, Sending, Sink } from "./exchange.ts";
+import { hostText } from "./front-h1.ts";
+import { endToEnd, headerOf, type RawHeaders, type ReplyHead } from "./head.ts";
+import type { Judgement } from "./judge.ts";
+import type { Matter, Outcome } from "./matter.ts";
+import { refusalFor } from "./refuse.ts";
+import { Capture } from "./room.ts";
+import type { Rooms, Sitting } from "./session.ts";
+
+export function requestMatter(inbound: Inbound, reply: Reply, sitting: Sitting, rooms: Rooms): Matter {
+  let judgement: Judgement | null = null;
+  let peer: Peer | Promise<Peer> | null = null;
+  return {
+    about: { ...inbound, bytes: inbound.bodyBytes },
+    evidence: [
+      { role: "request-head", chunks: [inbound.head] },
+      ...(inbound.bodyBytes > 0 ? [{ role: "request-body" as const, chunks: inbound.body }] : []),
+    ],
+    content: () => contentOf(inbound, rooms),
+    decode: (decoder, body) => {
+      const { method, target, headers } = inbound;
+      return decoder.decode({ method, host: target.host, path: target.path, headers, body });
+    },
+    prepare: (judged) => {
+      judgement = judged;
+      peer = sitting.peers.take(destinationOf(inbound, judged, sitting), inbound.protocol === "h2");
+      // Awaited in `act`; a failure before that is not unhandled.
+      if (peer instanceof Promise) peer.catch(() => {});
+    },
+    refuse: (fault, judged) => {
+      if (peer instanceof Promise) peer.then((ready) => ready.release()).catch(() => {});
+      else peer?.release();
+      reply.refuse(refusalFor(judged.dialect, fault));
+    },
+    act: async () => {
+      if (judgement === null || peer === null)
+        throw new Fault("internal.bug", { detail: "acting without preparing" });
+      const { dialect, standIn } = judgement;
+      try {
+        const ready = peer instanceof Promise ? await peer : peer;
+        if (reply.isGone) {
+          ready.release();
+          return { kind: "failed", fault: new Fault("gateway.aborted"), mayHaveLeft: false };
+        }
+        const outbound = outboundFor(inbound, standIn);
+        return await new Relay(ready, reply, sitting, rooms, (fault) => refusalFor(dialect, fault)).run(
+          outbound,
+          inbound,
+        );
+      } catch (error) {
+        const fault = asFault(error);
+        reply.refuse(refusalFor(dialect, fault));
+        return { kind: "failed", fault, mayHaveLeft: false };
+      }
+    },
+  };
+}
+
+async function contentOf(inbound: Inbound, rooms: Rooms): Promise<Buffer> {
+  const [only] = inbound.body;
+  const bytes =
+    inbound.body.length === 1 && only !== undefined ? only : Buffer.concat(inbound.body, inbound.bodyBytes);
+  const codings = codingsOf(inbound.headers);
+  if (codings.length === 0) return bytes;
+  const content = await undoCodings(bytes, codings, rooms.limits);
+  if (content === null)
+    throw new Fault("gateway.unreadable", {
+      detail: `content-encoding \`${codings.join(", ").slice(0, 60)}\``,
+    });
+  return content;
+}
+
+function destinationOf(inbound: Inbound, { standIn }: Judgement, sitting: Sitting): Destination {
+  const { scheme, host, port } = inbound.target;
+  if (standIn === null) {
+    const { privateAddresses } = decideConnection(sitting.session.policy, host, port);
+    return { scheme, host, port, privateAddresses, standsIn: false };
+  }
+  const isHttps = standIn.protocol === "https:";
+  return {
+    scheme: isHttps ? "https" : "http",
+    host: standIn.hostname.replace(/^\[|\]$/g, ""),
+    port: standIn.port === "" ? (isHttps ? 443 : 80) : Number(standIn.port),
+    privateAddresses: true,
+    standsIn: true,
+  };
+}
+
+function outboundFor(inbound: Inbound, standIn: URL | null): Outbound {
+  const { method, target, framing, body, bodyBytes, trailers, upgrades, protocol } = inbound;
+  const kept: RawHeaders = upgrades
+    ? inbound.headers.filter(([name]) => !/^proxy-/i.test(name))
+    : endToEnd(inbound.headers);
+  const hostAt = kept.findIndex(([name]) => name.length === 4 && name.toLowerCase() === "host");
+  const [hostName = "Host", hostValue = hostText(target)] = kept[hostAt] ?? [];
+  const authority = standIn !== null ? standIn.host : inbound.door === "base" ? hostText(target) : hostValue;
+  return {
+    method,
+    path: standIn === null ? target.path : standIn.pathname.replace(/\/$/, "") + target.path,
+    scheme: standIn !== null ? (standIn.protocol === "https:" ? "https" : "http") : target.scheme,
+    authority,
+    headers: hostAt < 0 ? kept : kept.filter((_, i) => i !== hostAt),
+    hostAt: Math.max(0, hostAt),
+    hostName,
+    framing,
+    body,
+    bodyBytes,
+    trailers,
+    upgrades,
+    isFromH2: protocol === "h2",
+  };
+}
+
+/** One reply on its way back. Ends with one outcome. */
+class Relay implements Sink {
+  readonly #peer: Peer;
+  readonly #reply: Reply;
+  readonly #sitting: Sitting;
+  readonly #rooms: Rooms;
+  readonly #refusalFor: (fault: Fault) => ReturnType<typeof refusalFor>;
+  readonly #capture: Capture;
+  #head: ReplyHead | null = null;
+  #inbound: Inbound | null = null;
+  #sending: Sending | null = null;
+  #resolve: (outcome: Outcome | Promise<Outcome>) => void = () => {};
+  #isOver = false;
+
+  constructor(
+    peer: Peer,
+    reply: Reply,
+    sitting: Sitting,
+    rooms: Rooms,
+    toRefusal: (fault: Fault) => ReturnType<typeof refusalFor>,
+  ) {
+    this.#peer = peer;
+    this.#reply = reply;
+    this.#sitting = sitting;
+    this.#rooms = rooms;
+    this.#refusalFor = toRefusal;
+    this.#capture = new Capture(rooms.captured, rooms.limits.capturedReplyBytes);
+  }
+
+  run(outbound: Outbound, inbound: Inbound): Promise<Outcome> {
+    this.#inbound = inbound;
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#sending = this.#peer.send(outbound, this);
+      this.#reply.onGone(() => this.#agentLeft());
+    });
+  }
+
+  informational(head: ReplyHead): void {
+    // The agent has had its 100 from the gateway, which needed the body first.
+    if (head.status !== 100) this.#reply.informational(head);
+  }
+
+  head(head: ReplyHead): void {
+    this.#head = head;
+    this.#reply.head(head);
+  }
+
+  data(wire: Buffer, content: readonly Buffer[]): boolean {
+    for (const piece of content) this.#capture.add(piece);
+    if (this.#reply.data(wire, content)) return true;
+    this.#reply.onDrain(() => this.#sending?.resume());
+    return false;
+  }
+
+  flush(): void {
+    this.#reply.flush();
+  }
+
+  end(trailers: RawHeaders): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#reply.end(trailers);
+    this.#resolve(this.#answered(true));
+  }
+
+  failed(fault: Fault): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (this.#reply.isBegun) this.#reply.cut();
+    else this.#reply.refuse(this.#refusalFor(fault));
+    this.#resolve(this.#head === null ? { kind: "failed", fault, mayHaveLeft: true } : this.#answered(false));
+  }
+
+  switched(head: ReplyHead, socket: Parameters<Sink["switched"]>[1], early: Buffer): void {
+    if (this.#isOver || this.#inbound === null) return void socket.destroy();
+    this.#isOver = true;
+    const peer = { socket, early, address: this.#peer.address, tlsPeer: this.#peer.tlsPeer };
+    this.#resolve(
+      converse(this.#inbound, head, this.#reply, peer, this.#capture, this.#sitting, this.#rooms),
+    );
+  }
+
+  #agentLeft(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    // The destination must stop: a model call that nobody reads is billed all the same.
+    this.#sending?.abort();
+    this.#resolve(
+      this.#head === null
+        ? { kind: "failed", fault: new Fault("gateway.aborted"), mayHaveLeft: true }
+        : this.#answered(false),
+    );
+  }
+
+  #answered(isComplete: boolean): Outcome {
+    const headers = this.#head?.headers ?? [];
+    return {
+      kind: "answered",
+      status: this.#head?.status ?? 0,
+      address: this.#peer.address,
+      tlsPeer: this.#peer.tlsPeer,
+      isComplete,
+      head: this.#head?.wire ?? null,
+      reply: this.#capture,
+      role: "response-body",
+      contentType: headerOf(headers, "content-type") ?? "",
+      codings: codingsOf(headers),
+    };
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * What one session of an agent is to the gateway: its policy, its memory of what was read, its connections. Nothing here
+ * is shared between sessions, save the rooms behind the gateway.
+ */
+import {
+  type Clock,
+  type ExchangeId,
+  exchangeId,
+  type Fault,
+  type FindingTally,
+  type SessionId,
+  type SourceTally,
+} from "../core/index.ts";
+import type { createDecoder, Decoded } from "../dialect/index.ts";
+import type { Inspector } from "../inspect/index.ts";
+import type { Ledger } from "../ledger/index.ts";
+import type { Point, Policy } from "../policy/index.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { Limits } from "./limits.ts";
+import type { Peers } from "./peers.ts";
+import type { Room } from "./room.ts";
+
+/** What the register knows about a destination; `unknown` where it knows nothing. */
+export interface DestinationLabels {
+  /** Id of the register's row; null when it has none. */
+  readonly destination: string | null;
+  readonly channel: string;
+  readonly serverIn: string;
+  readonly operatorLaw: string;
+  readonly trains: string;
+  readonly dpa: string;
+}
+
+export interface GatewaySession {
+  readonly id: SessionId;
+  /** Name of the agent as the register knows it. */
+  readonly agent: string;
+  readonly policy: Policy;
+  /** Where the session's proxy socket is made; the folder exists and is private. */
+  readonly socketPath: string;
+  /** The workspace's absolute path as the agent sees it. */
+  readonly workspace: string;
+  /** A server that stands in for every destination of channel `llm` that policy allows; null: none does. */
+  readonly upstream: URL | null;
+  readonly label: (host: string, port: number, path: string) => DestinationLabels;
+  /** Standing of the build; `unknown` when left out. */
+  readonly build?: Point["build"];
+  /** The repository's class; `unknown` when left out. */
+  readonly repo?: string;
+}
+
+/** What all sessions share. */
+export interface Rooms {
+  readonly clock: Clock;
+  readonly append: Ledger["append"];
+  readonly inspector: Inspector;
+  readonly limits: Limits;
+  readonly deadlines: Deadlines;
+  /** Reply bytes held as evidence. */
+  readonly captured: Room;
+  /** Told about every fault that nobody else can be told about. */
+  readonly onFault: (fault: Fault) => void;
+}
+
+export interface Reading {
+  readonly decoded: Decoded;
+  /** What is found for the first time in the session. */
+  readonly found: readonly FindingTally[];
+  /** Data classes of the whole request, old parts included. */
+  readonly classes: ReadonlySet<string>;
+}
+
+type Decoder = ReturnType<typeof createDecoder>;
+const MOST_REMEMBERED = 10_000;
+
+/**
+ * The session's reader. The decoder tells which parts are new, and only those are inspected; what was found in a part
+ * is remembered with its text, so that a request that was denied is denied again when it is sent again.
+ */
+export class Reader {
+  readonly #newDecoder: () => Decoder;
+  readonly #inspector: Inspector;
+  #decoder: Decoder;
+  /** Classes by the text they were found in. */
+  #found = new Map<string, readonly string[]>();
+
+  constructor(newDecoder: () => Decoder, inspector: Inspector) {
+    this.#newDecoder = newDecoder;
+    this.#inspector = inspector;
+    this.#decoder = newDecoder();
+  }
+
+  /** One step on purpose: between "seen" and "inspected" nothing else may come. Throws what the inspector throws. */
+  read(decode: (decoder: Decoder) => Decoded): Reading {
+    try {
+      const decoded = decode(this.#decoder);
+      const { findings, tally } = this.#inspector.inspect(decoded.parts);
+      for (const { part, class: dataClass } of findings)
+        this.#remember(decoded.parts[part]?.text ?? "", dataClass);
+      const classes = new Set<string>();
+      if (this.#found.size > 0)
+        for (const { text } of decoded.parts)
+          for (const dataClass of this.#found.get(text) ?? []) classes.add(dataClass);
+      if (this.#found.size > MOST_REMEMBERED) this.#forget();
+      return { decoded, found: tally, classes };
+    } catch (error) {
+      // What was seen but not inspected must be new again.
+      this.#forget();
+      throw error;
+    }
+  }
+
+  #remember(text: string, dataClass: string): void {
+    const classes = this.#found.get(text) ?? [];
+    if (!classes.includes(dataClass)) this.#found.set(text, [...classes, dataClass]);
+  }
+
+  #forget(): void {
+    this.#decoder = this.#newDecoder();
+    this.#found = new Map();
+  }
+}
+
+/** One open session. Its fields are owned by the gateway, its reader and withheld sources by the pipeline. */
+export interface Sitting {
+  readonly session: GatewaySession;
+  readonly reader: Reader;
+  readonly peers: Peers;
+  /** What denied requests would have been the first to carry; the next allowed request declares it. */
+  withheld: SourceTally;
+  exchanges: number;
+}
+
+export function nextExchange(sitting: Sitting): ExchangeId {
+  return exchangeId(sitting.session.id, ++sitting.exchanges);
+}
