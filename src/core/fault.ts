@@ -131,6 +131,11 @@ export const FAULTS = {
     "report this with the command that led to it",
     70,
   ),
+  "policy.too-wide": kind(
+    "the policy tells too many cases apart to walk them all",
+    "split the documents, or name fewer hosts and classes in one",
+    2,
+  ),
   "policy.invalid": kind("a policy document is not valid", "correct the document at the place named", 2),
   "inspect.failed": kind(
     "the request could not be inspected",
@@ -191,6 +196,7 @@ export const FAULTS = {
     6,
     502,
   ),
+  "gateway.handshake": kind("the agent did not complete TLS with the gateway", "the program must trust the session's certificate: see the certificate variables in `sallyport run --explain`", 6, 502),
   "gateway.broken": kind("the destination broke off the connection", "try again", 6, 502),
   "gateway.bad-reply": kind(
     "the destination's reply is not well-formed",
