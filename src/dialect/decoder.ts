@@ -14,7 +14,7 @@ import {
   remember,
   type Snapshot,
 } from "./memory.ts";
-import { escaped, type Item, type Outline, parsed } from "./outline.ts";
+import { escaped, type Item, itemAt, type Outline, parsed } from "./outline.ts";
 import { plainCuts, unescapeUrl } from "./plain.ts";
 import { isProtobuf, protobufCuts } from "./protobuf.ts";
 import { type Protocol, textOf, whole } from "./protocol.ts";
@@ -163,8 +163,8 @@ function decodeJson(
   return {
     dialect: protocol.name,
     understood: protocol !== unknown && isComplete(protocol, members),
-    model: textOf(memberOf(body, outline.items, "model")),
-    streaming: memberOf(body, outline.items, "stream") === true,
+    model: textOf(memberOf(outline, "model")),
+    streaming: memberOf(outline, "stream") === true,
     undo: () => forget(memory, latest, from),
   };
 }
@@ -174,9 +174,9 @@ const isComplete = ({ demands }: Protocol, members: ReadonlySet<string>): boolea
   demands.some((name) => members.has(name) || (name === "" && members.size === 0)) ||
   members.has("request");
 
-function memberOf(body: Buffer, items: readonly Item[], name: string): unknown {
-  // Few items are of an object; they stand anywhere.
-  const item = items.find((one) => one.index < 0 && one.container === "" && one.name === name);
+function memberOf({ body, members, items }: Outline, name: string): unknown {
+  const member = members.find((one) => one.container === "" && one.name === name);
+  const item = member && itemAt(items, member.at);
   return item && parsed(body, item.start, item.end);
 }
 

@@ -321,6 +321,12 @@ function takeTail(pass: Pass, sameHead: number): number | null {
   return earlier.items.length - found - 1;
 }
 
+/** The item that starts at `at`, if one does. */
+export function itemAt(items: readonly Item[], at: number): Item | undefined {
+  const found = items[firstWhere(items, (item) => item.start >= at)];
+  return found?.start === at ? found : undefined;
+}
+
 /** Index of the first item for which the claim holds; it holds for all after. */
 function firstWhere(items: readonly Item[], claim: (item: Item) => boolean): number {
   let low = 0;

@@ -65,6 +65,8 @@ const WORDS: ReadonlySet<string> = new Set(
   tool_choice tool_result tool_use tool_use_id tools true ttl type url user`.split(/\s+/),
 );
 
+const LONGEST_WORD = Math.max(...Array.from(WORDS, ({ length }) => length));
+
 /** Members whose text says nothing when read: encoded media and what providers sign or encrypt. */
 const ENCODED_MEMBERS: ReadonlySet<string> = new Set(
   "signature thoughtSignature thought_signature encrypted_content bytes b64_json file_data".split(" "),
@@ -98,7 +100,9 @@ type Tell = (pointer: string, role: Role, text: string, isMark: boolean) => void
 /** Every text in a value: strings, names, and numbers long enough to be an account's. */
 function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark = false, depth = 0): void {
   if (typeof value === "string") {
-    if (value !== "" && !WORDS.has(value)) tell(pointer, isDataUrl(value) ? "encoded" : role, value, isMark);
+    // Asking a set costs a pass over the text, so long ones are not asked for.
+    if (value !== "" && (value.length > LONGEST_WORD || !WORDS.has(value)))
+      tell(pointer, isDataUrl(value) ? "encoded" : role, value, isMark);
     return;
   }
   if (typeof value === "number") {
