@@ -8,8 +8,8 @@
  * stage waits for our answer on the channel, and ends when the channel breaks.
  *
  * Signals: the terminal sends Ctrl-C, Ctrl-\, Ctrl-Z and resize to the whole foreground group, so the agent has them
- * already; the caller must only not die of them before the agent does. Signals to the caller alone it passes on with
- * `signal`; a program that does not end on SIGTERM or SIGHUP is killed after a grace.
+ * already. From here to the program's end this process does not die of Ctrl-C and Ctrl-\: before the program has started
+ * they give up, then they are the agent's alone. Other signals the caller passes on with `signal`; a program that does not end on SIGTERM or SIGHUP is killed after a grace.
  *
  * Failure contract: `launch` either resolves with a running program, or rejects with a Fault and leaves nothing running.
  */
@@ -58,38 +58,78 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
   });
   const complaint = collect(child.stdio[2], MAX_COMPLAINT_BYTES);
   const information = collect(extra(child, DESCRIPTOR.information), 4096);
-  let listener: Server | null = null;
-  let programPid: number | null = null;
-  let refusal: { execError: number; there: number } | null = null;
+  const heard: Heard = { listener: null, programPid: null, refusal: null, problem: "" };
   child.on("message", (message: unknown, handle: unknown) => {
-    if (message === "listener" && listener === null && isServer(handle)) {
-      listener = handle;
+    if (message === "listener" && heard.listener === null && isServer(handle)) {
+      heard.listener = handle;
       // Read for each connection (lib/net.js), though not in the published types: a reply may follow the end of a request.
       Object.assign(handle, { allowHalfOpen: true });
       handle.on("connection", options.onConnection);
-      programPid = childOf(sandboxPid(information.text()));
-    } else if (isRefusal(message)) refusal = message;
+      heard.programPid = childOf(sandboxPid(information.text()));
+    } else if (isRefusal(message)) heard.refusal = message;
+    else if (isProblem(message)) heard.problem = message.problem;
   });
-  const giveUp = setTimeout(() => child.kill("SIGKILL"), START_LIMIT_MS);
-  const problem = await new Promise<Error | null>((resolve) => {
+  const release = holdKeys(() => {
+    heard.problem = "interrupted";
+    child.kill("SIGKILL");
+  });
+  void exited.then(() => {
+    release.all();
+    heard.listener?.close();
+  });
+  const giveUp = setTimeout(() => {
+    heard.problem = `not started within ${START_LIMIT_MS / 1000} s`;
+    child.kill("SIGKILL");
+  }, START_LIMIT_MS);
+  const failure = await new Promise<Error | null>((resolve) => {
     child.once("error", resolve);
     // End of the channel: the stage has become the program, or has ended.
     child.once("disconnect", () => resolve(null));
   });
   clearTimeout(giveUp);
-  // The two casts undo narrowing: both are assigned in the callback above.
-  const handed = listener as Server | null;
-  const refused = refusal as { execError: number; there: number } | null;
-  if (problem === null && handed !== null && refused === null) {
-    void exited.then(() => handed.close());
-    return { exit: exited, signal: sender((name) => sendTo(programPid, information.text(), name), child) };
+  if (failure !== null) {
+    release.all();
+    throw new Fault("sandbox.failed", { detail: failure.message, cause: failure });
   }
-  handed?.close();
-  if (problem !== null) throw new Fault("sandbox.failed", { detail: problem.message, cause: problem });
+  if (heard.listener !== null && heard.refusal === null && heard.problem === "") {
+    release.started();
+    const send = (name: NodeJS.Signals): boolean => sendTo(heard.programPid, information.text(), name);
+    return { exit: exited, signal: sender(send, child) };
+  }
   const { code } = await exited;
-  if (refused !== null) throw programFault(plan.program[0] ?? "", refused.execError, refused.there === 1);
+  const { refusal } = heard;
+  if (refusal !== null) throw programFault(plan.program[0] ?? "", refusal.execError, refusal.there === 1);
   await complaint.ended;
-  throw new Fault("sandbox.failed", { detail: oneLine(complaint.text()) || `it ended with code ${code}` });
+  const detail = heard.problem || oneLine(complaint.text()) || `it ended with code ${code}`;
+  throw new Fault("sandbox.failed", { detail });
+}
+
+/** What the first stage has said on the channel. Owned by {@link launchInside}. */
+interface Heard {
+  listener: Server | null;
+  programPid: number | null;
+  refusal: Refusal | null;
+  problem: string;
+}
+
+interface Refusal {
+  readonly execError: number;
+  readonly there: number;
+}
+
+/** Until released: Ctrl-C and Ctrl-\ call `abandon`, and from `started` on they do nothing here. */
+function holdKeys(abandon: () => void): { started(): void; all(): void } {
+  let act = abandon;
+  const held = (): void => act();
+  for (const name of ["SIGINT", "SIGQUIT"] as const) process.on(name, held);
+  return {
+    started: () => {
+      act = () => {};
+    },
+    all: () => {
+      for (const name of ["SIGINT", "SIGQUIT"] as const) process.off(name, held);
+    },
+  };
 }
 
 function spawnWithDescriptors(plan: SandboxPlan): ChildProcess {
@@ -164,7 +204,11 @@ async function launchBare(plan: SandboxPlan, options: LaunchOptions): Promise<La
       reject(programFault(plan.file, Math.abs(cause.errno ?? 0), cause.code !== "ENOENT"));
     });
   });
-  void exited.then(() => server.close());
+  const release = holdKeys(() => {});
+  void exited.then(() => {
+    release.all();
+    server.close();
+  });
   return { exit: exited, signal: sender((name) => child.exitCode === null && child.kill(name), child) };
 }
 
@@ -267,7 +311,7 @@ function isServer(handle: unknown): handle is Server {
   return typeof handle === "object" && handle !== null && "close" in handle && "listening" in handle;
 }
 
-function isRefusal(message: unknown): message is { execError: number; there: number } {
+function isRefusal(message: unknown): message is Refusal {
   return (
     typeof message === "object" &&
     message !== null &&
@@ -275,5 +319,14 @@ function isRefusal(message: unknown): message is { execError: number; there: num
     typeof message.execError === "number" &&
     "there" in message &&
     typeof message.there === "number"
+  );
+}
+
+function isProblem(message: unknown): message is { problem: string } {
+  return (
+    typeof message === "object" &&
+    message !== null &&
+    "problem" in message &&
+    typeof message.problem === "string"
   );
 }

@@ -168,7 +168,7 @@ function planWithoutWall(spec: SandboxSpec, cwd: string): SandboxPlan {
     explain: [
       "NO SANDBOX: the program can read and write everything that you can, and reach every host",
       "its environment is scrubbed and its settings point to the gateway; it can ignore both",
-      `any program on this machine can reach 127.0.0.1:${spec.proxyPort}; the credential in the proxy's address tells them apart`,
+      `any program on this machine can reach 127.0.0.1:${spec.proxyPort}, and what it sends there is recorded as this session's`,
     ],
   };
 }

@@ -9,7 +9,8 @@
  * Debian; where it is missing, Node does it in about 40.
  *
  * The channel is close-on-exec. End of file on it therefore means "the program has started"; a line `{"execError":…}`
- * means it has not, and why. Before that, anything on standard error goes to the launcher's pipe, not to the terminal.
+ * means it has not, and why. Before that, what Perl and bubblewrap complain of goes to the launcher's pipe, not to the terminal;
+ * Node's stage sends it as `{"problem":…}`.
  *
  * Failure contract: whatever goes wrong ends the stage with a non-zero code before the program starts.
  */
@@ -101,10 +102,10 @@ for (const n of (process.env.SALLYPORT_OPEN ?? "").split(",").map(Number)) if (n
 delete process.env.SALLYPORT_OPEN;
 delete process.env.PERL_BADLANG;
 process.on("disconnect", () => process.exit(125));
-const fail = (text) => { process.stderr.write(text + "\\n"); process.exit(1); };
+const fail = (problem) => process.send({ problem }, () => process.exit(1));
 for (const [path, device, inode] of ${JSON.stringify(expectations.map((e) => [e.path, e.device, e.inode]))}) {
   const s = lstatSync(path, { throwIfNoEntry: false });
-  if (s?.dev !== device || s.ino !== inode) fail(path + " was replaced while the sandbox was being built");
+  if (s?.dev !== device || s.ino !== inode) return fail(path + " was replaced while the sandbox was being built");
 }
 const refuse = (execError, there) =>
   process.send({ execError, there: there ? 1 : 0 }, () => process.exit(execError === 2 ? 127 : 126));

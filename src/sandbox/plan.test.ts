@@ -1,0 +1,294 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, test } from "vitest";
+import { Fault } from "../core/index.ts";
+import type { HostFacts, PathFact, SandboxSpec } from "./facts.ts";
+import { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";
+
+const GOLDEN = join(import.meta.dirname, "../../test/golden/sandbox");
+
+let inodes = 0;
+const fact = (path: string, kind: PathFact["kind"] = "directory", real = path): PathFact => ({
+  path,
+  real: kind === "missing" ? null : real,
+  kind,
+  device: 64,
+  inode: ++inodes,
+});
+
+const spec = (over: Partial<SandboxSpec> = {}): SandboxSpec => ({
+  program: ["claude", "-p", "say hi"],
+  workspace: "/home/ada/payments",
+  homeDirectory: "/home/ada/.local/state/sallyport/homes/claude",
+  read: [],
+  write: [],
+  hide: [],
+  environment: { TERM: "xterm-256color", HTTPS_PROXY: "http://127.0.0.1:3128" },
+  caCertificate: "/home/ada/.local/state/sallyport/s/1/ca.pem",
+  caBundle: "/home/ada/.local/state/sallyport/s/1/bundle.pem",
+  proxyPort: 3128,
+  nested: false,
+  ...over,
+});
+
+const facts = (over: Partial<HostFacts> = {}): HostFacts => {
+  inodes = 0;
+  return {
+    platform: "linux",
+    arch: "x64",
+    uid: 1001,
+    gid: 1001,
+    home: "/home/ada",
+    bubblewrap: { path: "/usr/bin/bwrap", version: "0.8.0" },
+    rootEntries: { bin: "usr/bin", sbin: "usr/sbin", lib: "usr/lib", lib64: "usr/lib64" },
+    etc: ["alternatives", "ld.so.cache", "localtime", "ssl/openssl.cnf"],
+    perl: "/usr/bin/perl",
+    node: "/opt/node/bin/node",
+    prlimit: "/usr/bin/prlimit",
+    bash: true,
+    workspace: { ...fact("/home/ada/payments"), owner: 1001 },
+    homeDirectory: fact("/home/ada/.local/state/sallyport/homes/claude"),
+    read: [],
+    write: [],
+    hidden: [],
+    protect: [],
+    git: null,
+    guarded: [],
+    ...over,
+  };
+};
+
+const repository = (): Partial<HostFacts> => ({
+  git: {
+    entry: fact("/home/ada/payments/.git"),
+    directories: [fact("/home/ada/payments/.git")],
+    executable: [
+      fact("/home/ada/payments/.git/config", "file"),
+      fact("/home/ada/payments/.git/hooks"),
+      fact("/home/ada/payments/.git/info"),
+    ],
+  },
+  guarded: [fact("/home/ada/payments/.vscode"), fact("/home/ada/payments/.envrc", "file")],
+});
+
+/** One argument list a person can read: an option and its operands per line. */
+function print(plan: SandboxPlan): string {
+  const lines: string[] = [];
+  for (const arg of plan.bwrapArgs)
+    if (arg.startsWith("--")) lines.push(arg);
+    else lines.push(`${lines.pop()} ${arg}`);
+  const joined = lines.join("\n").replaceAll(/\n(--(?:file|tmpfs|dir|symlink)\b)/g, " $1");
+  return [
+    `spawn ${JSON.stringify([plan.file, ...plan.args])}`,
+    `cwd ${plan.cwd}`,
+    ...Object.entries(plan.environment).map(([name, value]) => `env ${name}=${value}`),
+    joined,
+    ...plan.descriptors.map(({ fd, text }) => `# descriptor ${fd}\n${text.trimEnd()}`),
+    ...plan.explain.map((line) => `explain ${line}`),
+    "",
+  ].join("\n");
+}
+
+const fault = (action: () => unknown): Fault => {
+  try {
+    action();
+  } catch (thrown) {
+    if (thrown instanceof Fault) return thrown;
+    throw thrown;
+  }
+  throw new Error("nothing was thrown");
+};
+
+describe("the plan is what was reviewed", () => {
+  test.each<[string, () => [SandboxSpec, HostFacts]]>([
+    ["plain", () => [spec(), facts()]],
+    [
+      "repository",
+      () => [
+        spec({ hide: [".env", "conf/.env"] }),
+        facts({
+          ...repository(),
+          hidden: [
+            fact("/home/ada/payments/.env", "file"),
+            fact("/home/ada/payments/conf/.env", "file"),
+            fact("/home/ada/payments/secrets"),
+          ],
+        }),
+      ],
+    ],
+    [
+      "root",
+      () => [
+        spec(),
+        facts({ uid: 0, gid: 0, home: "/root", workspace: { ...fact("/srv/payments"), owner: 0 } }),
+      ],
+    ],
+    ["nested", () => [spec({ nested: true }), facts()]],
+    [
+      "grants",
+      () => [
+        spec(),
+        facts({
+          ...repository(),
+          read: [
+            fact("/opt/claude"),
+            fact("/home/ada/bin/claude", "file", "/opt/claude/bin/claude"),
+            fact("/home/ada/gone", "missing"),
+          ],
+          write: [fact("/home/ada/payments/.vscode"), fact("/home/ada/.cache/pip")],
+        }),
+      ],
+    ],
+    ["arm64-without-perl", () => [spec(), facts({ arch: "arm64", perl: null })]],
+    ["none", () => [spec({ mode: "none", proxyPort: 40123 }), facts()]],
+  ])("%s", (name, make) => {
+    const text = print(planSandbox(...make()));
+    const file = join(GOLDEN, `${name}.txt`);
+    if (process.env["UPDATE"] === "1") {
+      mkdirSync(GOLDEN, { recursive: true });
+      writeFileSync(file, text);
+    }
+    expect(text).toBe(readFileSync(file, "utf8"));
+  });
+
+  it("is plain data: the station's plan and the client's are the same after JSON", () => {
+    const plan = planSandbox(spec(), facts(repository()));
+    expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+  });
+});
+
+describe("a workspace that would open the wall is refused", () => {
+  const at = (path: string, over: Partial<HostFacts> = {}): Fault =>
+    fault(() =>
+      planSandbox(spec({ workspace: path }), facts({ workspace: { ...fact(path), owner: 1001 }, ...over })),
+    );
+  test.each([
+    ["/", "home directory"],
+    ["/home", "home directory"],
+    ["/home/ada", "home directory"],
+    ["/etc/nginx", "part of the system"],
+    ["/usr", "part of the system"],
+    ["/proc/self", "part of the system"],
+    ["/dev", "part of the system"],
+    ["/home/ada/.local/state/sallyport", "Sallyport's own files"],
+    ["/home/ada/.local/state/sallyport/homes/claude", "Sallyport's own files"],
+    ["/home/ada/.local", "Sallyport's own files"],
+  ])("%s", (path, why) => {
+    const found = at(path);
+    expect(found.code).toBe("sandbox.workspace");
+    expect(found.message).toContain(why);
+    expect(found.remedy).not.toBe("");
+  });
+
+  it("lies inside protected files", () => {
+    expect(at("/srv/ledger/x", { protect: ["/srv/ledger"] }).message).toContain(
+      "lies in Sallyport's own files",
+    );
+  });
+
+  it("belongs to somebody else while root runs it", () => {
+    const found = at("/srv/payments", { uid: 0, gid: 0, home: "/root" });
+    expect(found.message).toContain("belongs to user 1001");
+    expect(found.remedy).toContain("sudo -u '#1001'");
+  });
+});
+
+describe("a grant that would open the wall is refused", () => {
+  test.each([
+    ["/home/ada"],
+    ["/"],
+    ["/etc"],
+    ["/run"],
+    ["/var"],
+    ["/home/ada/.local/state/sallyport/keys"],
+    ["/home/ada/.local/state"],
+  ])("%s", (path) => {
+    const protect = ["/home/ada/.local/state/sallyport/keys"];
+    expect(fault(() => planSandbox(spec(), facts({ protect, read: [fact(path)] }))).code).toBe(
+      "sandbox.grant",
+    );
+    expect(fault(() => planSandbox(spec(), facts({ protect, write: [fact(path)] }))).code).toBe(
+      "sandbox.grant",
+    );
+  });
+
+  it("a link to a private directory is judged by its end", () => {
+    const read = [fact("/home/ada/payments/innocent", "directory", "/home/ada")];
+    expect(fault(() => planSandbox(spec(), facts({ read }))).code).toBe("sandbox.grant");
+  });
+});
+
+describe("a machine that cannot hold the promise is refused", () => {
+  test.each<[string, Partial<HostFacts>, string]>([
+    ["no bubblewrap", { bubblewrap: null }, "not installed"],
+    ["old bubblewrap", { bubblewrap: { path: "/usr/bin/bwrap", version: "0.4.1" } }, "too old"],
+    ["another platform", { platform: "darwin" }, "darwin"],
+    ["another processor", { arch: "riscv64" }, "riscv64"],
+    ["no way to set limits", { perl: null, prlimit: null }, "no limit can be set"],
+  ])("%s", (_name, over, why) => {
+    const found = fault(() => planSandbox(spec(), facts(over)));
+    expect(found.code).toBe("sandbox.unavailable");
+    expect(found.kind.exitCode).toBe(3);
+    expect(found.message).toContain(why);
+  });
+});
+
+describe("laws of the argument list", () => {
+  const args = planSandbox(
+    spec(),
+    facts({
+      ...repository(),
+      hidden: [fact("/home/ada/payments/conf/deep/.env", "file")],
+      read: [fact("/opt/tools")],
+    }),
+  ).bwrapArgs;
+  const at = (...wanted: string[]): number =>
+    args.findIndex((_, i) => wanted.every((word, j) => args[i + j] === word));
+
+  it("the workspace comes before what is pinned in it, and pins before masks", () => {
+    const workspace = at("--bind", "/home/ada/payments", "/home/ada/payments");
+    const git = at("--bind", "/home/ada/payments/.git", "/home/ada/payments/.git");
+    const config = at("--ro-bind", "/home/ada/payments/.git/config", "/home/ada/payments/.git/config");
+    const pin = at("--bind", "/home/ada/payments/conf", "/home/ada/payments/conf");
+    const mask = at("--ro-bind", "/dev/null", "/home/ada/payments/conf/deep/.env");
+    expect([workspace, git, config]).toEqual([workspace, git, config].toSorted((a, b) => a - b));
+    expect(Math.min(workspace, git, config, pin, mask)).toBeGreaterThan(0);
+    expect(pin).toBeLessThan(mask);
+  });
+
+  it("every namespace, no privileges, no new session, nothing by --setenv or --clearenv", () => {
+    for (const option of ["user", "pid", "ipc", "uts", "net"]) expect(args).toContain(`--unshare-${option}`);
+    expect(args).toEqual(expect.arrayContaining(["--disable-userns", "--cap-drop", "--die-with-parent"]));
+    for (const option of ["--new-session", "--setenv", "--clearenv", "--share-net"])
+      expect(args).not.toContain(option);
+    expect(args.join(" ")).not.toMatch(/--(ro-)?bind \/ /);
+  });
+
+  it("a link at a guarded name is never bound: its end could be a private directory", () => {
+    const plan = planSandbox(
+      spec(),
+      facts({ guarded: [fact("/home/ada/payments/.vscode", "directory", "/home/ada/.ssh")] }),
+    );
+    expect(plan.bwrapArgs.join(" ")).not.toContain(".ssh");
+    expect(plan.explain).toContain("guard /home/ada/payments/.vscode: is a link, not guarded");
+  });
+
+  it("what is hidden but not visible anyway is not mounted", () => {
+    const plan = planSandbox(spec(), facts({ hidden: [fact("/home/ada/.env", "file")] }));
+    expect(plan.bwrapArgs.join(" ")).not.toContain("/home/ada/.env");
+  });
+
+  it("the program's environment has the home inside and nothing of the caller's", () => {
+    const { environment } = planSandbox(spec({ environment: { HOME: "/home/ada", X: "1" } }), facts());
+    expect(environment).toMatchObject({ HOME: INSIDE.home, USER: "agent", TMPDIR: "/tmp", X: "1" });
+  });
+
+  it("root appears as a plain user, anybody else as themselves", () => {
+    const ids = (uid: number): string => {
+      const owner = { ...fact("/srv/payments"), owner: uid };
+      const { bwrapArgs } = planSandbox(spec(), facts({ uid, gid: uid, home: "/h", workspace: owner }));
+      return bwrapArgs[bwrapArgs.indexOf("--uid") + 1] ?? "";
+    };
+    expect([ids(0), ids(1234)]).toEqual(["1000", "1234"]);
+  });
+});
