@@ -8,7 +8,8 @@
  *   `offset` characters after its start, or after a run of `lead`. The plain loop over `pattern` alone is the oracle that proves it.
  * - `accept` is pure. When it throws, the inspection fails and the caller denies.
  */
-export type DataClass = "secret" | "personal" | "classified";
+/** `infrastructure`: names of an organisation's own hosts and resources; no secret, but telling. */
+export type DataClass = "secret" | "personal" | "classified" | "infrastructure";
 
 export interface Detector {
   readonly id: string;
@@ -21,7 +22,7 @@ export interface Detector {
   /** How far into a match the anchor stands; 0 when left out. */
   readonly offset?: number;
   /** Instead of `offset`: a match starts where the run of these characters before the anchor starts. */
-  readonly lead?: "digit" | "mrz";
+  readonly lead?: "digit" | "mrz" | "host";
   /** Group 1, where there is one, is the value; else the whole match is. */
   readonly pattern: RegExp;
   readonly accept?: (value: string, match: RegExpExecArray) => boolean;
@@ -52,7 +53,7 @@ export interface Reader {
   readonly keep?: number;
   /** What calls the reader: an anchor's place, or each match of a global, bounded, linear pattern. */
   readonly on: { readonly anchors: readonly string[] } | { readonly sweep: RegExp };
-  readonly read: (text: string, start: number, end: number) => Span | null;
+  readonly read: (text: string, start: number, end: number) => Span | readonly Span[] | null;
   readonly examples: readonly string[];
   readonly counterexamples: readonly string[];
 }
@@ -63,6 +64,11 @@ export interface Family {
   readonly written: string;
   readonly licence: string;
   readonly detectors: readonly (Detector | Reader)[];
+}
+
+export function spansOf(read: Span | readonly Span[] | null): readonly Span[] {
+  if (read === null) return [];
+  return "start" in read ? [read] : read;
 }
 
 export function isReader(detector: Detector | Reader): detector is Reader {

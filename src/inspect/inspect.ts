@@ -74,7 +74,7 @@ function scanText(scan: (text: string) => Match[], text: string): Match[] {
 
 /** Overlapping findings of one class become one: the widest, or the first of the pack where equally wide. */
 export function disjoint(matches: readonly Match[]): Match[] {
-  const ordered = [...matches].sort((a, b) => a.start - b.start || b.end - a.end);
+  const ordered = [...matches].sort((a, b) => a.start - b.start || b.end - a.end || a.rank - b.rank);
   const kept: Match[] = [];
   for (const match of ordered) {
     const rival = kept.findLast(

@@ -2,13 +2,13 @@
  * The oracle of the scan engine: no filter, no windows, no shared passes. Tests and bench/inspect hold the engine to it;
  * nothing else uses it.
  */
-import { type Detector, isReader, type Reader } from "./detector.ts";
+import { type Detector, isReader, type Reader, spansOf } from "./detector.ts";
 import { judge, type Match } from "./scanner.ts";
 
 /** The plain loop: every pattern over the whole text, left to right, non-overlapping; readers at every anchor. */
 export function plainLoop(detectors: readonly (Detector | Reader)[], text: string): Match[] {
   const found: Match[] = [];
-  for (const detector of detectors) {
+  for (const [rank, detector] of detectors.entries()) {
     if (isReader(detector)) {
       const on = detector.on;
       const pattern =
@@ -22,16 +22,16 @@ export function plainLoop(detectors: readonly (Detector | Reader)[], text: strin
       for (const match of text.matchAll(pattern)) {
         const hit = match[0] === "" ? (match.slice(1).find((group) => group !== undefined) ?? "") : match[0];
         if (!("sweep" in on) && match.index < end) continue;
-        const span = detector.read(text, match.index, match.index + hit.length);
-        if (span === null) continue;
-        end = span.end;
-        found.push({ detector, ...span });
+        for (const span of spansOf(detector.read(text, match.index, match.index + hit.length))) {
+          end = Math.max(end, span.end);
+          found.push({ detector, rank, ...span });
+        }
       }
       continue;
     }
     const pattern = new RegExp(detector.pattern.source, `${detector.pattern.flags}g`);
     for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
-      const judged = judge(detector, match);
+      const judged = judge(detector, rank, match);
       if (judged !== null) found.push(judged);
     }
   }

@@ -10,7 +10,7 @@
  * Equal to the plain loop `for each detector: exec from the left, non-overlapping` by construction; scanner.test.ts
  * holds it to that on the corpora and on random text.
  */
-import { type Detector, isReader, type Reader } from "./detector.ts";
+import { type Detector, isReader, type Reader, spansOf } from "./detector.ts";
 
 /** 64 classes, ASCII case folded; everything that no anchor may use shares the last one. */
 const CLASSES: Uint8Array = (() => {
@@ -88,6 +88,8 @@ const LONGEST_ANCHOR = 64;
 
 export interface Match {
   readonly detector: Detector | Reader;
+  /** The detector's place in the pack: the lower is the more specific. */
+  readonly rank: number;
   /** UTF-16 offsets into the text; `end` is exclusive. */
   readonly start: number;
   readonly end: number;
@@ -103,10 +105,13 @@ interface Armed {
   readonly detector: Detector;
   readonly sticky: RegExp;
   readonly offset: number;
-  lastEnd: number;
 }
 
-const LEADS: Record<"digit" | "mrz", RegExp> = { digit: /[0-9]/, mrz: /[A-Z0-9<]/ };
+const LEADS: Record<"digit" | "mrz" | "host", RegExp> = {
+  host: /[A-Za-z0-9-]/,
+  digit: /[0-9]/,
+  mrz: /[A-Z0-9<]/,
+};
 /** The longest run a lead walks back over. */
 const LEAD_LIMIT = 64;
 
@@ -120,34 +125,38 @@ export function startOf(detector: Detector, text: string, at: number): number {
 }
 
 /** The value inside a match: group 1 where one took part, else all of it. Null when the detector does not accept it. */
-export function judge(detector: Detector, match: RegExpExecArray): Match | null {
+export function judge(detector: Detector, rank: number, match: RegExpExecArray): Match | null {
   const value = match.slice(1).find((group) => group !== undefined) ?? match[0];
   if (detector.accept !== undefined && !detector.accept(value, match)) return null;
   const start = match.index + (value === match[0] ? 0 : match[0].lastIndexOf(value));
   const verified = detector.verify?.(value) ?? false;
-  return { detector, start, end: start + value.length, verified };
+  return { detector, rank, start, end: start + value.length, verified };
 }
 
 export function createScanner(detectors: readonly (Detector | Reader)[]): Scanner {
   // Readers that share a sweep share one pass over the text.
-  const sweeps = new Map<string, { readonly sweep: RegExp; readonly readers: Reader[] }>();
+  const sweeps = new Map<string, { readonly sweep: RegExp; readonly readers: [Reader, number][] }>();
   const anchored: (Armed | Reader)[] = [];
   const anchors: (readonly string[])[] = [];
-  for (const detector of detectors) {
+  const ranks: number[] = [];
+  detectors.forEach((detector, rank) => {
     if (!isReader(detector)) {
       const sticky = new RegExp(detector.pattern.source, `${detector.pattern.flags.replace(/[gy]/g, "")}y`);
-      anchored.push({ detector, sticky, offset: detector.offset ?? 0, lastEnd: 0 });
+      anchored.push({ detector, sticky, offset: detector.offset ?? 0 });
       anchors.push(detector.anchors);
+      ranks.push(rank);
     } else if ("anchors" in detector.on) {
       anchored.push(detector);
       anchors.push(detector.on.anchors);
+      ranks.push(rank);
     } else {
       const { source, flags } = detector.on.sweep;
       const shared = sweeps.get(source);
-      if (shared === undefined) sweeps.set(source, { sweep: new RegExp(source, flags), readers: [detector] });
-      else shared.readers.push(detector);
+      if (shared === undefined)
+        sweeps.set(source, { sweep: new RegExp(source, flags), readers: [[detector, rank]] });
+      else shared.readers.push([detector, rank]);
     }
-  }
+  });
   const filter = compileFilter(anchors);
   const piece = new Uint8Array(PIECE_BYTES + 4);
   const bytes = Buffer.from(piece.buffer);
@@ -155,13 +164,14 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
 
   const onAnchor = (index: number, text: string, at: number, length: number, found: Match[]): void => {
     const armed = anchored[index];
-    if (armed === undefined) return;
+    const rank = ranks[index];
+    if (armed === undefined || rank === undefined) return;
     if ("read" in armed) {
       if (at < (ends[index] ?? 0)) return;
-      const span = armed.read(text, at, at + length);
-      if (span === null) return;
-      ends[index] = span.end;
-      found.push({ detector: armed, start: span.start, end: span.end, verified: span.verified });
+      for (const span of spansOf(armed.read(text, at, at + length))) {
+        ends[index] = Math.max(ends[index] ?? 0, span.end);
+        found.push({ detector: armed, rank, ...span });
+      }
       return;
     }
     const { detector, sticky } = armed;
@@ -171,7 +181,7 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
     const match = sticky.exec(text);
     if (match === null) return;
     ends[index] = start + match[0].length;
-    const judged = judge(detector, match);
+    const judged = judge(detector, rank, match);
     if (judged !== null) found.push(judged);
   };
 
@@ -223,9 +233,9 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
       for (const { readers, sweep } of sweeps.values()) {
         sweep.lastIndex = 0;
         for (let match = sweep.exec(text); match !== null; match = sweep.exec(text)) {
-          for (const reader of readers) {
-            const span = reader.read(text, match.index, match.index + match[0].length);
-            if (span !== null) found.push({ detector: reader, ...span });
+          for (const [reader, rank] of readers) {
+            for (const span of spansOf(reader.read(text, match.index, match.index + match[0].length)))
+              found.push({ detector: reader, rank, ...span });
           }
         }
       }

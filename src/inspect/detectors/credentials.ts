@@ -3,7 +3,15 @@
  * URL round them, or armour.
  */
 import { entropy } from "../checksum.ts";
-import { type Detector, type Family, filler, isStandIn, OWN_LICENCE } from "../detector.ts";
+import {
+  type Detector,
+  type Family,
+  filler,
+  isStandIn,
+  OWN_LICENCE,
+  type Reader,
+  type Span,
+} from "../detector.ts";
 
 /** Every way to pick one of each: anchors that stand for a small set of first characters. */
 const cross = (...parts: readonly (string | readonly string[])[]): string[] =>
@@ -16,11 +24,37 @@ const hex32 = filler("hex", 32);
 const varied = (bits: number) => (value: string) => entropy(value) >= bits && !isStandIn(value);
 const digitsIn = (text: string): number => text.replace(/\D/g, "").length;
 
-/** Words that stand where a password would: documentation, templates, shell and template variables. */
+/** What stands where a password would: templates, shell and template variables. */
 const STAND_IN_PASSWORD =
-  /^(?:pass(?:w(?:or)?d)?|password\d?|pwd|secret|user|username|your[-_]?\w*|my[-_]?pass\w*|x+|\*+|\.+|-+|changeme|example|test|token|api[-_]?key|key|\[.*|<.*|\$.*|%[^0-9A-Fa-f].*|\{.*|#\{.*|redacted|hidden|masked)$/i;
+  /^(?:your[-_]?\w*|my[-_]?pass\w*|x{3,}|y{3,}|\*+|\.+|-+|\[.*|<.*|\$.*|%[^0-9A-Fa-f].*|\{.*|#\{.*|:.*|redacted|hidden|masked)$/i;
 
-const credentials: readonly Detector[] = [
+/** How far round the `kind` line a manifest is read. */
+const MANIFEST_REACH = 4000;
+const MANIFEST_VALUE =
+  /^([ \t]{1,24})["']?[\w.-]{1,120}["']?[ \t]{0,4}:[ \t]{0,4}(?:[|>][+-]?[ \t]{0,4}\r?\n[ \t]{1,32})?["']?([^\s"'{}<>$|#][^\r\n"'{}<>$]{3,2000})["']?[ \t]{0,4}$/gm;
+
+function readSecretManifest(text: string, start: number, end: number): readonly Span[] {
+  if (/[A-Za-z]/.test(text.charAt(end))) return [];
+  const from = Math.max(text.lastIndexOf("\n---", start) + 1, start - MANIFEST_REACH, 0);
+  const border = text.indexOf("\n---", end);
+  const document = text.slice(from, Math.min(border < 0 ? text.length : border, end + MANIFEST_REACH));
+  const spans: Span[] = [];
+  for (const block of document.matchAll(
+    /^[ \t-]{0,24}["']?(?:data|stringData)["']?:[ \t]{0,8}\r?\n((?:(?:[ \t]{1,40}[^\n]{0,4000})?(?:\n|$)){1,200})/gm,
+  )) {
+    const body = block[1] ?? "";
+    const at = from + block.index + block[0].length - body.length;
+    for (const entry of body.matchAll(MANIFEST_VALUE)) {
+      const value = (entry[2] ?? "").trimEnd();
+      const place = at + entry.index + entry[0].lastIndexOf(value);
+      if (!STAND_IN_PASSWORD.test(value))
+        spans.push({ start: place, end: place + value.length, verified: false });
+    }
+  }
+  return spans;
+}
+
+const credentials: readonly (Detector | Reader)[] = [
   {
     id: "private-key",
     class: "secret",
@@ -30,7 +64,9 @@ const credentials: readonly Detector[] = [
     // The armour may be cut: what follows the header is a key even without its footer.
     pattern:
       /-----BEGIN[ A-Z0-9_-]{0,64}PRIVATE KEY(?: BLOCK)?-----(?:[^-]{16,20000}?-----END[ A-Z0-9_-]{0,64}PRIVATE KEY(?: BLOCK)?-----|[^-]{40,20000})/,
-    accept: (value) => !isStandIn(value.replace(/-----[^-]*-----/g, "").replace(/[^A-Za-z0-9]/g, "")),
+    accept: (value) =>
+      !value.includes("...") &&
+      !isStandIn(value.replace(/-----[^-]*-----/g, "").replace(/[^A-Za-z0-9]/g, "")),
     examples: [
       `-----BEGIN RSA PRIVATE KEY-----\n${filler("base62", 64)}\n${filler("base62", 40)}\n-----END RSA PRIVATE KEY-----`,
       `"-----BEGIN PRIVATE KEY-----\\n${filler("base62", 64)}\\n-----END PRIVATE KEY-----\\n"`,
@@ -105,7 +141,9 @@ const credentials: readonly Detector[] = [
     title: "AWS access key id",
     source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
     anchors: ["akia", "asia", "abia", "acca", "a3t"],
-    pattern: /(?<!(?<!\\)[A-Za-z0-9]|[+/_])(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9+/])/,
+    // The key id inside a presigned URL's scope is public by design.
+    pattern:
+      /(?<!(?<!\\)[A-Za-z0-9]|[+/_]|-Credential=)(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9+/])/,
     accept: (value) =>
       new Set(value.slice(4)).size >= 5 && (!/^(?:ACCA|ASIA|ABIA)/.test(value) || /\d/.test(value)),
     keep: 4,
@@ -184,7 +222,7 @@ const credentials: readonly Detector[] = [
     source: "https://core.telegram.org/bots/api#authorizing-your-bot",
     anchors: [":aa"],
     lead: "digit",
-    pattern: /(?<![\d.])\d{8,10}:AA[\w-]{33}(?![\w-])/,
+    pattern: /(?<![\d.])\d{8,10}:AA[\w-]{31,35}(?![\w-])/,
     examples: [`${filler("digit", 9).replace(/^0/, "1")}:AA${filler("base62", 33)}`],
     counterexamples: [`123456:AA${filler("base62", 33)}`],
   },
@@ -347,9 +385,9 @@ const credentials: readonly Detector[] = [
     class: "secret",
     title: "Password hash in crypt format",
     source: "https://man7.org/linux/man-pages/man5/crypt.5.html",
-    anchors: ["$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$8$", "$9$", "$y$", "$argon2"],
+    anchors: ["$apr1$", "$md5", "$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$8$", "$9$", "$y$", "$argon2"],
     pattern:
-      /\$(?:1\$[./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{22}|2[aby]\$\d\d\$[./0-9A-Za-z]{53}|[56]\$(?:rounds=\d{1,9}\$)?[./0-9A-Za-z]{1,16}\$[./0-9A-Za-z]{43,86}|[89]\$[./0-9A-Za-z]{14}\$[./0-9A-Za-z]{43}|argon2(?:id|i|d)\$v=\d{1,3}\$m=\d{1,9},t=\d{1,4},p=\d{1,4}\$[A-Za-z0-9+/]{8,64}\$[A-Za-z0-9+/]{16,128})/,
+      /\$(?:(?:apr)?1\$[./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{22}|2[aby]\$\d\d\$[./0-9A-Za-z]{53}|[56]\$(?:rounds=\d{1,9}\$)?[./0-9A-Za-z]{1,16}\$[./0-9A-Za-z]{43,86}|[89]\$[./0-9A-Za-z]{14}\$[./0-9A-Za-z]{43}|y\$j[./0-9A-Za-z]{1,8}\$[./0-9A-Za-z]{1,86}\$[./0-9A-Za-z]{43}|md5,rounds=\d{1,9}\$[./0-9A-Za-z]{1,16}\${1,2}[./0-9A-Za-z]{22}|argon2(?:id|i|d)\$v=\d{1,3}\$m=\d{1,9},t=\d{1,4},p=\d{1,4}\$[A-Za-z0-9+/]{8,64}\$[A-Za-z0-9+/]{16,128})/,
     examples: [`$6$fakesalt$${filler("base62", 86)}`],
     counterexamples: ["cost $6$ and $5$"],
   },
@@ -420,6 +458,148 @@ const credentials: readonly Detector[] = [
     counterexamples: ["https://user:$PASSWORD@host", "http://host:8080/x@y", "amqp://user:*****@example.com"],
   },
   {
+    id: "psexec-password",
+    class: "secret",
+    title: "Password given to PsExec",
+    source: "https://learn.microsoft.com/en-us/sysinternals/downloads/psexec",
+    anchors: ["psexec"],
+    pattern: /psexec[^\n]{0,160}? -u [^\n]{1,80}? -p ([^\s"']{4,80})/i,
+    accept: (value) => !STAND_IN_PASSWORD.test(value),
+    examples: ["psexec \\\\192.0.2.7 -u Admin -p n0t-a-real-One cmd"],
+    counterexamples: ["psexec -u User -p $Password -i", "psexec \\\\host cmd"],
+  },
+  {
+    id: "salesforce-token",
+    class: "secret",
+    title: "Salesforce session token",
+    source: "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/quickstart_oauth.htm",
+    anchors: ["00d"],
+    pattern: /(?<![A-Za-z0-9])00[A-Za-z0-9]{13,16}![A-Za-z0-9._]{80,140}/,
+    examples: [`00D${filler("base62", 12)}!${filler("base62", 96)}`],
+    counterexamples: [`00D${filler("base62", 12)}!short`],
+  },
+  {
+    id: "zoho-token",
+    class: "secret",
+    title: "Zoho OAuth token",
+    source: "https://www.zoho.com/crm/developer/docs/api/v8/access-refresh.html",
+    anchors: ["1000."],
+    pattern: /(?<![\d.])1000\.[0-9a-f]{32}\.[0-9a-f]{32}(?![0-9a-f])/,
+    keep: 5,
+    examples: [`1000.${hex32}.${hex32}`],
+    counterexamples: ["1000.0", `1000.${hex32}`],
+  },
+  {
+    id: "maxmind-key",
+    class: "secret",
+    title: "MaxMind licence key",
+    source: "https://support.maxmind.com/hc/en-us/articles/4407111582235-Generate-a-License-Key",
+    anchors: ["_mmk"],
+    offset: 36,
+    pattern: /(?<![A-Za-z0-9_])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk(?![A-Za-z0-9_])/,
+    examples: [`${filler("base62", 6)}_${filler("base62", 29)}_mmk`],
+    counterexamples: ["kernel_mmk"],
+  },
+  {
+    id: "pubnub-key",
+    class: "secret",
+    title: "PubNub key",
+    source: "https://www.pubnub.com/docs/general/setup/account-setup",
+    anchors: ["sec-c-", "pub-c-", "sub-c-"],
+    pattern:
+      /(?<![A-Za-z0-9])(?:sec-c-[A-Za-z0-9]{40,60}|(?:pub|sub)-c-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/,
+    keep: 6,
+    examples: [`sec-c-${filler("base62", 48)}`],
+    counterexamples: ["sub-c-ommand"],
+  },
+  {
+    id: "tines-webhook",
+    class: "secret",
+    title: "Tines webhook URL",
+    source: "https://www.tines.com/docs/actions/types/webhook/",
+    anchors: [".tines.com/webhook/"],
+    pattern: /\.tines\.com\/webhook\/[0-9a-f]{32}\/([0-9a-f]{32})/,
+    examples: [`https://fake.tines.com/webhook/${hex32}/${hex32}`],
+    counterexamples: ["https://fake.tines.com/webhook/docs"],
+  },
+  {
+    id: "kubernetes-secret",
+    class: "secret",
+    title: "Values of a Kubernetes Secret manifest",
+    source: "https://kubernetes.io/docs/concepts/configuration/secret/",
+    on: {
+      anchors: ["kind: secret", "kind: 'secret'", 'kind: "secret"', '"kind":"secret"', '"kind": "secret"'],
+    },
+    read: readSecretManifest,
+    examples: [
+      `apiVersion: v1\nkind: Secret\nmetadata:\n  name: fake\ndata:\n  password: ${filler("base62", 24)}\n`,
+      `apiVersion: v1\ndata:\n  .dockercfg: |\n    ${filler("base62", 24)}\nkind: Secret\n`,
+    ],
+    counterexamples: [
+      'apiVersion: v1\nkind: Secret\nmetadata:\n  name: fake\ndata:\n  htpasswd: ""\n',
+      "apiVersion: v1\nkind: SecretStore\ndata:\n  name: x\n",
+      "kind: Secret\ndata:\n  password: {{ .Values.password }}\n",
+    ],
+  },
+  {
+    id: "connection-string-password",
+    class: "secret",
+    title: "Password in an ODBC, ADO or libpq connection string",
+    source: "https://learn.microsoft.com/en-us/dotnet/framework/data/adonet/connection-string-syntax",
+    anchors: ["uid=", "user id=", "user=", "username=", "userid="],
+    pattern:
+      /(?:Uid|User ?Id|User(?:name)?) {0,2}=[^;\n"'&]{1,80}["';&+ ]{1,8}(?:[\w ]{1,40}=[^;\n"'&]{0,80};){0,4}? {0,2}(?:Pwd|Password) {0,2}= {0,2}([^;\n"'&\s]{3,120})/i,
+    accept: (value) => !STAND_IN_PASSWORD.test(value) && !/^#+$/.test(value),
+    examples: ["Server=db;Database=x;Uid=svc;Pwd=n0t-a-real-One;"],
+    counterexamples: ["user = params[:user]; password = $PASSWORD", "User ID=<user>;Password=<password>;"],
+  },
+  {
+    id: "client-side-password",
+    class: "secret",
+    title: "Password that a build puts into the browser's code",
+    source: "https://create-react-app.dev/docs/adding-custom-environment-variables/",
+    anchors: ["react_app_", "vite_", "next_public_"],
+    pattern:
+      /(?:REACT_APP|VITE|NEXT_PUBLIC)_(?:[A-Z0-9_]{0,60}_)?PASS(?:WORD|WD)?[ \t]{0,2}=[ \t]{0,2}["']?([^\s"'$<{/][^\s"']{3,120})/,
+    accept: (value) => !STAND_IN_PASSWORD.test(value),
+    examples: ["REACT_APP_AUTH_PASS=n0t-a-real-One"],
+    counterexamples: ["REACT_APP_PASSWORD=$PASSWORD", "REACT_APP_PASSPORT=strategy"],
+  },
+  {
+    id: "network-credential",
+    class: "secret",
+    title: "Literal password given to a credential constructor",
+    source: "https://learn.microsoft.com/en-us/dotnet/api/system.net.networkcredential",
+    anchors: ["networkcredential(", "directoryentry("],
+    pattern:
+      /(?:NetworkCredential|DirectoryEntry)\((?:\s{0,20}"LDAP:[^"\n]{0,120}",)?\s{0,20}"[^"\n]{1,80}",\s{0,20}"([^"\n]{4,120})"/,
+    accept: (value) => !STAND_IN_PASSWORD.test(value),
+    examples: ['new NetworkCredential("svc@fake.invalid", "n0t-a-real-One");'],
+    counterexamples: ["new NetworkCredential(user, password)", 'new NetworkCredential("a", "<password>")'],
+  },
+  {
+    id: "vault-unseal-key",
+    class: "secret",
+    title: "HashiCorp Vault unseal key",
+    source: "https://developer.hashicorp.com/vault/docs/concepts/seal",
+    anchors: ["unseal "],
+    pattern: /unseal (?:key \d{1,2}: )?([A-Za-z0-9+/]{43,44}=?)(?![A-Za-z0-9+/])/i,
+    accept: varied(4),
+    examples: [`Unseal Key 1: ${filler("base62", 44)}`],
+    counterexamples: ["vault operator unseal now"],
+  },
+  {
+    id: "truenas-key",
+    class: "secret",
+    title: "TrueNAS key",
+    source: "https://www.truenas.com/docs/scale/scaleuireference/toptoolbar/managingapikeys/",
+    anchors: ["login_with_api_key"],
+    pattern:
+      /login_with_api_key"[^\n]{0,8}\s{0,20}"params"\s{0,4}:\s{0,4}\[\s{0,20}"(\d{1,4}-[A-Za-z0-9]{60,70})"/,
+    examples: [`"method":"auth.login_with_api_key", "params" : ["9-${filler("base62", 64)}"]`],
+    counterexamples: ["auth.login_with_api_key"],
+  },
+  {
     id: "netrc-password",
     class: "secret",
     title: "Password in a netrc line",
@@ -437,9 +617,12 @@ const credentials: readonly Detector[] = [
     source: "https://curl.se/docs/manpage.html#-u",
     anchors: ["curl "],
     pattern:
-      /curl [^\n|;]{0,400}?(?:-u|--user|--proxy-user)[ =]{0,2}(?:"[^"\n:$<{]{0,120}:([^"\n$<{}]{3,160})"|'[^'\n:$<{]{0,120}:([^'\n$<{}]{3,160})'|[^\s:"'$<{]{0,120}:([^\s"'$<{}]{3,160}))/,
+      /curl [^|;]{0,400}?(?<=\s)(?:-u|--user|--proxy-user)[ =]{0,2}(?:"[^"\n:$<{]{0,120}:([^"\n$<{}]{3,160})"|'[^'\n:$<{]{0,120}:([^'\n$<{}]{3,160})'|[^\s:"'$<{]{0,120}:([^\s"'$<{}]{3,160}))/,
     accept: (value) => !STAND_IN_PASSWORD.test(value),
-    examples: ["curl -u fake:n0t-a-real-One https://api.fake.invalid"],
+    examples: [
+      "curl -k \\\n -u dev:n0t-a-real-One https://api.fake.invalid",
+      "curl -u fake:n0t-a-real-One https://api.fake.invalid",
+    ],
     counterexamples: [
       'curl -u "$USER:$PASSWORD" https://api.fake.invalid',
       "curl -u <user:password> https://x.invalid",

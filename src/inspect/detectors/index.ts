@@ -1,6 +1,8 @@
 /** The built-in pack. Order is rank: where findings overlap, the more specific family names the finding. */
 import type { Detector, Family, Reader } from "../detector.ts";
+import { ASSIGNED_CREDENTIALS } from "./assigned.ts";
 import { CREDENTIALS } from "./credentials.ts";
+import { INFRASTRUCTURE } from "./infrastructure.ts";
 import { MARKS } from "./marks.ts";
 import { PERSONAL } from "./personal.ts";
 import { CLOUDS, GITHUB, MESSAGING, MODEL_PROVIDERS, PAYMENTS, SERVICES, SOURCE_HOSTS } from "./tokens.ts";
@@ -14,8 +16,10 @@ export const FAMILIES: readonly Family[] = [
   MESSAGING,
   SERVICES,
   CREDENTIALS,
+  ASSIGNED_CREDENTIALS,
   PERSONAL,
   MARKS,
+  INFRASTRUCTURE,
 ];
 
 export const DETECTORS: readonly (Detector | Reader)[] = FAMILIES.flatMap((family) => family.detectors);
