@@ -12,7 +12,7 @@ import { z } from "zod";
 import { findContradiction } from "./contradiction.ts";
 import { HostPattern } from "./host.ts";
 import { LABEL_VALUES, Word } from "./label.ts";
-import { type DataPath, readSource } from "./source.ts";
+import { parseAs } from "./parse.ts";
 import { text } from "./text.ts";
 
 const MAX_RULES = 20_000;
@@ -22,16 +22,19 @@ export const AGENT_TOOLS = ["web_fetch", "web_search"] as const;
 
 const Line = text("one line of text", /^[^\p{Cc}\u2028\u2029]{1,400}$/u);
 /** A sentence that people read: in English, or in English and Simplified Chinese. */
-const Sentence = z.union([Line, z.strictObject({ en: Line, "zh-CN": Line })]);
+export const Sentence = z.union([Line, z.strictObject({ en: Line, "zh-CN": Line })]);
 const Name = text("a name of lower-case letters, digits and dashes", /^[a-z0-9][a-z0-9-]{0,62}$/);
-const RuleId = text("a rule id: a letter, then letters, digits and . _ -", /^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
+export const RuleId = text(
+  "a rule id: a letter, then letters, digits and . _ -",
+  /^[A-Za-z][A-Za-z0-9._-]{0,63}$/,
+);
 const Day = text("a day as YYYY-MM-DD", /^\d{4}-\d\d-\d\d$/, (day) => {
   const time = Date.parse(day);
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
 });
-const few = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(2_000);
+export const few = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(2_000);
 
-const Metadata = z.strictObject({
+export const Metadata = z.strictObject({
   name: Name,
   title: Sentence.optional(),
   version: z.int().min(1).default(1),
@@ -46,13 +49,16 @@ const aboutRule = {
   because: Sentence.describe("the reason, shown to whoever meets the rule"),
   owner: Line.optional().describe("who answers for the rule; else the document's owner"),
   review: Day.optional(),
+  unproved: Line.optional().describe("why no property needs the rule: see `sallyport policy prove`"),
   controls: few(Line).optional().describe("ids in control catalogues, e.g. nist80053:AC-4"),
 };
 
 const labels = Object.fromEntries(
   Object.entries(LABEL_VALUES).map(([name, value]) => [name, few(value).optional()]),
 ) as { [L in keyof typeof LABEL_VALUES]: z.ZodOptional<z.ZodArray<(typeof LABEL_VALUES)[L]>> };
-const Labels = z.strictObject(labels).describe("matches when every label named has one of the values given");
+export const Labels = z
+  .strictObject(labels)
+  .describe("matches when every label named has one of the values given");
 const Example = z.strictObject(
   Object.fromEntries(Object.entries(LABEL_VALUES).map(([name, value]) => [name, value.optional()])) as {
     [L in keyof typeof LABEL_VALUES]: z.ZodOptional<(typeof LABEL_VALUES)[L]>;
@@ -180,101 +186,9 @@ export interface PolicyDocument {
  * Throws `policy.invalid` at `file:line:column path` for anything that is not exactly a document.
  */
 export function parseDocument(yaml: string, file: string): PolicyDocument {
-  const source = readSource(yaml, file);
-  const parsed = DocumentSchema.safeParse(source.data, { error: expectation });
-  if (!parsed.success) {
-    const { path, detail, remedy, at } = sayIssue(parsed.error.issues[0], source.data);
-    throw source.refuse(path, detail, remedy, at);
-  }
-  const contradiction = findContradiction(parsed.data);
+  const { data, source } = parseAs(DocumentSchema, yaml, file);
+  const contradiction = findContradiction(data);
   if (contradiction !== null)
     throw source.refuse(contradiction.path, contradiction.detail, contradiction.remedy);
-  return { file, data: parsed.data };
-}
-
-interface Complaint {
-  readonly path: DataPath;
-  readonly detail: string;
-  readonly remedy: string;
-  readonly at?: "value" | "key";
-}
-
-type Issue = z.core.$ZodIssue;
-
-/** A schema's complaint in the house's grammar: lower case, what was written in backticks, what to do. */
-function sayIssue(issue: Issue | undefined, data: unknown): Complaint {
-  if (issue === undefined) return { path: [], detail: "not a document", remedy: "see the schema" };
-  const { path } = issue;
-  if (issue.code === "unrecognized_keys") {
-    const key = issue.keys[0] ?? "";
-    return {
-      path: [...path, key],
-      detail: `unknown key \`${key}\``,
-      remedy: "remove it, or see the schema",
-      at: "key",
-    };
-  }
-  const value = valueAt(data, path);
-  if (issue.code === "invalid_union") {
-    // A sentence is the only union that is not told apart by its kind: a mapping is meant to have both languages.
-    const inner = issue.errors.at(-1)?.[0];
-    if (typeof value === "object" && value !== null && inner !== undefined)
-      return sayIssue({ ...inner, path: [...path, ...inner.path] }, data);
-  }
-  if (value === undefined)
-    return { path, detail: `\`${String(path.at(-1))}\` is missing`, remedy: `add it: ${issue.message}` };
-  if (value === "block" && issue.message.includes("`deny`"))
-    return { path, detail: "`block` is not a verdict", remedy: "write `deny`" };
-  return { path, detail: `${show(value)} is not ${issue.message}`, remedy: `write ${issue.message}` };
-}
-
-/** What the schema wanted, in words, where the schema itself has not said it. */
-function expectation(issue: z.core.$ZodRawIssue): string {
-  switch (issue.code) {
-    case "invalid_value": {
-      const [first, ...others] = issue.values.map((value) => `\`${String(value)}\``);
-      return others.length === 0 ? (first ?? "") : `one of ${[first, ...others].join(", ")}`;
-    }
-    case "too_small":
-      return issue.origin === "array" ? "a list of at least one item" : `${issue.minimum} or more`;
-    case "too_big":
-      return issue.origin === "array"
-        ? `a list of at most ${issue.maximum} items`
-        : `${issue.maximum} or less`;
-    case "invalid_union":
-      return "discriminator" in issue
-        ? "one of Guardrails, Profile, Repository"
-        : "one line of text, or `en` and `zh-CN`";
-    case "invalid_type":
-      return KINDS[issue.expected] ?? `a ${issue.expected}`;
-    default:
-      return "what the schema says";
-  }
-}
-
-const KINDS: Readonly<Record<string, string>> = {
-  object: "a mapping",
-  array: "a list",
-  string: "text",
-  int: "a whole number",
-  number: "a number",
-  boolean: "true or false",
-};
-
-function valueAt(data: unknown, path: DataPath): unknown {
-  let value = data;
-  for (const step of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
-    value = (value as Readonly<Record<PropertyKey, unknown>>)[step];
-  }
-  return value;
-}
-
-const MAX_SHOWN = 60;
-function show(value: unknown): string {
-  if (value === null || value === undefined) return "nothing";
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
-  if (typeof value === "object") return "a mapping";
-  const written = String(value).replace(/[\p{Cc}\u2028\u2029]/gu, " ");
-  return `\`${written.length > MAX_SHOWN ? `${written.slice(0, MAX_SHOWN)}…` : written}\``;
+  return { file, data };
 }

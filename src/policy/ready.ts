@@ -12,7 +12,7 @@ metadata:
   name: ${name}
   title: { en: "${title}", zh-CN: ${chinese} }
   version: 1
-  owner: Sallyport (copy it, and put your own name here)
+  owner: whoever chose the profile ${name} # in a copy of your own, put a name here
   review: 2027-05-31
 `;
 
