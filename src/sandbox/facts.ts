@@ -81,8 +81,8 @@ export interface MachineFacts {
   readonly bubblewrap: { readonly path: string; readonly version: string } | null;
   /** /bin, /lib, …: the link's text, or "directory" where the system is not merged into /usr. */
   readonly rootEntries: Readonly<Record<string, string>>;
-  /** Which of the allowed names under /etc exist. */
-  readonly etc: readonly string[];
+  /** Which of the allowed names under /etc exist: the text of a link into /usr, else null. */
+  readonly etc: Readonly<Record<string, string | null>>;
   readonly perl: string | null;
   readonly node: string;
   readonly prlimit: string | null;
@@ -120,56 +120,26 @@ export interface GitFacts {
 const ROOT_ENTRIES = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
 /**
- * Names under /etc that programs need to start, resolve, verify and print. An allow-list, because /etc also holds
- * password hashes, private keys and package managers' tokens (`/etc/ssl/private`, `/etc/npmrc`, `/etc/pip.conf`), which
- * a session started by root could read.
+ * Names under /etc that programs need to start, verify and print. An allow-list, because /etc also holds password
+ * hashes, private keys and package managers' tokens (`/etc/ssl/private`, `/etc/npmrc`, `/etc/pip.conf`), which a session
+ * started by root could read. Short, because each mount costs bubblewrap a third of a millisecond. Not `profile` and
+ * `bash.bashrc`: they would replace the plan's PATH in the login shells that some agents use.
  */
 export const ETC_NAMES: readonly string[] = [
   "alternatives",
-  "bash.bashrc",
-  "bash_completion.d",
-  "ca-certificates",
-  "ca-certificates.conf",
   "crypto-policies",
-  "debian_version",
-  "alpine-release",
-  "redhat-release",
-  "lsb-release",
-  "ethertypes",
   "fonts",
-  "gai.conf",
-  "host.conf",
-  "inputrc",
   "java-11-openjdk",
   "java-17-openjdk",
   "java-21-openjdk",
   "java-25-openjdk",
   "ld.so.cache",
-  "ld.so.conf",
-  "ld.so.conf.d",
   "localtime",
-  "locale.alias",
-  "locale.conf",
-  "login.defs",
-  "magic",
-  "magic.mime",
-  "manpath.config",
   "mime.types",
-  "nanorc",
-  "networks",
   "os-release",
-  "perl",
-  "profile",
-  "profile.d",
   "protocols",
-  "python3",
-  "rpc",
   "services",
-  "shells",
   "ssl/openssl.cnf",
-  "terminfo",
-  "timezone",
-  "vim",
 ];
 
 /** What git executes or obeys when a tool on the host next runs in this repository. */
@@ -213,7 +183,9 @@ export function readMachineFacts(): MachineFacts {
     home: realOr(homedir()),
     bubblewrap: readBubblewrap(),
     rootEntries: Object.fromEntries(ROOT_ENTRIES.flatMap((name) => rootEntry(name))),
-    etc: ETC_NAMES.filter((name) => existing(`/etc/${name}`)),
+    etc: Object.fromEntries(
+      ETC_NAMES.filter((name) => existing(`/etc/${name}`)).map((name) => [name, linkIntoUsr(`/etc/${name}`)]),
+    ),
     perl: firstUsable(["/usr/bin/perl", "/bin/perl"]),
     node: realOr(process.execPath),
     prlimit: firstUsable(["/usr/bin/prlimit", "/bin/prlimit"]),
@@ -269,7 +241,11 @@ function rootEntry(name: string): [string, string][] {
   }
 }
 
-export function pathFact(path: string): PathFact {
+function linkIntoUsr(path: string): string | null {
+  return lstatSync(path).isSymbolicLink() && realOr(path).startsWith("/usr/") ? realOr(path) : null;
+}
+
+function pathFact(path: string): PathFact {
   try {
     const real = realpathSync(path);
     const found = statSync(real);
@@ -377,7 +353,7 @@ function existing(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-export function firstUsable(paths: readonly string[]): string | null {
+function firstUsable(paths: readonly string[]): string | null {
   return (
     paths.find((path) => {
       try {

@@ -41,7 +41,12 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
     home: "/home/ada",
     bubblewrap: { path: "/usr/bin/bwrap", version: "0.8.0" },
     rootEntries: { bin: "usr/bin", sbin: "usr/sbin", lib: "usr/lib", lib64: "usr/lib64" },
-    etc: ["alternatives", "ld.so.cache", "localtime", "ssl/openssl.cnf"],
+    etc: {
+      alternatives: null,
+      "ld.so.cache": null,
+      localtime: "/usr/share/zoneinfo/Etc/UTC",
+      "ssl/openssl.cnf": null,
+    },
     perl: "/usr/bin/perl",
     node: "/opt/node/bin/node",
     prlimit: "/usr/bin/prlimit",

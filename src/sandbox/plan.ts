@@ -71,7 +71,6 @@ const LIMITS: SandboxLimits = {
 
 /** Where distributions' libraries look for trusted roots; all get the session's bundle. */
 const BUNDLE_PATHS = [
-  INSIDE.caBundle,
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/ssl/cert.pem",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -233,7 +232,9 @@ function systemView(facts: MachineFacts): string[] {
     ...Object.entries(facts.rootEntries).flatMap(([name, target]) =>
       target === "directory" ? ["--ro-bind", `/${name}`, `/${name}`] : ["--symlink", target, `/${name}`],
     ),
-    ...facts.etc.flatMap((name) => ["--ro-bind", `/etc/${name}`, `/etc/${name}`]),
+    ...Object.entries(facts.etc).flatMap(([name, link]) =>
+      link === null ? ["--ro-bind", `/etc/${name}`, `/etc/${name}`] : ["--symlink", link, `/etc/${name}`],
+    ),
     ...["--proc", "/proc", "--dev", "/dev"],
   ];
 }
@@ -268,7 +269,8 @@ function privateDirectories(limits: SandboxLimits): string[] {
 function trust(spec: SandboxSpec): string[] {
   return [
     ...["--ro-bind", spec.caCertificate, INSIDE.caCertificate],
-    ...BUNDLE_PATHS.flatMap((path) => ["--ro-bind", spec.caBundle, path]),
+    ...["--ro-bind", spec.caBundle, INSIDE.caBundle],
+    ...BUNDLE_PATHS.flatMap((path) => ["--symlink", INSIDE.caBundle, path]),
   ];
 }
 
