@@ -10,8 +10,10 @@ import type { Cut } from "./unit.ts";
 
 export const anthropicMessages: Protocol = {
   name: "anthropic-messages",
-  demands: ["messages"],
+  demands: ["messages", "requests"],
   cut: (member, value) => {
+    // A batch: whole requests, each one element.
+    if (member === "requests") return whole(value, "user");
     if (member === "messages") return message(fieldsOf(value));
     if (member === "system") return whole(value, "system");
     if (member === "tools") return whole(value, "definition");

@@ -18,6 +18,14 @@ export const openaiChat: Protocol = {
   },
 };
 
+/** Embeddings and moderations: text in `input`. */
+export const openaiInput: Protocol = {
+  name: "openai-chat",
+  variant: "openai-input",
+  demands: ["input"],
+  cut: (member, value) => whole(value, member === "input" ? "user" : "metadata"),
+};
+
 const ROLES: Readonly<Record<string, Role>> = {
   system: "system",
   developer: "system",

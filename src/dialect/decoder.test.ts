@@ -209,6 +209,47 @@ describe("what is new", () => {
     expect(news(next)).toEqual(["two"]);
   });
 
+  it("does not let text hide in a cache mark", () => {
+    const decoder = createDecoder();
+    const marked = (mark: object): object =>
+      anthropic([{ role: "user", content: [{ type: "text", text: "one", cache_control: mark }] }]);
+    decoder.decode(view("/v1/messages", marked({ type: "ephemeral" })));
+    expect(news(decoder.decode(view("/v1/messages", marked({ type: "exfiltrated" }))))).toEqual([
+      "exfiltrated",
+    ]);
+  });
+
+  it("does not let text pass as media by the name of its field", () => {
+    const roles = (block: object): unknown[] =>
+      createDecoder()
+        .decode(view("/v1/messages", { messages: [{ role: "user", content: [block] }] }))
+        .parts.filter((part) => part.text.length > 30)
+        .map((part) => part.role);
+    const base64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk";
+    expect(roles({ type: "image", source: { media_type: "image/png", data: base64 } })).toEqual(["encoded"]);
+    expect(
+      roles({ type: "image", source: { media_type: "image/png", data: `password: hunter2 ${base64}` } }),
+    ).toEqual(["user"]);
+    expect(roles({ type: "image_url", image_url: { url: `data:image/png;base64,${base64}` } })).toEqual([
+      "encoded",
+    ]);
+    expect(
+      roles({ type: "image_url", image_url: { url: `data:text/plain,the password is hunter2 ok` } }),
+    ).toEqual(["user"]);
+  });
+
+  it("tells header fields that are not the protocol's own, credentials never", () => {
+    const decoder = createDecoder();
+    const headers = [
+      ["X-Api-Key", "sk-key"],
+      ["Authorization", "Bearer t"],
+      ["X-Note", "text"],
+    ] as const;
+    const first = decoder.decode(view("/v1/messages", { messages: [] }, { headers }));
+    expect(first.parts).toEqual([{ pointer: "", role: "metadata", text: "X-Note: text", isNew: true }]);
+    expect(news(decoder.decode(view("/v1/messages", { messages: [] }, { headers })))).toEqual([]);
+  });
+
   it("turns on the role: the same text as a tool result is a disclosure of its own", () => {
     const decoder = createDecoder();
     decoder.decode(
@@ -277,7 +318,7 @@ describe("remembering changes the cost and nothing that is told", () => {
           const body = anthropic(messages, { diagnostics: i });
           const warm = decoder.decode(view("/v1/messages", body));
           expect(told(warm)).toEqual(told(createDecoder().decode(view("/v1/messages", body))));
-          expect(warm.parts).toEqual(warm.elements.flatMap((element) => element.parts));
+          expect(warm.parts).toEqual(warm.elements.flatMap((element) => element.parts)); // no query, no headers
         }
       }),
     );

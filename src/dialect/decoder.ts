@@ -30,7 +30,7 @@ import type {
 } from "./request.ts";
 import { openaiResponses } from "./responses.ts";
 import { type ToolUse, workspacePath } from "./tool.ts";
-import { countNames, type Unit, unitOf } from "./unit.ts";
+import { countNames, type Unit, unitsOf } from "./unit.ts";
 import { boundaryOf, readUpload } from "./upload.ts";
 
 const MAX_REMEMBERED_BYTES = 32 * 1024 * 1024;
@@ -42,6 +42,9 @@ export function createDecoder(options: DecoderOptions = {}): Decoder {
   return {
     decode: (request) => decodeRequest(session, request),
     decodeMessage: (payload) => decodeMessage(session, payload),
+    learn: ({ calls }) => {
+      for (const { id, use } of calls) if (id !== null) noteCall(memory, id, use);
+    },
     withdraw: (decoded) => {
       session.undo.get(decoded)?.();
       session.undo.delete(decoded);
@@ -63,6 +66,7 @@ interface Turn {
   readonly parts: TextPart[];
   readonly elements: Element[];
   readonly newUnits: Unit[];
+  readonly newHeaders: string[];
   readonly files: Set<string>;
   commands: number;
   others: number;
@@ -73,6 +77,7 @@ const newTurn = (session: Session): Turn => ({
   parts: [],
   elements: [],
   newUnits: [],
+  newHeaders: [],
   files: new Set(),
   commands: 0,
   others: 0,
@@ -86,7 +91,8 @@ function decodeRequest(session: Session, request: RequestView): Decoded {
   const told = decodeBody(turn, target, contentType, body);
   // What is asked for can carry content as well as a body can; on a model's own path it is the same every time.
   if (target.query !== "" || told.dialect === "opaque")
-    tell(turn, [unitOf({ pointer: "", value: unescapeUrl(request.path), role: "metadata" })], turn.parts);
+    tell(turn, unitsOf({ pointer: "", value: unescapeUrl(request.path), role: "metadata" }), turn.parts);
+  tellHeaders(turn, request);
   return finish(turn, {
     ...told,
     model: told.model ?? modelInPath(target.path),
@@ -117,13 +123,13 @@ function decodeBody(turn: Turn, target: Target, contentType: string, body: Buffe
   if (boundary !== null) {
     const upload = readUpload(body, boundary);
     if (upload !== null) {
-      if (tell(turn, upload.cuts.map(unitOf), turn.parts))
+      if (tell(turn, upload.cuts.flatMap(unitsOf), turn.parts))
         for (const file of upload.files) turn.files.add(file);
       return { dialect: "upload", understood: true, model: null, streaming: false };
     }
   }
   if (isProtobuf(contentType)) {
-    tell(turn, protobufCuts(body, contentType).map(unitOf), turn.parts);
+    tell(turn, protobufCuts(body, contentType).flatMap(unitsOf), turn.parts);
     const dialect = byPath === "telemetry" ? "telemetry" : "protobuf";
     return { dialect, understood: false, model: null, streaming: false };
   }
@@ -134,7 +140,7 @@ function decodeBody(turn: Turn, target: Target, contentType: string, body: Buffe
 const NO_MEMBERS: ReadonlySet<string> = new Set();
 
 function decodePlain(turn: Turn, body: Buffer, contentType: string, dialect: DialectName): Told {
-  tell(turn, plainCuts(body, contentType).map(unitOf), turn.parts);
+  tell(turn, plainCuts(body, contentType).flatMap(unitsOf), turn.parts);
   // Telemetry is known by where it goes; that it is in lines or in a form of its own changes nothing.
   return { dialect, understood: dialect === "telemetry", model: null, streaming: false };
 }
@@ -243,7 +249,7 @@ function readElement(protocol: Protocol, body: Buffer, item: Item): readonly Uni
   const value = parsed(body, item.start, item.end);
   if (value === undefined || (item.names > 0 && countNames(value) !== item.names)) return null;
   const container = item.container.replace(/^\/request(?=\/|$)/, "");
-  return protocol.cut(item.index < 0 ? item.name : container.slice(1), value).map(unitOf);
+  return protocol.cut(item.index < 0 ? item.name : container.slice(1), value).flatMap(unitsOf);
 }
 
 const elementOf = ({ start, end }: Item, hash: string, parts: readonly TextPart[]): Element => ({
@@ -352,14 +358,42 @@ function useOf(turn: Turn, before: readonly ReadItem[], units: readonly Unit[], 
 function finish(turn: Turn, told: Told): Decoded {
   const sources: SourceTally = { files: [...turn.files], commands: turn.commands, others: turn.others };
   const { dialect, understood, model, streaming, undo } = told;
-  const { parts, elements, newUnits, session } = turn;
+  const { parts, elements, newUnits, newHeaders, session } = turn;
   const decoded = { dialect, understood, model, streaming, parts, sources, elements };
   session.undo.set(decoded, () => {
     for (const unit of newUnits) session.memory.units.delete(unit.key);
+    for (const text of newHeaders) session.memory.seenHeaders.delete(text);
     undo?.();
   });
   return decoded;
 }
+
+/**
+ * Header fields that are not the protocol's own: an agent can say anything in them. Credentials are left out, as they
+ * are what the destination is to have; whether it may have them is the gateway's business.
+ */
+function tellHeaders({ session, parts, newHeaders }: Turn, { headers }: RequestView): void {
+  const { seenHeaders } = session.memory;
+  if (seenHeaders.size > MAX_HEADERS) seenHeaders.clear();
+  for (const [name, value] of headers) {
+    if (USUAL_HEADERS.has(name) || USUAL_HEADERS.has(name.toLowerCase())) continue;
+    const text = `${name}: ${value}`;
+    const isNew = !seenHeaders.has(text);
+    parts.push({ pointer: "", role: "metadata", text, isNew });
+    seenHeaders.add(text);
+    if (isNew) newHeaders.push(text);
+  }
+}
+
+const MAX_HEADERS = 5000;
+const USUAL_HEADERS: ReadonlySet<string> = new Set(
+  `:authority :method :path :scheme accept accept-encoding accept-language api-key authorization cache-control
+  connection content-encoding content-length content-type cookie date expect host keep-alive origin
+  proxy-authorization proxy-connection sec-websocket-extensions sec-websocket-key sec-websocket-version te trailer
+  transfer-encoding upgrade via x-amz-content-sha256 x-amz-date x-amz-security-token x-api-key x-goog-api-key`.split(
+    /\s+/,
+  ),
+);
 
 function headerOf({ headers }: RequestView, name: string): string {
   return headers.find(([key]) => key.toLowerCase() === name)?.[1] ?? "";

@@ -12,3 +12,4 @@ export type {
   Role,
   TextPart,
 } from "./request.ts";
+export type { CalledTool } from "./unit.ts";

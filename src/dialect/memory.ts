@@ -41,6 +41,8 @@ export interface Memory {
   readBytes: number;
   /** Keys of units sent, oldest first. */
   readonly units: Set<string>;
+  /** `name: value` of fields sent. */
+  readonly seenHeaders: Set<string>;
   /** Tool calls by id, oldest first. */
   readonly calls: Map<string, ToolUse>;
 }
@@ -51,6 +53,7 @@ export const emptyMemory = (maxBytes: number): Memory => ({
   readings: new Map(),
   readBytes: 0,
   units: new Set(),
+  seenHeaders: new Set(),
   calls: new Map(),
 });
 

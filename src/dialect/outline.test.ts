@@ -1,5 +1,8 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import { createDecoder } from "./decoder.ts";
 import { type Outline, outlineOf, parsed, sameBytes } from "./outline.ts";
 
 const outline = (text: string, earlier: Outline | null = null): Outline | null =>
@@ -152,3 +155,84 @@ it("common starts and ends are exact", () => {
     }),
   );
 });
+
+// github.com/nst/JSONTestSuite (MIT): 318 bodies that parsers disagree about. Not kept here; give its folder to run it.
+const suite = process.env["JSON_TEST_SUITE"];
+describe.skipIf(suite === undefined)(
+  "JSONTestSuite (skipped unless JSON_TEST_SUITE names its test_parsing folder)",
+  () => {
+    const files = suite === undefined ? [] : readdirSync(suite).filter((name) => name.endsWith(".json"));
+    // Stricter than RFC 8259 on purpose.
+    const REFUSED = /duplicated_key/;
+
+    it("takes what must be taken, refuses what must be refused, at every place of a body", () => {
+      expect(files.length).toBeGreaterThan(300);
+      for (const file of files) {
+        const body = readFileSync(join(suite ?? "", file));
+        for (const [head, tail] of [
+          ['{"z":0,"x":', "}"],
+          ['{"m":[0,{"y":', "}]}"],
+        ] as const) {
+          const whole = Buffer.concat([Buffer.from(head), body, Buffer.from(tail)]);
+          const isStrict = decodes(whole);
+          if (file.startsWith("y_")) expect([file, isStrict]).toEqual([file, !REFUSED.test(file)]);
+          if (file.startsWith("n_")) expect([file, isStrict]).toEqual([file, false]);
+        }
+      }
+    });
+  },
+);
+
+/** Whether a decoder takes the body for strict JSON. */
+function decodes(body: Buffer): boolean {
+  const request = { method: "POST", host: "x", path: "/v1/embeddings", headers: [], body };
+  return createDecoder().decode(request).elements.length > 0;
+}
+
+describe("bodies that parsers disagree about", () => {
+  test.each([
+    ["[1,]", false],
+    ["[,1]", false],
+    ["[1 2]", false],
+    ["[1]]", false],
+    ["[1}", false],
+    ['{"a":1,}', false],
+    ['{"a" 1}', false],
+    ["{a:1}", false],
+    ["{'a':1}", false],
+    ['{"a":"b"}//c', false],
+    ['["\\x"]', false],
+    ['["\\u00"]', false],
+    ['["a\tb"]', false],
+    ['["a\0b"]', false],
+    ["[01]", false],
+    ["[1.]", false],
+    ["[.1]", false],
+    ["[+1]", false],
+    ["[1e]", false],
+    ["[0x1]", false],
+    ["[NaN]", false],
+    ["[nul]", false],
+    ["[TRUE]", false],
+    ["[\f1]", false],
+    ["[1,\n2\r\t ]", true],
+    ["[1E+2,-0,0e1,1.5]", true],
+    ['["\\ud83d\\ude00","\\ud800","\\u0000","\\/"]', true],
+    ['{"":"","\\u0000":1}', true],
+    ["[[],{},[{}]]", true],
+    ['{"a":{},"b":[],"c":null}', true],
+  ])("%j: %s", (text, isStrict) => {
+    const body = Buffer.from(`{"x":${text},"m":[${text}]}`);
+    expect(decodes(body)).toBe(isStrict);
+    expect(isJson(body.toString())).toBe(isStrict);
+  });
+});
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

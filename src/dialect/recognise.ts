@@ -1,7 +1,7 @@
 /** Which protocol a request speaks: by its path as the vendors publish it, then by the members of its body. */
 import { anthropicMessages } from "./anthropic.ts";
 import { bedrockConverse, bedrockInvoke } from "./bedrock.ts";
-import { openaiChat } from "./chat.ts";
+import { openaiChat, openaiInput } from "./chat.ts";
 import { gemini } from "./gemini.ts";
 import { mcp } from "./mcp.ts";
 import type { Protocol } from "./protocol.ts";
@@ -32,6 +32,7 @@ const BY_PATH: readonly (readonly [RegExp, Protocol])[] = [
   [/^\/model\/[^/]+\/converse(-stream)?$/, bedrockConverse],
   [/\/chat\/completions$/, openaiChat],
   [/\/completions$/, openaiChat],
+  [/\/(embeddings|moderations)$/, openaiInput],
   [/\/responses(\/compact|\/input_tokens)?$/, openaiResponses],
   [/:(generateContent|streamGenerateContent|countTokens|batchGenerateContent)$/, gemini],
   [/\/mcp(\/|$)/, mcp],

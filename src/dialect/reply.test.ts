@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import { createDecoder } from "./decoder.ts";
 import { refusal, websocketRefusal } from "./refusal.ts";
 import { createReplyReader, type ReplyReading } from "./reply.ts";
 import type { DialectName } from "./request.ts";
@@ -109,6 +110,7 @@ function reading(
     model,
     stop,
     understood: true,
+    calls: [],
   };
 }
 
@@ -218,6 +220,30 @@ describe("a whole reply's account", () => {
     expect(read("openai-responses", "websocket", ...messages)).toEqual(
       reading(5, 6, 4, "gpt-5", "completed"),
     );
+  });
+
+  it("tool calls that only the reply holds, so that a decoder knows their results", () => {
+    const item = {
+      type: "custom_tool_call",
+      call_id: "c",
+      name: "exec",
+      input: 'tools.exec_command({cmd:"ls"})',
+    };
+    const events = [
+      { type: "response.output_item.added", item: { ...item, input: "" } },
+      { type: "response.output_item.done", item },
+      { type: "response.completed", response: { status: "completed", output: [item] } },
+    ].map((event) => JSON.stringify(event));
+    const calls = [{ id: "c", name: "exec", use: { kind: "command" } }];
+    expect(read("openai-responses", "websocket", ...events).calls).toEqual(calls);
+    const stream = events.map((text) => `event: ${JSON.parse(text).type}\ndata: ${text}\n\n`).join("");
+    const reply = read("openai-responses", "text/event-stream", stream);
+    expect(reply.calls).toEqual(calls);
+    const decoder = createDecoder();
+    decoder.learn(reply);
+    const input = [{ type: "custom_tool_call_output", call_id: "c", output: "out" }];
+    const frame = JSON.stringify({ type: "response.create", previous_response_id: "r", input });
+    expect(decoder.decodeMessage(Buffer.from(frame)).sources).toEqual({ files: [], commands: 1, others: 0 });
   });
 
   it("AWS event streams, split anywhere", () => {

@@ -7,6 +7,7 @@ import { createBinaryEventParser } from "./eventstream.ts";
 import { type Fields, fieldsOf, textOf } from "./protocol.ts";
 import type { DialectName } from "./request.ts";
 import { createEventParser } from "./sse.ts";
+import type { CalledTool } from "./unit.ts";
 import { type Account, absorbOf, isTelling } from "./usage.ts";
 
 /** A JSON reply beyond this is passed on unread. */
@@ -20,6 +21,8 @@ export interface ReplyReading {
   /** The protocol's own word (`end_turn`, `tool_calls`, `STOP`, `completed`), or `error`. */
   readonly stop: string | null;
   readonly understood: boolean;
+  /** Tools that the model asks for, where the agent will not repeat the call in its next request (Responses). */
+  readonly calls: readonly CalledTool[];
 }
 
 export interface ReplyReader {
@@ -30,7 +33,7 @@ export interface ReplyReader {
 
 /** `contentType`: the reply's header, or `websocket`. */
 export function createReplyReader(dialect: DialectName, contentType: string): ReplyReader {
-  const account: Account = { input: null, output: null, cached: null, model: null, stop: null };
+  const account: Account = { input: null, output: null, cached: null, model: null, stop: null, calls: [] };
   const absorb = absorbOf(dialect);
   const type = contentType.toLowerCase().split(";")[0]?.trim() ?? "";
   // True when it was a JSON value of this protocol.
@@ -89,9 +92,14 @@ function ofMessages(take: (json: Uint8Array) => boolean): Source {
   let isGood = true;
   return {
     feed: (message) => {
-      // The beginning names the event; only those that end a response, or start it, say anything here.
+      // The beginning names the event; deltas and beginnings of items say nothing here.
       const head = Buffer.from(message.buffer, message.byteOffset, Math.min(message.byteLength, 200));
-      if (/"type"\s*:\s*"[\w.]*\.(delta|done|added|in_progress)"/.test(head.toString("latin1"))) return;
+      if (
+        /"type"\s*:\s*"(?!response\.output_item\.done")[\w.]*\.(delta|done|added|in_progress)"/.test(
+          head.toString("latin1"),
+        )
+      )
+        return;
       isGood = take(message) && isGood;
     },
     end: () => isGood,
@@ -116,10 +124,10 @@ function ofJson(dialect: DialectName, take: (json: Uint8Array) => boolean): Sour
   };
 }
 
-function reading({ input, output, cached, model, stop }: Account, understood: boolean): ReplyReading {
+function reading({ input, output, cached, model, stop, calls }: Account, understood: boolean): ReplyReading {
   const isCounted = input !== null || output !== null;
   const usage = isCounted ? { inputTokens: input, outputTokens: output, cachedTokens: cached } : null;
-  return { usage, model, stop, understood };
+  return { usage, model, stop, understood, calls };
 }
 
 function parsedOrNull(json: Uint8Array): unknown {

@@ -5,6 +5,7 @@
  * a turn costs one comparison of bytes plus the reading of what is new (bench/dialect).
  */
 import type { SourceTally } from "../core/index.ts";
+import type { CalledTool } from "./unit.ts";
 
 export type DialectName =
   | "anthropic-messages"
@@ -97,6 +98,8 @@ export interface Decoder {
   decode(request: RequestView): Decoded;
   /** One WebSocket message of the agent (OpenAI Responses), whole and unmasked. */
   decodeMessage(payload: Uint8Array): Decoded;
+  /** Hears of tool calls in a reply, so that their results are known: over a WebSocket the agent sends results alone. */
+  learn(reply: { readonly calls: readonly CalledTool[] }): void;
   /** What was decoded did not leave: what was new in it is new again next time. */
   withdraw(decoded: Decoded): void;
 }

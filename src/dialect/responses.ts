@@ -5,8 +5,8 @@
  */
 import { blocks, type Fields, fieldsOf, type Protocol, textOf, whole, without } from "./protocol.ts";
 import type { Role } from "./request.ts";
-import { codeUse, type ToolUse, toolUse } from "./tool.ts";
-import type { Cut } from "./unit.ts";
+import { codeUse, toolUse } from "./tool.ts";
+import type { CalledTool, Cut } from "./unit.ts";
 
 export const openaiResponses: Protocol = {
   name: "openai-responses",
@@ -31,18 +31,13 @@ function item(value: unknown): readonly Cut[] {
   const type = textOf(fields["type"]) ?? "message";
   if (typeof value === "string") return whole(value, "user");
   if (type === "additional_tools") return whole(value, "definition");
-  const callId = textOf(fields["call_id"]) ?? textOf(fields["id"]);
   if (type.endsWith("_output")) {
-    const result = { id: callId, name: null };
+    const result = { id: idOf(fields), name: null };
     const rest = { pointer: "", value: without(fields, "output"), role: "metadata" } as const;
     return [{ pointer: "/output", value: fields["output"], role: "tool", result }, rest];
   }
-  if (type.endsWith("_call")) {
-    const name = textOf(fields["name"]) ?? type.replace(/_call$/, "");
-    return [
-      { pointer: "", value, role: "assistant", call: { id: callId, name, use: use(type, name, fields) } },
-    ];
-  }
+  const call = callOf(fields);
+  if (call !== null) return [{ pointer: "", value, role: "assistant", call }];
   const role = ROLES[textOf(fields["role"]) ?? ""] ?? (type === "reasoning" ? "assistant" : "user");
   return [
     ...blocks("/content", fields["content"], role),
@@ -51,7 +46,16 @@ function item(value: unknown): readonly Cut[] {
   ];
 }
 
-function use(type: string, name: string, fields: Fields): ToolUse {
-  if (type === "custom_tool_call") return codeUse(textOf(fields["input"]) ?? "");
-  return toolUse(name, fields["arguments"] ?? fields["action"]);
+const idOf = (fields: Fields): string | null => textOf(fields["call_id"]) ?? textOf(fields["id"]);
+
+/** The tool call that an item is, in a request or in a reply; null when it is none. */
+export function callOf(fields: Fields): CalledTool | null {
+  const type = textOf(fields["type"]) ?? "";
+  if (!type.endsWith("_call")) return null;
+  const name = textOf(fields["name"]) ?? type.replace(/_call$/, "");
+  const use =
+    type === "custom_tool_call"
+      ? codeUse(textOf(fields["input"]) ?? "")
+      : toolUse(name, fields["arguments"] ?? fields["action"]);
+  return { id: idOf(fields), name, use };
 }

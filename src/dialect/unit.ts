@@ -76,23 +76,29 @@ const CACHE_MARKS: ReadonlySet<string> = new Set(["cache_control", "cachePoint",
 const MEDIA_TYPES = ["media_type", "mimeType", "mime_type"] as const;
 const LONG_NUMBER = 100_000_000;
 
-export function unitOf(cut: Cut): Unit {
+/** One unit, and one more for what stands in cache marks: that comes and goes, and must not hide behind the rest. */
+export function unitsOf(cut: Cut): readonly Unit[] {
   const pieces: Piece[] = [];
-  const told: string[] = [cut.role];
-  const value = typeof cut.value === "string" ? { text: cut.value } : cut.value;
-  const strip = typeof cut.value === "string" ? cut.pointer : null;
-  collect(value, "", cut.role, (pointer, role, text, isMark) => {
-    pieces.push({ pointer: strip ?? cut.pointer + pointer, role, text });
+  const marks: Piece[] = [];
+  const told: string[] = [];
+  const isText = typeof cut.value === "string";
+  collect(isText ? { text: cut.value } : cut.value, "", cut.role, (pointer, role, text, isMark) => {
+    (isMark ? marks : pieces).push({ pointer: isText ? cut.pointer : cut.pointer + pointer, role, text });
     if (!isMark) told.push(pointer, text);
   });
-  // With its length before each text, no two lists of texts join to the same.
-  const content = told.map((text) => `${text.length}:${text}`).join("");
-  return {
-    key: hash("sha256", content, "base64url").slice(0, 24),
-    pieces,
-    call: cut.call ?? null,
-    result: cut.result ?? null,
-  };
+  const unit = { key: keyOf(cut.role, told), pieces, call: cut.call ?? null, result: cut.result ?? null };
+  if (marks.length === 0) return [unit];
+  const markKey = keyOf(
+    "mark",
+    marks.map(({ text }) => text),
+  );
+  return [unit, { key: markKey, pieces: marks, call: null, result: null }];
+}
+
+/** With its length before each text, no two lists of texts join to the same. */
+function keyOf(role: string, texts: readonly string[]): string {
+  const content = texts.map((text) => `${text.length}:${text}`).join("");
+  return hash("sha256", `${role} ${content}`, "base64url").slice(0, 24);
 }
 
 type Tell = (pointer: string, role: Role, text: string, isMark: boolean) => void;
@@ -102,7 +108,7 @@ function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark
   if (typeof value === "string") {
     // Asking a set costs a pass over the text, so long ones are not asked for.
     if (value !== "" && (value.length > LONGEST_WORD || !WORDS.has(value)))
-      tell(pointer, isDataUrl(value) ? "encoded" : role, value, isMark);
+      tell(pointer, value.startsWith("data:") && ENCODED.test(value) ? "encoded" : role, value, isMark);
     return;
   }
   if (typeof value === "number") {
@@ -121,15 +127,10 @@ function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark
   const names: string[] = [];
   for (const name of Object.keys(object)) {
     if (!WORDS.has(name)) names.push(name);
-    const inner = ENCODED_MEMBERS.has(name) || (isMedia && name === "data") ? "encoded" : role;
-    collect(
-      object[name],
-      `${pointer}/${escaped(name)}`,
-      inner,
-      tell,
-      isMark || CACHE_MARKS.has(name),
-      depth + 1,
-    );
+    const field = object[name];
+    const isEncoded = ENCODED_MEMBERS.has(name) || (isMedia && name === "data");
+    const inner = isEncoded && typeof field === "string" && ENCODED.test(field) ? "encoded" : role;
+    collect(field, `${pointer}/${escaped(name)}`, inner, tell, isMark || CACHE_MARKS.has(name), depth + 1);
   }
   const text = names.filter((name) => !KNOWN_NAMES.test(name)).join("\n");
   if (text !== "") tell(pointer, "metadata", text, isMark);
@@ -138,8 +139,8 @@ function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark
 /** Short names of lower-case words: too many to list, too short to hold anything. */
 const KNOWN_NAMES = /^[a-z]{1,16}([_A-Z$-][a-z]{0,12}){0,3}$/;
 
-const isDataUrl = (text: string): boolean =>
-  text.startsWith("data:") && /^data:[\w.+-]+\/[^,]{0,100};base64,/.test(text);
+/** Base64 all the way: a name or a prefix alone must not make text pass as media. */
+const ENCODED = /^(data:[\w.+-]+\/[\w.+;=-]{1,100};base64,)?[A-Za-z0-9+/_=\s-]*$/;
 
 /** Names of all objects within a parsed value, counted as a scan of its text counts them. */
 export function countNames(value: unknown): number {

@@ -1,6 +1,8 @@
 /** What a reply says of itself, by protocol: the model that answered, the tokens it counted, why it stopped. */
 import { type Fields, fieldsOf, textOf } from "./protocol.ts";
 import type { DialectName } from "./request.ts";
+import { callOf } from "./responses.ts";
+import type { CalledTool } from "./unit.ts";
 
 /** Filled as a reply goes by; later figures replace earlier ones. */
 export interface Account {
@@ -11,7 +13,11 @@ export interface Account {
   cached: number | null;
   model: string | null;
   stop: string | null;
+  readonly calls: CalledTool[];
 }
+
+/** A reply with more calls than this is not one. */
+const MAX_CALLS = 1000;
 
 type Absorb = (account: Account, message: Fields) => void;
 
@@ -47,10 +53,13 @@ const openaiChat: Absorb = (account, message) => {
   account.cached = numberOf(cached) ?? account.cached;
 };
 
-/** An event with its response, or a whole response. */
+/** An event with its response or one of its items, or a whole response. */
 const openaiResponses: Absorb = (account, event) => {
+  noteCalls(account, [event["item"]]);
   const response = typeof event["response"] === "object" ? fieldsOf(event["response"]) : event;
   account.model = textOf(response["model"]) ?? account.model;
+  // A stream has told its items one by one; the whole response at its end may hold none of them, or all again.
+  if (account.calls.length === 0) noteCalls(account, response["output"]);
   const status = textOf(response["status"]);
   if (status !== null && status !== "in_progress" && status !== "queued")
     account.stop = textOf(fieldsOf(response["incomplete_details"])["reason"]) ?? status;
@@ -61,6 +70,13 @@ const openaiResponses: Absorb = (account, event) => {
   account.output = numberOf(usage["output_tokens"]) ?? account.output;
   account.cached = numberOf(fieldsOf(usage["input_tokens_details"])["cached_tokens"]) ?? account.cached;
 };
+
+function noteCalls({ calls }: Account, items: unknown): void {
+  for (const item of Array.isArray(items) ? items : []) {
+    const call = callOf(fieldsOf(item));
+    if (call !== null && calls.length < MAX_CALLS) calls.push(call);
+  }
+}
 
 /** A chunk, or a whole reply; Code Assist wraps both in `response`. */
 const gemini: Absorb = (account, chunk) => {
@@ -107,7 +123,10 @@ export function isTelling(dialect: DialectName, name: string, data: Buffer): boo
     case "anthropic-messages":
       return !name.startsWith("content_block") && name !== "ping";
     case "openai-responses":
-      return !/\.(delta|done|added|in_progress|searching|interpreting)$/.test(name);
+      return (
+        name === "response.output_item.done" ||
+        !/\.(delta|done|added|in_progress|searching|interpreting)$/.test(name)
+      );
     case "openai-chat":
       return /"(usage|error)"\s*:\s*\{|"finish_reason"\s*:\s*"|"role"\s*:/.test(data.toString("latin1"));
     case "gemini":
