@@ -104,8 +104,8 @@ export class FrontH1 {
 
   #late(): void {
     const isInside = this.#reading !== null || this.#partial.length > 0;
-    if (!isInside || this.#isBusy) return this.#left();
-    this.#reject(new Fault("gateway.malformed", { detail: "the request did not arrive in time" }));
+    if (!isInside || this.#isBusy) this.#left();
+    else this.#reject(new Fault("gateway.malformed", { detail: "the request did not arrive in time" }));
   }
 
   #read(chunk: Buffer): void {
@@ -141,7 +141,10 @@ export class FrontH1 {
       const reading = this.#reading;
       if (reading === null) return;
       rest = rest.subarray(reading.reader.feed(rest, 0));
-      if (!reading.reader.isDone) return this.#deadline.move(this.#desk.limits.bodyIdleMs);
+      if (!reading.reader.isDone) {
+        this.#deadline.move(this.#desk.limits.bodyIdleMs);
+        return;
+      }
       this.#complete(reading, rest);
     }
   }

@@ -143,7 +143,10 @@ export class PeerH1 implements Peer {
       }
       const head = parseReplyHead(rest.subarray(0, end), current.request.method);
       rest = rest.subarray(end);
-      if (head.status === 101) return this.#switch(current, head, rest);
+      if (head.status === 101) {
+        this.#switch(current, head, rest);
+        return;
+      }
       if (head.status >= 200) {
         current.head = head;
         current.reader = new BodyReader(
@@ -153,7 +156,8 @@ export class PeerH1 implements Peer {
           this.#limits.headerBytes,
         );
         current.sink.head(head);
-        return this.#readBody(current, current.reader, rest);
+        this.#readBody(current, current.reader, rest);
+        return;
       }
       current.sink.informational(head);
     }

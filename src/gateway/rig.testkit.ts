@@ -196,6 +196,7 @@ export async function startDestination(
   let connections = 0;
   const onSocket = (socket: Socket | TLSSocket): void => {
     connections++;
+    socket.setNoDelay(true);
     sockets.add(socket);
     let sofar: Buffer = Buffer.alloc(0);
     socket.on("error", () => {});

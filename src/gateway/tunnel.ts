@@ -42,7 +42,10 @@ export function openTunnel(
     socket.destroy();
   };
   const deadline = desk.deadlines.start(desk.limits.clientIdleMs, drop);
-  if (early.length > 0) return start(early);
+  if (early.length > 0) {
+    start(early);
+    return;
+  }
   socket.once("data", start);
   for (const event of ["end", "close", "error"]) socket.once(event, drop);
   socket.resume();
