@@ -5,7 +5,7 @@
  * not a power cut: the kernel keeps what was written.
  */
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ else await torment(Number(role));
 /** Appends without end, telling each acknowledged entry on standard output as `index sha256 evidence-id`. */
 async function write(): Promise<void> {
   const ledger = await openLedger({ directory, keyDirectory, clock: systemClock, program: "ledger-kill" });
-  const session = newSessionId();
+  const session = newSessionId(randomBytes);
   let next = 0;
   const writer = async (): Promise<void> => {
     for (;;) {

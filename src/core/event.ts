@@ -149,6 +149,26 @@ export type EventBody =
       readonly evidenceId: string;
       readonly principal: string;
       readonly reason: string;
+    }
+  | {
+      /** The key of the session's evidence is destroyed; the commitments stay. `rule`: the retention rule, if one asked. */
+      readonly kind: "evidence.erased";
+      readonly session: SessionId;
+      readonly principal: string;
+      readonly reason: string;
+      readonly rule: string | null;
+    }
+  | {
+      /** From now on nothing erases the evidence of these sessions; an empty list means all. */
+      readonly kind: "hold.placed";
+      readonly case: string;
+      readonly sessions: readonly SessionId[];
+      readonly principal: string;
+    }
+  | {
+      readonly kind: "hold.lifted";
+      readonly case: string;
+      readonly principal: string;
     };
 
 export type EventKind = EventBody["kind"];

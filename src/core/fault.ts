@@ -103,6 +103,7 @@ export const FAULTS = {
   ),
   "evidence.unknown": kind("no such evidence in this ledger", "see `sallyport show` for the ids", 5, 404),
   "evidence.erased": kind("the evidence was erased: its key is destroyed", "nothing brings it back", 5, 410),
+  "evidence.held": kind("a legal hold forbids to erase this evidence", "lift the hold first", 5, 409),
   "sandbox.unavailable": kind(
     "the sandbox cannot be built on this machine",
     "see `sallyport doctor`; for bubblewrap: sudo apt-get install bubblewrap (dnf install, pacman -S, apk add)",

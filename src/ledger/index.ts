@@ -3,6 +3,7 @@
  * docs/ledger-format.md is the published format.
  */
 export type { EvidenceInput } from "./evidence.ts";
-export { type Appended, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
+export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
 export { type ReadEntry, readEntries, readEvidence } from "./read.ts";
+export type { Due, RetentionRule } from "./retention.ts";
 export { type Verification, verifyLedger } from "./verify.ts";

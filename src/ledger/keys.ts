@@ -4,13 +4,16 @@
  *   organisation.keys             one key a line, `<id> <base64 of 32 bytes>`; the first wraps new session keys
  *   <origin, "/" as "_">/signing.key   the checkpoint signer, in the form of golang.org/x/mod/sumdb/note
  *   <origin …>/checkpoint         the newest checkpoint signed with it: what makes a restored old copy stand out
- *   <origin …>/sessions/<id>.key  a session's data key, wrapped by AES-256-GCM; destroying it erases the session's evidence
+ *   <origin …>/sessions/<id>.key  a session's data key, wrapped by AES-256-GCM; destroying it erases the session's
+ *                                 evidence. `.erasing`: to be destroyed; `.erased`: destroyed, never to be made again
+ *   <origin …>/holds              legal holds in force, `<case> <session or *>` a line
  *
  * Crash story: a session's key file is on the disk before the first byte sealed under it is written.
  * A key file that others can read is refused, not repaired: it must be taken for leaked.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
 import { diskFault, putFile, readIfThere, syncDirectory } from "./files.ts";
@@ -130,10 +133,115 @@ export async function ensureOrganisationKey(keyDirectory: string): Promise<void>
 const sessionKeyPath = (keyDirectory: string, origin: string, session: string): string =>
   join(ownDirectory(keyDirectory, origin), "sessions", `${session}.key`);
 
+const erasingPath = (keyDirectory: string, origin: string, session: string): string =>
+  sessionKeyPath(keyDirectory, origin, session).replace(/key$/, "erasing");
+const erasedPath = (keyDirectory: string, origin: string, session: string): string =>
+  sessionKeyPath(keyDirectory, origin, session).replace(/key$/, "erased");
+
+/** How far the erasure of a session has come. */
+export function erasure(
+  keyDirectory: string,
+  origin: string,
+  session: string,
+): "none" | "under way" | "done" {
+  if (existsSync(erasingPath(keyDirectory, origin, session))) return "under way";
+  return existsSync(erasedPath(keyDirectory, origin, session)) ? "done" : "none";
+}
+
+/** Sets a session's key aside so that nothing opens with it any more. False where there is none. */
+export async function setKeyAside(keyDirectory: string, origin: string, session: string): Promise<boolean> {
+  return await moveKey(
+    sessionKeyPath(keyDirectory, origin, session),
+    erasingPath(keyDirectory, origin, session),
+  );
+}
+
+/** Takes back `setKeyAside`. */
+export async function putKeyBack(keyDirectory: string, origin: string, session: string): Promise<boolean> {
+  return await moveKey(
+    erasingPath(keyDirectory, origin, session),
+    sessionKeyPath(keyDirectory, origin, session),
+  );
+}
+
+async function moveKey(from: string, to: string): Promise<boolean> {
+  if (!existsSync(from)) return false;
+  try {
+    await rename(from, to);
+    await syncDirectory(join(to, ".."));
+    return true;
+  } catch (error) {
+    throw diskFault(error, from);
+  }
+}
+
+/**
+ * Destroys a key that was set aside. It is overwritten before it is removed; a disk that copies on write, or a backup,
+ * may still hold it: there it is worthless without the organisation's key, and an erasure is complete when the last
+ * backup that holds the file expires.
+ */
+export async function destroyKey(keyDirectory: string, origin: string, session: string): Promise<void> {
+  const path = erasingPath(keyDirectory, origin, session);
+  try {
+    await putFile(erasedPath(keyDirectory, origin, session), "erased\n", 0o600);
+    const file = await open(path, "r+");
+    try {
+      await file.write(randomBytes((await file.stat()).size), 0, undefined, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await unlink(path);
+    await syncDirectory(join(path, ".."));
+  } catch (error) {
+    throw diskFault(error, path);
+  }
+}
+
+/** Sessions whose erasure a crash interrupted. */
+export function interruptedErasures(keyDirectory: string, origin: string): string[] {
+  const directory = join(ownDirectory(keyDirectory, origin), "sessions");
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory).flatMap((name) => (name.endsWith(".erasing") ? [name.slice(0, -8)] : []));
+}
+
+/** A legal hold: no session of these may be erased; `*` stands for all. */
+export interface Hold {
+  readonly case: string;
+  readonly session: string;
+}
+
+export function readHolds(keyDirectory: string, origin: string): Hold[] {
+  const path = join(ownDirectory(keyDirectory, origin), "holds");
+  return (readSecretFile(path)?.toString("utf8") ?? "")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [name = "", session = "", more] = line.split(" ");
+      // Fail closed: a hold that cannot be read must not be taken for none.
+      if (name === "" || session === "" || more !== undefined)
+        throw new Fault("ledger.key", { at: path, detail: "malformed line" });
+      return { case: name, session };
+    });
+}
+
+export async function writeHolds(
+  keyDirectory: string,
+  origin: string,
+  holds: readonly Hold[],
+): Promise<void> {
+  const path = join(ownDirectory(keyDirectory, origin), "holds");
+  try {
+    await putFile(path, holds.map((h) => `${h.case} ${h.session}\n`).join(""), 0o600);
+  } catch (error) {
+    throw diskFault(error, path);
+  }
+}
+
 const boundToSession = (origin: string, session: string): Buffer =>
   Buffer.from(`sallyport session key v1\n${origin}\n${session}\n`);
 
-/** A session's data key, or null where it was destroyed (or never made). */
+/** A session's data key, or null where it was destroyed, is about to be, or never made. */
 export function sessionKey(keyDirectory: string, origin: string, session: string): Buffer | null {
   const path = sessionKeyPath(keyDirectory, origin, session);
   const text = readSecretFile(path)?.toString("utf8");
@@ -155,6 +263,8 @@ export async function ensureSessionKey(
 ): Promise<Buffer> {
   const known = sessionKey(keyDirectory, origin, session);
   if (known !== null) return known;
+  if (erasure(keyDirectory, origin, session) !== "none")
+    throw new Fault("evidence.erased", { detail: `session ${session}` });
   const by = organisationKeys(keyDirectory)[0];
   if (by === undefined) throw new Fault("ledger.key", { at: keyDirectory, detail: "no organisation key" });
   const key = randomBytes(KEY_BYTES);

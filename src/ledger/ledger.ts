@@ -13,6 +13,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import {
   asFault,
+  asSessionId,
   type Clock,
   canonicalText,
   type EventBody,
@@ -20,28 +21,45 @@ import {
   Fault,
   type Json,
   type LedgerEvent,
+  type SessionId,
 } from "../core/index.ts";
 import { type EvidenceInput, Pack } from "./evidence.ts";
 import { diskFault, type JournalIo, putFile, readIfThere, realIo, syncDirectory } from "./files.ts";
 import { Journal, SEGMENT_BYTES } from "./journal.ts";
 import {
   createSigner,
+  destroyKey,
   ensureOrganisationKey,
   ensureSessionKey,
+  erasure,
+  interruptedErasures,
   isOrigin,
   loadSigner,
   makePrivateDirectory,
+  putKeyBack,
+  readHolds,
   rememberCheckpoint,
   rememberedCheckpoint,
+  setKeyAside,
+  writeHolds,
 } from "./keys.ts";
 import { takeLock, type WriterLock } from "./lock.ts";
 import { type Checkpoint, openCheckpoint, parseVerifierKey, type Signer } from "./note.ts";
 import { Publisher } from "./publish.ts";
+import { readEntries } from "./read.ts";
 import { findEnd } from "./recover.ts";
+import { type Due, RetentionFold, type RetentionRule } from "./retention.ts";
 
 export interface Appended {
   readonly index: number;
   readonly event: LedgerEvent;
+}
+
+/** Who erases and why; `rule` names the retention rule that asked. */
+export interface Erasing {
+  readonly principal: string;
+  readonly reason: string;
+  readonly rule?: string;
 }
 
 export interface Ledger {
@@ -59,6 +77,17 @@ export interface Ledger {
   append(body: EventBody, evidence?: readonly EvidenceInput[]): Promise<Appended>;
   /** Publishes tiles and a signed note of all that is durable now; the note. */
   checkpoint(): Promise<string>;
+  /**
+   * Erases all evidence of a session by destroying its key, and records it. The log, its commitments and proofs stay.
+   * Throws `evidence.held`, `evidence.erased`, `evidence.unknown` (the session has none); then nothing was erased.
+   */
+  erase(session: SessionId, by: Erasing): Promise<Appended>;
+  /** Puts sessions (none named: all, also future ones) under a legal hold, and records it. */
+  hold(name: string, sessions: readonly SessionId[], principal: string): Promise<Appended>;
+  /** Lifts all holds of a case. Throws `usage.invalid` where there is none. */
+  liftHold(name: string, principal: string): Promise<Appended>;
+  /** Erases what the rules say is due and no hold keeps; the sessions erased. Reads the whole log. */
+  retain(rules: readonly RetentionRule[]): Promise<readonly Due[]>;
   /** Waits for what is under way, publishes, releases the lock. The lock is released even when publishing fails. */
   close(): Promise<void>;
 }
@@ -129,6 +158,7 @@ async function openLocked(options: LedgerOptions, innards: Innards, lock: Writer
   try {
     const recovered = ledger.size - signed;
     await ledger.append({ kind: "ledger.opened", program: options.program, recovered });
+    await ledger.finishErasures();
   } catch (error) {
     await ledger.abandon();
     throw error;
@@ -226,6 +256,85 @@ class Writer implements Ledger {
       return this.#withPack(body.session).then((made) => this.#append(body, { pack: made, evidence }));
     } catch (error) {
       return Promise.reject(asFault(error));
+    }
+  }
+
+  /**
+   * Order, so that a crash leaves neither a key that is said to be destroyed nor one destroyed in silence: the key is
+   * set aside, the event made durable, the key destroyed. What was set aside is finished at the next opening.
+   */
+  async erase(session: SessionId, by: Erasing): Promise<Appended> {
+    const { keyDirectory } = this.#options;
+    if (erasure(keyDirectory, this.origin, session) !== "none")
+      throw new Fault("evidence.erased", { detail: `session ${session}` });
+    const hold = readHolds(keyDirectory, this.origin).find((h) => h.session === "*" || h.session === session);
+    if (hold !== undefined) throw new Fault("evidence.held", { detail: `case ${hold.case}` });
+    this.#forget(session);
+    if (!(await setKeyAside(keyDirectory, this.origin, session)))
+      throw new Fault("evidence.unknown", { detail: `session ${session} has no evidence` });
+    try {
+      const { principal, reason, rule = null } = by;
+      const erased = await this.append({ kind: "evidence.erased", session, principal, reason, rule });
+      await destroyKey(keyDirectory, this.origin, session);
+      return erased;
+    } catch (error) {
+      await putKeyBack(keyDirectory, this.origin, session);
+      throw error;
+    }
+  }
+
+  /** In force before it is on the record: a crash in between holds too much, not too little. */
+  async hold(name: string, sessions: readonly SessionId[], principal: string): Promise<Appended> {
+    if (!/^[A-Za-z0-9._-]{1,64}$/.test(name))
+      throw new Fault("usage.invalid", { detail: `\`${name.slice(0, 80)}\` is not a case's name` });
+    const { keyDirectory } = this.#options;
+    const more = sessions.length === 0 ? ["*"] : sessions;
+    await writeHolds(keyDirectory, this.origin, [
+      ...readHolds(keyDirectory, this.origin),
+      ...more.map((session) => ({ case: name, session })),
+    ]);
+    return await this.append({ kind: "hold.placed", case: name, sessions, principal });
+  }
+
+  async liftHold(name: string, principal: string): Promise<Appended> {
+    const { keyDirectory } = this.#options;
+    const holds = readHolds(keyDirectory, this.origin);
+    const rest = holds.filter((h) => h.case !== name);
+    if (rest.length === holds.length)
+      throw new Fault("usage.invalid", { detail: `no hold of case \`${name}\`` });
+    const lifted = await this.append({ kind: "hold.lifted", case: name, principal });
+    await writeHolds(keyDirectory, this.origin, rest);
+    return lifted;
+  }
+
+  async retain(rules: readonly RetentionRule[]): Promise<readonly Due[]> {
+    const fold = new RetentionFold();
+    for await (const { event } of readEntries(this.#options.directory)) fold.add(event);
+    const erased: Due[] = [];
+    for (const due of fold.due(rules, this.#options.clock.now())) {
+      const session = asSessionId(due.session);
+      if (session === null) continue;
+      try {
+        await this.erase(session, { principal: "retention", reason: "its time is over", rule: due.rule });
+        erased.push(due);
+      } catch (error) {
+        const { code } = asFault(error);
+        // Held: next time. Unknown: the session had no evidence. Erased: a person was faster.
+        if (code !== "evidence.held" && code !== "evidence.unknown" && code !== "evidence.erased")
+          throw error;
+      }
+    }
+    return erased;
+  }
+
+  /** Records and finishes what a crash interrupted; the event may then stand twice. */
+  async finishErasures(): Promise<void> {
+    for (const name of interruptedErasures(this.#options.keyDirectory, this.origin)) {
+      const session = asSessionId(name);
+      if (session === null) continue;
+      const reason = "erasure finished after an interruption";
+      await this.append({ kind: "evidence.erased", session, principal: "ledger", reason, rule: null });
+      await destroyKey(this.#options.keyDirectory, this.origin, session);
     }
   }
 
