@@ -80,8 +80,7 @@ export function readCandidate(text: string, start: number, end: number): Candida
     const sign = text.slice(from, at);
     operator = operatorOf(sign);
     if (sign === ":" || sign === "?:") {
-      ANNOTATION.lastIndex = at;
-      if (ANNOTATION.test(text)) {
+      if (testAt(ANNOTATION, text, at)) {
         at = ANNOTATION.lastIndex;
         operator = "assign";
       }
@@ -93,8 +92,11 @@ export function readCandidate(text: string, start: number, end: number): Candida
     at = ATTRIBUTE.lastIndex;
     operator = "attribute";
   } else if (spaced) {
-    WORD_OPERATOR.lastIndex = at;
-    if (WORD_OPERATOR.test(text)) {
+    if (testAt(ANNOTATION, text, closed)) {
+      // Go: `var token string = "…"`.
+      at = ANNOTATION.lastIndex;
+      operator = "assign";
+    } else if (testAt(WORD_OPERATOR, text, at)) {
       at = WORD_OPERATOR.lastIndex;
       operator = "is";
     } else operator = "space";
@@ -187,8 +189,42 @@ function readValue(
     stop++;
   }
   while (stop > at && /[.,:!?*]/.test(text.charAt(stop - 1))) stop--;
+  if (isCode(text, start, nameEnd, operator, from, at, stop)) return null;
   return candidate(text, start, nameEnd, operator, false, at, stop);
 }
+
+/**
+ * An expression or a word of prose where a bare value would stand: a call, an index, a path of names, a name. Most of
+ * what follows `key` in source code, so it is told apart before anything is measured. A bare word counts only where a
+ * configuration file puts it: right behind the sign, and behind the name of a password.
+ */
+function isCode(
+  text: string,
+  start: number,
+  nameEnd: number,
+  operator: Operator,
+  from: number,
+  at: number,
+  stop: number,
+): boolean {
+  const next = text.charCodeAt(stop);
+  if (next === 40 || next === 91 || next === 123) return true;
+  let named = true;
+  for (let i = at; i < stop && named; i++) named = has(WORDS, text.charCodeAt(i));
+  if (!named) return false;
+  if (operator !== "assign" && operator !== "colon" && operator !== "angle") return true;
+  const first = text.charCodeAt(at) | 32;
+  const value = text.slice(at, stop);
+  if (value.includes(".")) return true;
+  if (value.length >= 16 && !value.includes("_") && surprise(value) > RANDOM_LETTERS) return false;
+  return !(first >= 97 && first <= 122 && at - from <= 1 && PASSWORD_NAME.test(text.slice(start, nameEnd)));
+}
+
+/** Letters, `_` and `.`: what names are made of when they hold no digit. */
+const WORDS = table("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.");
+/** Bits a pair above which letters alone are no words; ordinary identifiers stay below 4.6. */
+const RANDOM_LETTERS = 5;
+const PASSWORD_NAME = /pass|pwd|secret/i;
 
 const isQuote = (text: string, at: number): boolean => {
   const code = text.charCodeAt(at);

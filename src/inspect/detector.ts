@@ -51,8 +51,11 @@ export interface Reader {
   readonly title: string;
   readonly source: string;
   readonly keep?: number;
-  /** What calls the reader: an anchor's place, or each match of a global, bounded, linear pattern. */
-  readonly on: { readonly anchors: readonly string[] } | { readonly sweep: RegExp };
+  /** What calls the reader: each anchor, each place of one character, or each run of digits (NUMBER). */
+  readonly on:
+    | { readonly anchors: readonly string[] }
+    | { readonly character: string }
+    | { readonly numbers: true };
   readonly read: (text: string, start: number, end: number) => Span | readonly Span[] | null;
   readonly examples: readonly string[];
   readonly counterexamples: readonly string[];
@@ -65,6 +68,13 @@ export interface Family {
   readonly licence: string;
   readonly detectors: readonly (Detector | Reader)[];
 }
+
+/**
+ * A run of digits, possibly grouped by single blanks or hyphens: what numeric readers are called with. Only runs with
+ * four digits in a row, or three behind a separator, count.
+ */
+export const NUMBER: RegExp = /\d(?:[ -]?\d){7,33}/g;
+export const isNumberRun = (raw: string): boolean => /\d{4}|[ -]\d{3}/.test(raw);
 
 export function spansOf(read: Span | readonly Span[] | null): readonly Span[] {
   if (read === null) return [];

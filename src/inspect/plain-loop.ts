@@ -2,8 +2,10 @@
  * The oracle of the scan engine: no filter, no windows, no shared passes. Tests and bench/inspect hold the engine to it;
  * nothing else uses it.
  */
-import { type Detector, isReader, type Reader, spansOf } from "./detector.ts";
+import { type Detector, isNumberRun, isReader, NUMBER, type Reader, spansOf } from "./detector.ts";
 import { judge, type Match } from "./scanner.ts";
+
+const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 
 /** The plain loop: every pattern over the whole text, left to right, non-overlapping; readers at every anchor. */
 export function plainLoop(detectors: readonly (Detector | Reader)[], text: string): Match[] {
@@ -12,16 +14,16 @@ export function plainLoop(detectors: readonly (Detector | Reader)[], text: strin
     if (isReader(detector)) {
       const on = detector.on;
       const pattern =
-        "sweep" in on
-          ? on.sweep
-          : new RegExp(
-              on.anchors.map((a) => `(?=(${a.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}))`).join("|"),
-              "gi",
-            );
+        "numbers" in on
+          ? NUMBER
+          : "character" in on
+            ? new RegExp(literal(on.character), "g")
+            : new RegExp(on.anchors.map((anchor) => `(?=(${literal(anchor)}))`).join("|"), "gi");
       let end = 0;
       for (const match of text.matchAll(pattern)) {
         const hit = match[0] === "" ? (match.slice(1).find((group) => group !== undefined) ?? "") : match[0];
-        if (!("sweep" in on) && match.index < end) continue;
+        if ("anchors" in on && match.index < end) continue;
+        if ("numbers" in on && !isNumberRun(hit)) continue;
         for (const span of spansOf(detector.read(text, match.index, match.index + hit.length))) {
           end = Math.max(end, span.end);
           found.push({ detector, rank, ...span });

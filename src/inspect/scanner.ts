@@ -10,7 +10,7 @@
  * Equal to the plain loop `for each detector: exec from the left, non-overlapping` by construction; scanner.test.ts
  * holds it to that on the corpora and on random text.
  */
-import { type Detector, isReader, type Reader, spansOf } from "./detector.ts";
+import { type Detector, isNumberRun, isReader, NUMBER, type Reader, spansOf } from "./detector.ts";
 
 /** 64 classes, ASCII case folded; everything that no anchor may use shares the last one. */
 const CLASSES: Uint8Array = (() => {
@@ -38,15 +38,15 @@ interface Item {
   readonly detectors: readonly number[];
 }
 
-export interface Filter {
+interface Filter {
   readonly bits: Uint32Array;
   /** Trigram to bucket number, or -1. */
   readonly heads: Int16Array;
   readonly buckets: readonly (readonly Item[])[];
 }
 
-/** `anchors[i]` are the anchors of detector i. */
-export function compileFilter(anchors: readonly (readonly string[])[]): Filter {
+/** `anchors[i]` are the anchors of detector i; `numbers`: three digits in a row, or two behind a separator, count too. */
+function compileFilter(anchors: readonly (readonly string[])[], numbers: boolean): Filter {
   const byAnchor = new Map<string, number[]>();
   anchors.forEach((list, detector) => {
     for (const anchor of list) {
@@ -79,6 +79,14 @@ export function compileFilter(anchors: readonly (readonly string[])[]): Filter {
         put((classOf(1) << 12) | (classOf(2) << 6) | last, { bytes, at: 1, detectors });
     }
   }
+  if (numbers) {
+    const item: Item = { bytes: new Uint8Array(0), at: 0, detectors: [DIGITS] };
+    for (const first of "0123456789 -")
+      for (let rest = 0; rest < 100; rest++) {
+        const [second, third] = [CLASSES[48 + Math.floor(rest / 10)] ?? 0, CLASSES[48 + (rest % 10)] ?? 0];
+        put(((CLASSES[first.charCodeAt(0)] ?? 0) << 12) | (second << 6) | third, item);
+      }
+  }
   return { bits, heads, buckets };
 }
 
@@ -101,11 +109,18 @@ export interface Scanner {
   scan(text: string): Match[];
 }
 
-interface Armed {
-  readonly detector: Detector;
-  readonly sticky: RegExp;
-  readonly offset: number;
+/** What is called at an anchor: a pattern applied there, or a reader. */
+type Armed =
+  | { readonly detector: Detector; readonly rank: number; readonly sticky: RegExp }
+  | (Ranked & { readonly sticky: null });
+
+interface Ranked {
+  readonly detector: Reader;
+  readonly rank: number;
 }
+
+/** Stands in a bucket for the readers of numbers. */
+const DIGITS = -1;
 
 const LEADS: Record<"digit" | "mrz" | "host", RegExp> = {
   host: /[A-Za-z0-9-]/,
@@ -134,55 +149,84 @@ export function judge(detector: Detector, rank: number, match: RegExpExecArray):
 }
 
 export function createScanner(detectors: readonly (Detector | Reader)[]): Scanner {
-  // Readers that share a sweep share one pass over the text.
-  const sweeps = new Map<string, { readonly sweep: RegExp; readonly readers: [Reader, number][] }>();
-  const anchored: (Armed | Reader)[] = [];
+  const anchored: Armed[] = [];
   const anchors: (readonly string[])[] = [];
-  const ranks: number[] = [];
-  detectors.forEach((detector, rank) => {
+  const numeric: Ranked[] = [];
+  const byCharacter = new Map<string, Ranked[]>();
+  for (const [rank, detector] of detectors.entries()) {
     if (!isReader(detector)) {
       const sticky = new RegExp(detector.pattern.source, `${detector.pattern.flags.replace(/[gy]/g, "")}y`);
-      anchored.push({ detector, sticky, offset: detector.offset ?? 0 });
+      anchored.push({ detector, rank, sticky });
       anchors.push(detector.anchors);
-      ranks.push(rank);
     } else if ("anchors" in detector.on) {
-      anchored.push(detector);
+      anchored.push({ detector, rank, sticky: null });
       anchors.push(detector.on.anchors);
-      ranks.push(rank);
-    } else {
-      const { source, flags } = detector.on.sweep;
-      const shared = sweeps.get(source);
-      if (shared === undefined)
-        sweeps.set(source, { sweep: new RegExp(source, flags), readers: [[detector, rank]] });
-      else shared.readers.push([detector, rank]);
-    }
-  });
-  const filter = compileFilter(anchors);
+    } else if ("numbers" in detector.on) numeric.push({ detector, rank });
+    else
+      byCharacter.set(detector.on.character, [
+        ...(byCharacter.get(detector.on.character) ?? []),
+        { detector, rank },
+      ]);
+  }
+  const filter = compileFilter(anchors, numeric.length > 0);
   const piece = new Uint8Array(PIECE_BYTES + 4);
   const bytes = Buffer.from(piece.buffer);
   const ends = new Float64Array(anchored.length);
+  const number = new RegExp(NUMBER.source, "y");
+  let numbersRead = 0;
+
+  const read = (
+    { detector, rank }: Ranked,
+    text: string,
+    start: number,
+    end: number,
+    found: Match[],
+  ): void => {
+    for (const span of spansOf(detector.read(text, start, end))) found.push({ detector, rank, ...span });
+  };
 
   const onAnchor = (index: number, text: string, at: number, length: number, found: Match[]): void => {
     const armed = anchored[index];
-    const rank = ranks[index];
-    if (armed === undefined || rank === undefined) return;
-    if ("read" in armed) {
-      if (at < (ends[index] ?? 0)) return;
-      for (const span of spansOf(armed.read(text, at, at + length))) {
-        ends[index] = Math.max(ends[index] ?? 0, span.end);
-        found.push({ detector: armed, rank, ...span });
-      }
+    if (armed === undefined) return;
+    const from = ends[index] ?? 0;
+    if (armed.sticky === null) {
+      if (at < from) return;
+      const before = found.length;
+      read(armed, text, at, at + length, found);
+      for (let i = before; i < found.length; i++)
+        ends[index] = Math.max(ends[index] ?? 0, found[i]?.end ?? 0);
       return;
     }
-    const { detector, sticky } = armed;
-    const start = detector.lead === undefined ? at - armed.offset : startOf(detector, text, at);
-    if (start < (ends[index] ?? 0)) return;
+    const { detector, rank, sticky } = armed;
+    const start = startOf(detector, text, at);
+    if (start < from) return;
     sticky.lastIndex = start;
     const match = sticky.exec(text);
     if (match === null) return;
     ends[index] = start + match[0].length;
     const judged = judge(detector, rank, match);
     if (judged !== null) found.push(judged);
+  };
+
+  /** A digit group was met: every number in the region of digits and separators round it, once. */
+  const onDigits = (text: string, at: number, found: Match[]): void => {
+    if (at < numbersRead) return;
+    let start = at;
+    while (start > 0 && isDigitOrSeparator(text, start - 1)) start--;
+    while (start < at && !isDigit(text.charCodeAt(start))) start++;
+    let end = at;
+    while (end < text.length && isDigitOrSeparator(text, end)) end++;
+    numbersRead = end;
+    for (let next = start; end - next >= 8; ) {
+      number.lastIndex = next;
+      const match = number.exec(text);
+      if (match === null) {
+        next++;
+        continue;
+      }
+      next += match[0].length;
+      if (isNumberRun(match[0])) for (const reader of numeric) read(reader, text, match.index, next, found);
+    }
   };
 
   const inBucket = (
@@ -195,19 +239,23 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
   ): void => {
     const bucket = filter.buckets[head];
     if (bucket === undefined) return;
-    for (const { bytes, at: shift, detectors: users } of bucket) {
+    for (const { bytes: wanted, at: shift, detectors: users } of bucket) {
       const start = at - shift;
-      if (start < 0 || start + bytes.length > size) continue;
+      if (start < 0 || start + wanted.length > size) continue;
       let k = 0;
-      while (k < bytes.length && FOLDED[piece[start + k] ?? 0] === bytes[k]) k++;
-      if (k < bytes.length) continue;
-      for (const index of users) onAnchor(index, text, base + start, bytes.length, found);
+      while (k < wanted.length && FOLDED[piece[start + k] ?? 0] === wanted[k]) k++;
+      if (k < wanted.length) continue;
+      for (const index of users) {
+        if (index === DIGITS) onDigits(text, base + at + 2, found);
+        else onAnchor(index, text, base + start, wanted.length, found);
+      }
     }
   };
 
   const scanPiece = (text: string, base: number, size: number, found: Match[]): void => {
     const { bits, heads } = filter;
-    let rolled = CLASSES[piece[0] ?? 0] ?? 63;
+    // These arrays cover every byte and every trigram, so no index below can miss.
+    let rolled = CLASSES[piece[0] as number] as number;
     for (let i = 0; i < size; i += 2) {
       rolled =
         ((rolled & 63) << 12) |
@@ -222,6 +270,7 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
     scan(text) {
       const found: Match[] = [];
       ends.fill(0);
+      numbersRead = 0;
       for (let base = 0; base < text.length; base += PIECE_BYTES - LONGEST_ANCHOR) {
         const size = Math.min(PIECE_BYTES, text.length - base);
         // One byte a UTF-16 unit (its low one): positions in the piece are positions in the text.
@@ -230,18 +279,21 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
         scanPiece(text, base, size, found);
         if (base + size === text.length) break;
       }
-      for (const { readers, sweep } of sweeps.values()) {
-        sweep.lastIndex = 0;
-        for (let match = sweep.exec(text); match !== null; match = sweep.exec(text)) {
-          for (const [reader, rank] of readers) {
-            for (const span of spansOf(reader.read(text, match.index, match.index + match[0].length)))
-              found.push({ detector: reader, rank, ...span });
-          }
-        }
-      }
+      for (const [character, readers] of byCharacter)
+        for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1))
+          for (const reader of readers) read(reader, text, at, at + 1, found);
       return found;
     },
   };
 }
 
 const FOLDED: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) => fold(code));
+
+const isDigit = (code: number): boolean => code >= 48 && code <= 57;
+
+/** A digit, or a single blank or hyphen between two digits. */
+function isDigitOrSeparator(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  if (isDigit(code)) return true;
+  return (code === 32 || code === 45) && isDigit(text.charCodeAt(at - 1)) && isDigit(text.charCodeAt(at + 1));
+}

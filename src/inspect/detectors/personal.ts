@@ -18,9 +18,6 @@ import { type Family, OWN_LICENCE, type Reader, type Span } from "../detector.ts
 /** How far before a number its name may stand. */
 const CONTEXT_CHARACTERS = 48;
 
-/** A run of digits, possibly grouped: what every numeric detector starts from. Bounded and linear. */
-const NUMBER = /\d(?:[ -]?\d){7,33}/g;
-
 const contextBefore = (text: string, start: number): string =>
   text.slice(Math.max(0, start - CONTEXT_CHARACTERS), start).toLowerCase();
 
@@ -47,7 +44,7 @@ const number = (kind: NumberKind): Reader => ({
   class: "personal",
   title: kind.title,
   source: kind.source,
-  on: { sweep: NUMBER },
+  on: { numbers: true },
   read: (text, start, end): Span | null => {
     const raw = text.slice(start, end);
     const digits = raw.replace(/[ -]/g, "");
@@ -351,7 +348,7 @@ const IBAN: Reader = {
   class: "personal",
   title: "International bank account number",
   source: "https://www.swift.com/standards/data-standards/iban-international-bank-account-number",
-  on: { sweep: NUMBER },
+  on: { numbers: true },
   read: (text, start) => {
     // The digits of an IBAN begin at most eight letters after its country code.
     const from = Math.max(0, start - 14);
@@ -382,7 +379,7 @@ const CHINESE_RESIDENT: Reader = {
   class: "personal",
   title: "Chinese resident identity number",
   source: "GB 11643-1999",
-  on: { sweep: NUMBER },
+  on: { numbers: true },
   read: (text, start, end) => {
     if (/[\w.]/.test(text.charAt(start - 1))) return null;
     const id = text.slice(start, start + 18);
@@ -404,15 +401,15 @@ const EMAIL: Reader = {
   class: "personal",
   title: "E-mail address",
   source: "https://www.rfc-editor.org/rfc/rfc5322#section-3.4.1",
-  on: { sweep: /@[A-Za-z0-9][A-Za-z0-9.-]{1,200}/g },
-  read: (text, at, end) => {
+  on: { character: "@" },
+  read: (text, at) => {
     let start = at;
     while (start > 0 && at - start < 64 && /[A-Za-z0-9._%+-]/.test(text.charAt(start - 1))) start--;
     while (start < at && /[._%+-]/.test(text.charAt(start))) start++;
     if (start === at || /[/:]/.test(text.charAt(start - 1)) || text.charAt(at - 1) === ".") return null;
     const domain =
       /^@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])/.exec(
-        text.slice(at, end),
+        text.slice(at, at + 200),
       )?.[0];
     if (domain === undefined) return null;
     const address = text.slice(start, at) + domain;
@@ -428,10 +425,15 @@ const PHONE: Reader = {
   class: "personal",
   title: "Telephone number in international form, or named as one",
   source: "https://www.itu.int/rec/T-REC-E.164",
-  on: { sweep: /\+\d{1,3}[ .()-]{0,2}\d(?:[ .()-]{0,2}\d){5,12}/g },
-  read: (text, start, end) => {
-    if (/[\w.+]/.test(text.charAt(start - 1)) || /\w/.test(text.charAt(end))) return null;
-    const raw = text.slice(start, end);
+  on: { character: "+" },
+  read: (text, start) => {
+    const next = text.charCodeAt(start + 1);
+    if (next < 48 || next > 57 || /[\w.+]/.test(text.charAt(start - 1))) return null;
+    const raw = /^\+\d{1,3}[ .()-]{0,2}\d(?:[ .()-]{0,2}\d){5,12}(?!\w)/.exec(
+      text.slice(start, start + 48),
+    )?.[0];
+    if (raw === undefined) return null;
+    const end = start + raw.length;
     // Arithmetic and time zones: a plus and digits need a telephone's grouping or its name.
     if (
       !/[ .()-]/.test(raw) &&
