@@ -9,7 +9,7 @@ import type { Verdict } from "../core/index.ts";
 import { canonicalHost, patternsOf } from "./host.ts";
 import type { Point } from "./label.ts";
 import type { Layer, Policy, RuleRef } from "./layer.ts";
-import { allowsPort, deniesPort } from "./match.ts";
+import { allowsPort, deniesPort, matches } from "./match.ts";
 import { matchingRules } from "./send.ts";
 
 export interface Decision {
@@ -63,6 +63,12 @@ function answersTo(policy: Policy, point: Point): Answer[] {
       const found = rules[w * 32 + 31 - Math.clz32(bits & -bits)];
       if (found === undefined) continue;
       speaks.add(found.layer);
+      const waiver = found.waived?.find(({ scope }) => matches({ when: scope }, point));
+      if (waiver !== undefined) {
+        // The rule has spoken, so that its document's default does not; what it objects to is taken away.
+        answers.push({ verdict: "allow", ref: waiver.ref, data, rerouteTo: NOWHERE, isDefault: false });
+        continue;
+      }
       const { then, rerouteTo } = found.rule;
       answers.push({
         verdict: then,

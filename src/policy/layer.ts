@@ -47,6 +47,8 @@ export interface Layer {
 export interface SendRuleInLayer extends NamedRule<SendRule> {
   /** Index of the layer that holds the rule. */
   readonly layer: number;
+  /** Where an exception takes its objection away, and what is shown instead: see waiver.ts. */
+  readonly waived?: readonly { readonly scope: SendRule["when"]; readonly ref: RuleRef }[];
 }
 
 /** What several documents, layered, mean. Immutable; a session keeps the one it began with. */

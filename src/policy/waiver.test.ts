@@ -1,0 +1,157 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { documentArbitrary, pointArbitrary, ruleArbitrary } from "./arbitrary.testkit.ts";
+import { decide } from "./decide.ts";
+import { type PolicyData, type PolicyDocument, parseDocument } from "./document.ts";
+import { type Point, UNKNOWN_POINT } from "./label.ts";
+import { layer } from "./layer.ts";
+import { matches } from "./match.ts";
+import {
+  type Answer,
+  BREAK_GLASS_MS,
+  LONGEST_WAIVER_MS,
+  settle,
+  type Waiver,
+  withWaivers,
+} from "./waiver.ts";
+
+const policy = layer([
+  parseDocument(
+    `apiVersion: sallyport/v1
+kind: Profile
+metadata: { name: p, owner: o }
+network: { default: deny }
+send:
+  default: deny
+  rules:
+    - { id: A, title: Secrets need a yes, because: b, when: { data: [secret] }, then: ask, waivable: true }
+    - { id: B, title: Telemetry stays, because: b, when: { channel: [telemetry] }, then: deny }
+`,
+    "p.yaml",
+  ),
+]);
+const NOW = 1_000_000;
+const waiver = (change: Partial<Waiver> = {}): Waiver => ({
+  id: "W-7",
+  rule: "p/A",
+  scope: { repo: ["vault"] },
+  reason: "rotating the keys",
+  requester: "ann",
+  approver: "bob",
+  grantedAt: NOW,
+  expiresAt: NOW + 1_000,
+  breakGlass: false,
+  ...change,
+});
+const point = (labels: Partial<Point>): Point => ({ ...UNKNOWN_POINT, data: "secret", ...labels });
+const verdict = (waivers: Waiver[], labels: Partial<Point>, now = NOW): string =>
+  decide(withWaivers(policy, waivers, now).policy, point(labels)).verdict;
+
+describe("a waiver holds within its scope and time, and nowhere else", () => {
+  test.each<[what: string, labels: Partial<Point>, now: number, expected: string]>([
+    ["inside", { repo: "vault" }, NOW, "allow"],
+    ["another repository", { repo: "web" }, NOW, "ask"],
+    ["where another rule objects too", { repo: "vault", channel: "telemetry" }, NOW, "deny"],
+    ["a moment before it ends", { repo: "vault" }, NOW + 999, "allow"],
+    ["when it ends", { repo: "vault" }, NOW + 1_000, "ask"],
+    ["before it begins", { repo: "vault" }, NOW - 1, "ask"],
+    ["at no time at all", { repo: "vault" }, Number.NaN, "ask"],
+  ])("%s", (_, labels, now, expected) => {
+    expect(verdict([waiver()], labels, now)).toBe(expected);
+  });
+
+  test("what it allows is recorded under the waiver, its reason and its approver", () => {
+    const { policy: waived, changesAt } = withWaivers(policy, [waiver()], NOW);
+    expect(decide(waived, point({ repo: "vault" })).rules).toEqual([
+      {
+        id: "waiver.W-7",
+        title: "Waiver of p/A: Secrets need a yes",
+        because: "rotating the keys",
+        owner: "bob",
+        document: "p",
+      },
+    ]);
+    expect(changesAt).toBe(NOW + 1_000);
+  });
+});
+
+test.each<[change: Partial<Waiver>, because: RegExp]>([
+  [{ rule: "p/C" }, /no rule `p\/C`/],
+  [{ rule: "p/B" }, /is not waivable/],
+  [{ scope: {} }, /without a scope/],
+  [{ reason: " " }, /no reason/],
+  [{ approver: "ann" }, /nobody grants their own/],
+  [{ expiresAt: NOW }, /must last/],
+  [{ expiresAt: NOW + LONGEST_WAIVER_MS + 1 }, /must last/],
+  [{ expiresAt: Number.NaN }, /must last/],
+  [{ breakGlass: true, expiresAt: NOW + BREAK_GLASS_MS + 1 }, /must last 60 minutes or less/],
+])("a waiver that is not in order is refused: %o", (change, because) => {
+  const { active, refused } = withWaivers(policy, [waiver(change)], NOW);
+  expect(active).toEqual([]);
+  expect(refused[0]?.because).toMatch(because);
+});
+
+test("break-glass needs one person, for an hour", () => {
+  expect(verdict([waiver({ breakGlass: true, approver: "ann" })], { repo: "vault" })).toBe("allow");
+});
+
+test("waivers never exceed their scope, and inside it count as the rule's consent", () => {
+  fc.assert(
+    fc.property(
+      documentArbitrary("p", ["Profile"]),
+      ruleArbitrary,
+      pointArbitrary,
+      (document, scoped, at) => {
+        const rules = (document.data.send?.rules ?? []).map((rule) => ({ ...rule, waivable: true }));
+        const withRules = (list: typeof rules): PolicyDocument => ({
+          ...document,
+          data: { ...document.data, send: { ...document.data.send, rules: list } } as PolicyData,
+        });
+        fc.pre(rules.length > 0 && Object.keys(scoped.when).length > 0);
+        const before = layer([withRules(rules)]);
+        const { policy: after, active } = withWaivers(
+          before,
+          [waiver({ rule: "p/R-0", scope: scoped.when })],
+          NOW,
+        );
+        expect(active).toHaveLength(1);
+        const plain = ({ verdict, redact, rerouteTo }: ReturnType<typeof decide>) => ({
+          verdict,
+          redact,
+          rerouteTo,
+        });
+        const consenting = rules.map((rule) =>
+          // biome-ignore lint/suspicious/noThenProperty: the document's own word
+          rule.id === "R-0" ? { ...rule, then: "allow" as const } : rule,
+        );
+        const expected = matches({ when: scoped.when }, at) ? layer([withRules(consenting)]) : before;
+        expect(plain(decide(after, at))).toEqual(plain(decide(expected, at)));
+      },
+    ),
+    { numRuns: 400 },
+  );
+});
+
+describe("a question is settled by the first answer that counts, else by its deadline", () => {
+  const question = { requester: "ann", askedAt: 100, deadlineAt: 200 };
+  const answer = (by: string, at: number, verdict: Answer["verdict"]): Answer => ({
+    by,
+    at,
+    verdict,
+    reason: "r",
+  });
+  test.each<[what: string, answers: Answer[], now: number, state: string]>([
+    ["nobody yet", [], 150, "open"],
+    ["nobody in time", [], 200, "expired"],
+    ["a clock that tells no time", [], Number.NaN, "expired"],
+    ["somebody else's yes", [answer("bob", 150, "allow")], 151, "allowed"],
+    ["one's own yes", [answer("ann", 150, "allow")], 151, "open"],
+    ["one's own no", [answer("ann", 150, "deny")], 151, "denied"],
+    ["a yes too late", [answer("bob", 200, "allow")], 201, "expired"],
+    ["a yes from before the question", [answer("bob", 99, "allow")], 150, "open"],
+    ["two at one moment", [answer("bob", 150, "allow"), answer("eve", 150, "deny")], 151, "denied"],
+    ["a no after a yes", [answer("eve", 160, "deny"), answer("bob", 150, "allow")], 170, "allowed"],
+  ])("%s: %s", (_, answers, now, state) => {
+    expect(settle(question, answers, now).state).toBe(state);
+  });
+});
