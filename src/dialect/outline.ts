@@ -340,18 +340,17 @@ function firstWhere(items: readonly Item[], claim: (item: Item) => boolean): num
   return low;
 }
 
-/** The length of the longest common start, and end, of two bodies; they may overlap. */
+/** The length of the longest common start, and of the longest common end of what is left after it. */
 export function sameBytes(a: Buffer, b: Buffer): { readonly prefix: number; readonly suffix: number } {
-  const most = Math.min(a.length, b.length);
   const { length: aEnd } = a;
   const { length: bEnd } = b;
-  return {
-    prefix: longestSame(most, (from, to) => a.compare(b, from, to, from, to) === 0),
-    suffix: longestSame(
-      most,
-      (from, to) => a.compare(b, bEnd - to, bEnd - from, aEnd - to, aEnd - from) === 0,
-    ),
-  };
+  const most = Math.min(aEnd, bEnd);
+  const prefix = longestSame(most, (from, to) => a.compare(b, from, to, from, to) === 0);
+  const suffix = longestSame(
+    most - prefix,
+    (from, to) => a.compare(b, bEnd - to, bEnd - from, aEnd - to, aEnd - from) === 0,
+  );
+  return { prefix, suffix };
 }
 
 const BLOCK = 64 * 1024;

@@ -7,6 +7,8 @@
 /** An event's data beyond this is not told: what is read here (usage, model, end) stands in small events. */
 export const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 
+const MAX_LINES = 1000;
+
 export interface ServerEvent {
   /** "" when the event has no name. */
   readonly name: string;
@@ -22,6 +24,8 @@ export interface EventParser {
 
 const LF = 10;
 const CR = 13;
+const SPACE = 0x20;
+const COLON = 0x3a;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 const NEWLINE = Buffer.from([LF]);
 
@@ -30,6 +34,7 @@ export function createEventParser(onEvent: (event: ServerEvent) => void): EventP
   let line: Buffer[] = []; // the beginning of the line under way, of earlier chunks
   let lineBytes = 0;
   let data: Buffer[] = [];
+  let owned = 0; // how many lines of `data` lie in memory of our own
   let dataBytes = 0;
   let name = "";
   let isFirstLine = true;
@@ -41,6 +46,7 @@ export function createEventParser(onEvent: (event: ServerEvent) => void): EventP
     if (first !== undefined && dataBytes <= MAX_EVENT_BYTES)
       onEvent({ name, data: data.length === 1 ? first : joined(data) });
     data = [];
+    owned = 0;
     dataBytes = 0;
     name = "";
   };
@@ -58,10 +64,15 @@ export function createEventParser(onEvent: (event: ServerEvent) => void): EventP
   };
 
   const field = (whole: Buffer): void => {
-    const colon = whole.indexOf(0x3a);
+    if (isData(whole)) {
+      data.push(whole.subarray(whole[5] === SPACE ? 6 : 5));
+      dataBytes += whole.length - 4;
+      return;
+    }
+    const colon = whole.indexOf(COLON);
     if (colon === 0) return; // a comment
     const key = whole.toString("latin1", 0, colon < 0 ? whole.length : colon);
-    const space = colon >= 0 && whole[colon + 1] === 0x20 ? 2 : 1;
+    const space = colon >= 0 && whole[colon + 1] === SPACE ? 2 : 1;
     const value = colon < 0 ? whole.subarray(0, 0) : whole.subarray(colon + space);
     if (key === "data") {
       data.push(value);
@@ -99,7 +110,11 @@ export function createEventParser(onEvent: (event: ServerEvent) => void): EventP
     if (dataBytes > MAX_EVENT_BYTES) {
       data = [];
       oddities = true;
-    } else data = data.map((value) => (value.buffer === bytes.buffer ? Buffer.from(value) : value));
+    }
+    for (let i = owned; i < data.length; i++) data[i] = Buffer.from(data[i] ?? []);
+    // An event of very many lines is kept as few, so that lines cost no more than their bytes.
+    if (data.length > MAX_LINES) data = [joined(data)];
+    owned = data.length;
   };
 
   return { feed, hasOddities: () => oddities };
@@ -108,3 +123,7 @@ export function createEventParser(onEvent: (event: ServerEvent) => void): EventP
 function joined(lines: readonly Buffer[]): Buffer {
   return Buffer.concat(lines.flatMap((one, i) => (i === 0 ? [one] : [NEWLINE, one])));
 }
+
+/** `data:`, by far the most lines of a stream. */
+const isData = (line: Buffer): boolean =>
+  line[0] === 0x64 && line[1] === 0x61 && line[2] === 0x74 && line[3] === 0x61 && line[4] === COLON;
