@@ -9,7 +9,8 @@
  * What it cannot tell: whether the whole log was replaced by another one that the same key signed. For that it must be
  * held against a checkpoint that someone else kept (`remembered`), or a witness.
  *
- * Memory: one journal segment (64 MiB and one group) and a few tiles, whatever the log's size.
+ * Memory: one journal segment (64 MiB and one group) and a few tiles, whatever the log's size; only where the tiles are at
+ * fault, the journal's leaf hashes too (32 bytes an entry).
  */
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
@@ -180,9 +181,10 @@ class Audit {
   /** The journal gives the signed root, so each tile that differs from what follows from it is at fault. */
   async #journalAgainstItself(): Promise<void> {
     const { size } = this.checkpoint;
-    const hashes: Buffer[] = [];
+    const leafTiles: Buffer[] = [];
     const tree = new GrowingTree();
     const check = (level: number, index: number, expected: readonly Buffer[]): void => {
+      if (level === 0) leafTiles.push(Buffer.concat(expected));
       const tile = readTile(this.#directory, size, level, index);
       if (tile === null) this.#report(tilePath(level, index, expected.length), "missing");
       else if (tile.bytes.length !== expected.length * HASH_BYTES)
@@ -197,15 +199,16 @@ class Audit {
       () => undefined,
       () => undefined,
     ))
-      for (const { frame } of steps) {
-        if (frame.kind !== FRAME.event || hashes.length >= size) continue;
-        const leaf = leafHashOf(frame.body);
-        hashes.push(leaf);
-        tree.push(leaf, check);
-      }
+      for (const { frame } of steps)
+        if (frame.kind === FRAME.event && tree.size < size) tree.push(leafHashOf(frame.body), check);
     for (const [level, edge] of tree.levels.entries())
       if (edge.length > 0) check(level, Math.floor(size / TILE_WIDTH ** (level + 1)), edge);
-    const reference: Leaves = (index) => hashes[index] ?? null;
+    const reference: Leaves = (index) => {
+      const at = (index % TILE_WIDTH) * HASH_BYTES;
+      const leaf =
+        index < 0 ? undefined : leafTiles[Math.floor(index / TILE_WIDTH)]?.subarray(at, at + HASH_BYTES);
+      return leaf?.length === HASH_BYTES ? leaf : null;
+    };
     await this.#checkJournal(reference);
     this.#checkBundles(reference);
   }

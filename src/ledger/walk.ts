@@ -16,6 +16,9 @@ export interface Step {
 export type Report = (at: string, problem: string) => void;
 
 const RETRIES = 5;
+/** Frames are handed on in batches of this many bytes, so that their number does not weigh on memory. */
+const BATCH_BYTES = 1024 * 1024;
+const HEAD_WINDOW = 4096;
 
 /** Frames in batches. `onHead` hears each segment's head before its frames come. */
 export async function* walkJournal(
@@ -27,7 +30,7 @@ export async function* walkJournal(
   for (const [i, number] of numbers.entries()) {
     if (number !== i + 1 && number !== (numbers[i - 1] ?? 0) + 1)
       report(`journal/${segmentName(number - 1)}`, "segment missing");
-    yield walkSegment(await settled(directory, number, i === numbers.length - 1), number, report, onHead);
+    yield* walkSegment(await settled(directory, number, i === numbers.length - 1), number, report, onHead);
   }
 }
 
@@ -43,20 +46,21 @@ async function settled(directory: string, number: number, last: boolean): Promis
   return bytes;
 }
 
-function walkSegment(
+function* walkSegment(
   bytes: Buffer,
   segment: number,
   report: Report,
   onHead: (head: SegmentHead | null, number: number) => void,
-): Step[] {
-  const steps: Step[] = [];
-  let at = 0;
-  const first = parseFrames(bytes, 0);
-  onHead(decodeHead(first.frames[0]), segment);
-  for (let parsed = first; ; parsed = parseFrames(bytes.subarray(at), at)) {
-    for (const frame of parsed.frames) steps.push({ segment, frame, whole: true });
+): Generator<readonly Step[], void, undefined> {
+  onHead(decodeHead(parseFrames(bytes.subarray(0, HEAD_WINDOW), 0).frames[0]), segment);
+  for (let at = 0, window = BATCH_BYTES; at < bytes.length; ) {
+    const parsed = parseFrames(bytes.subarray(at, at + window), at);
+    if (parsed.frames.length > 0) yield parsed.frames.map((frame) => ({ segment, frame, whole: true }));
     at += parsed.consumed;
-    if (parsed.stop === "end") return steps;
+    const isCutByWindow = parsed.stop === "partial" && at + parsed.needed <= bytes.length;
+    window = isCutByWindow ? Math.max(BATCH_BYTES, parsed.needed) : BATCH_BYTES;
+    if (isCutByWindow || at >= bytes.length) continue;
+    if (parsed.stop === "end") continue;
     const delimited = delimitedFrame(bytes, at);
     const next = delimited === null ? nextWhole(bytes, at + 1) : at + 8 + delimited.body.length;
     const where = `journal/${segmentName(segment)} offset ${at}`;
@@ -65,12 +69,11 @@ function walkSegment(
         where,
         `${bytes.length - at} bytes at the end are no whole frame: damage, or a write cut short by a crash, which the next opening removes`,
       );
-      return steps;
+      return;
     }
     report(where, `damaged frame (${next - at} bytes)`);
-    if (delimited !== null) steps.push({ segment, frame: delimited, whole: false });
+    if (delimited !== null) yield [{ segment, frame: delimited, whole: false }];
     at = next;
-    if (at >= bytes.length) return steps;
   }
 }
 
