@@ -10,7 +10,8 @@ import { Place, SALLYPORT } from "../test/harness.ts";
 const RUNS = 20;
 const place = new Place();
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 function timed(file: string, args: readonly string[]): number {
   const start = performance.now();

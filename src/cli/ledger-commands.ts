@@ -139,8 +139,7 @@ async function showEvidence(
       remedy: `see \`sallyport show ${session} --events\``,
     });
   const line = await reachStation(places);
-  await line.ask({ op: "viewed", session, evidence: id, reason });
-  line.close();
+  await line.ask({ op: "viewed", session, evidence: id, reason }).finally(() => line.close());
   process.stdout.write(await readEvidence(places.ledger, places.keys, id));
   return 0;
 }
@@ -159,8 +158,7 @@ export async function verify(
   // A running station signs what it has first, so that the answer is about everything.
   const line = flags.ledger === undefined ? await lineToRunning(places) : null;
   if (line !== null) {
-    await line.ask({ op: "sign" });
-    line.close();
+    await line.ask({ op: "sign" }).finally(() => line.close());
   }
   const result = await verifyLedger(folder, flags.key);
   if (flags.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -2,7 +2,6 @@
  * Where things lie on this machine. `SALLYPORT_HOME` moves everything below one folder; otherwise the XDG base
  * directories are used.
  */
-import { createHash } from "node:crypto";
 import { homedir, tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { Fault } from "../core/index.ts";
@@ -59,5 +58,7 @@ export function placesOf(environment: NodeJS.ProcessEnv): Places {
 /** A path short enough for a socket, one per long path and user; its owner and mode are checked when it is used. */
 function shortRun(long: string): string {
   const uid = process.getuid?.() ?? 0;
+  // Loaded only here: every start of the client would pay for it.
+  const { createHash } = process.getBuiltinModule("node:crypto");
   return join(tmpdir(), `sallyport-${uid}-${createHash("sha256").update(long).digest("hex").slice(0, 12)}`);
 }

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Fault } from "../core/index.ts";
@@ -60,7 +61,8 @@ export async function prepare(question: RunQuestion, places: Places, files: Sess
     policyFor(question.profile, question.cwd, workspace, places),
   ]);
   const upstream = upstreamOf(question.upstream);
-  const door = doorOf(question, agent.kind);
+  const proxyPort = policy.sandbox.mode === "none" ? await freePort() : PROXY_PORT;
+  const door = doorOf(question, agent.kind, proxyPort);
   const read = [...agent.folders, ...policy.files.read];
   const spec: SandboxSpec = {
     mode: policy.sandbox.mode,
@@ -83,13 +85,14 @@ export async function prepare(question: RunQuestion, places: Places, files: Sess
         policy.sandbox.mode === "none"
           ? files
           : { caCertificate: INSIDE.caCertificate, caBundle: INSIDE.caBundle },
+        proxyPort,
       ),
       ...door.environment,
       PATH: pathInside(question.environment["PATH"] ?? DEFAULT_PATH, policy, read),
     },
     caCertificate: files.caCertificate,
     caBundle: files.caBundle,
-    proxyPort: PROXY_PORT,
+    proxyPort,
     nested: policy.sandbox.nested,
   };
   return { agent, policy, workspace, upstream, spec };
@@ -100,8 +103,8 @@ export async function prepare(question: RunQuestion, places: Places, files: Sess
  * NODE_EXTRA_CA_CERTS and SSL_CERT_FILE and the proxy variables in both cases serve all; ALL_PROXY must not be set (one
  * agent then sends keys in clear). NO_PROXY is always set, or a repository's own settings could set it to `*`.
  */
-function wayOut(at: SessionFiles): Record<string, string> {
-  const proxy = `http://127.0.0.1:${PROXY_PORT}`;
+function wayOut(at: SessionFiles, port: number): Record<string, string> {
+  const proxy = `http://127.0.0.1:${port}`;
   const local = "127.0.0.1,localhost,::1";
   return {
     HTTPS_PROXY: proxy,
@@ -192,6 +195,18 @@ function upstreamOf(text: string | null): URL | null {
   return url;
 }
 
+/** Without a network namespace of its own the session shares the machine's ports. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const at = server.address();
+      server.close(() => resolve(typeof at === "object" && at !== null ? at.port : PROXY_PORT));
+    });
+  });
+}
+
 /** The agent's private home, kept between its sessions; files it needs to start are laid when they are missing. */
 async function homeFor(agent: LocatedAgent, places: Places): Promise<string> {
   const home = join(places.homes, agent.kind?.name ?? "other");
@@ -209,6 +224,7 @@ async function homeFor(agent: LocatedAgent, places: Places): Promise<string> {
 function doorOf(
   question: RunQuestion,
   kind: AgentKind | null,
+  port: number,
 ): { readonly environment: Readonly<Record<string, string>>; readonly arguments: readonly string[] } {
   if (question.door === "tls") return { environment: {}, arguments: [] };
   if (kind === null || kind.baseUrl === null)
@@ -216,7 +232,7 @@ function doorOf(
       detail: `Sallyport knows no base-URL setting of \`${question.agent}\``,
       remedy: "leave --door out: the transparent door serves every program",
     });
-  return kind.baseUrl(`http://127.0.0.1:${PROXY_PORT}/${kind.modelHost}`);
+  return kind.baseUrl(`http://127.0.0.1:${port}/${kind.modelHost}`);
 }
 
 /** The allowed part of the person's environment, the agent's own needs, and stand-in keys where nobody checks them. */

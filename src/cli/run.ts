@@ -31,22 +31,28 @@ const GONE =
 /** Resolves to the agent's own exit code. Throws what the station or the sandbox refuse. */
 export async function run(options: RunOptions, places: Places): Promise<number> {
   const line = await reachStation(places);
-  if (options.explain) {
-    process.stdout.write(`${JSON.stringify(await line.ask<object>(questionOf(options)), null, 2)}\n`);
+  try {
+    if (options.explain) {
+      process.stdout.write(`${JSON.stringify(await line.ask<object>(questionOf(options)), null, 2)}\n`);
+      return 0;
+    }
+    return await session(line, options);
+  } finally {
     line.close();
-    return 0;
   }
-  const session = await line.ask<Started>(questionOf(options));
+}
+
+async function session(line: StationLine, options: RunOptions): Promise<number> {
+  const started = await line.ask<Started>(questionOf(options));
   let launched: Launched;
   try {
-    launched = await launch(session.plan, { onConnection: (socket) => join(socket, session.gatewaySocket) });
+    launched = await launch(started.plan, { onConnection: (socket) => join(socket, started.gatewaySocket) });
   } catch (thrown) {
     await line.ask({ op: "failed" }).catch(() => {}); // the launch's own fault is the one to tell
-    line.close();
     throw thrown;
   }
   const { code } = await launched.exit;
-  await finish(line, options, session.session, code);
+  await finish(line, options, started.session, code);
   return code;
 }
 
@@ -89,7 +95,6 @@ async function finish(line: StationLine, options: RunOptions, session: string, c
     if (options.json) process.stdout.write(`${JSON.stringify(ended.declaration)}\n`);
     else if (!options.quiet)
       process.stderr.write(`\n${wantsColor(process.stderr) ? ended.colored : ended.text}\n`);
-    line.close();
   } catch (thrown) {
     const fault: Fault = asFault(thrown);
     process.stderr.write(

@@ -2,6 +2,7 @@
  * One session as the station holds it: prepared, recorded as started before anything can leave, and recorded as ended
  * once, whatever ends it first.
  */
+import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
@@ -47,11 +48,11 @@ export class ActiveSession {
 
   /** Resolves when `session.started` is durable and the gateway listens. Leaves nothing behind when it throws. */
   static async start(house: House, places: Places, question: RunQuestion): Promise<ActiveSession> {
-    const id = newSessionId();
+    const id = newSessionId(randomBytes);
     const folder = join(places.run, "s", id);
     const files = filesIn(folder);
     const prepared = await prepare(question, places, files);
-    const plan = planSandbox(prepared.spec, readHostFacts(prepared.spec));
+    const plan = planSandbox(prepared.spec, readHostFacts(prepared.spec, house.machine()));
     const gaps = await house.gapsOf(prepared.policy);
     const sha256 = await house.buildHash(prepared.agent.executable);
     const gatewaySocket = join(folder, "out.sock");

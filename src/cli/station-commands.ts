@@ -17,9 +17,12 @@ export async function stationCommand(
     );
     return 0;
   }
-  const hello = await line.ask<Hello>(
-    name === "down" ? { op: "stop", evenWithSessions: flags.force === true } : { op: "hello" },
-  );
+  const hello = await line
+    .ask<Hello>(name === "down" ? { op: "stop", evenWithSessions: flags.force === true } : { op: "hello" })
+    .catch((thrown: unknown) => {
+      line.close();
+      throw thrown;
+    });
   if (name === "down") await line.closed;
   else line.close();
   if (flags.json === true) {

@@ -21,7 +21,7 @@ import { type EvidenceInput, type Ledger, openLedger, readEntries } from "../led
 import type { Policy } from "../policy/index.ts";
 import type { DestinationRegister } from "../register/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
-import { type MachineReport, probeMachine } from "../sandbox/index.ts";
+import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
 import { loadRegister } from "./destinations.ts";
 import type { Places } from "./places.ts";
 import { fileIdentity, hashFile } from "./prepare.ts";
@@ -51,6 +51,8 @@ export interface House {
   /** Feeds the session's fold from now on, and leaves the marker by which a lost session is found. */
   watch(session: SessionId, fold: SessionFold): Promise<void>;
   unwatch(session: SessionId): Promise<void>;
+  /** What the machine is like: read once, and again while the sandbox's program is missing. */
+  machine(): MachineFacts;
   /** Ids of controls that this machine cannot enforce. Throws `control.missing` when the policy promises one of them. */
   gapsOf(policy: Policy): Promise<readonly string[]>;
   buildHash(executable: string): Promise<string>;
@@ -96,6 +98,7 @@ export async function openHouse(places: Places): Promise<House> {
       folds.delete(session);
       await rm(join(places.state, "open", session), { force: true });
     },
+    machine: machineOnce(),
     gapsOf: async (policy) => gaps(await probe(), policy),
     buildHash: buildHasher(places),
     close: async () => {
@@ -165,6 +168,14 @@ function labeller(register: DestinationRegister): House["label"] {
   };
 }
 
+function machineOnce(): () => MachineFacts {
+  let known: MachineFacts | null = null;
+  return () => {
+    if (known === null || known.bubblewrap === null) known = readMachineFacts();
+    return known;
+  };
+}
+
 function probeOnce(clock: Clock): () => Promise<MachineReport> {
   let last: { readonly at: number; readonly report: Promise<MachineReport> } | null = null;
   return async () => {
@@ -172,7 +183,7 @@ function probeOnce(clock: Clock): () => Promise<MachineReport> {
     if (
       last === null ||
       now - last.at > PROBE_MS ||
-      (await last.report).controls.some((c) => c.state === "missing")
+      (await last.report).controls.some((c) => c.state === "missing" && c.required)
     )
       last = { at: now, report: probeMachine() };
     return last.report;

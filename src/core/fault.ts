@@ -138,6 +138,18 @@ export const FAULTS = {
     2,
   ),
   "policy.invalid": kind("a policy document is not valid", "correct the document at the place named", 2),
+  "inspect.unreadable": kind(
+    "a body that holds findings is not a document that can be edited",
+    "nothing was sent; allow the finding's class for this destination, or keep the value out of the request",
+    4,
+    403,
+  ),
+  "inspect.full": kind(
+    "this session has redacted more values than it can keep",
+    "nothing was sent; start a new session",
+    4,
+    403,
+  ),
   "inspect.failed": kind(
     "the request could not be inspected",
     "nothing was sent; report this with the detector's name if it happens again",

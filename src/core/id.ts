@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
-
 /** A session's id: 8 hexadecimal digits, unique within one ledger by check at creation. */
 export type SessionId = string & { readonly __brand: "SessionId" };
 /** An exchange's id: the session's id, a dash, and its number in that session from 1. */
 export type ExchangeId = string & { readonly __brand: "ExchangeId" };
 
-export function newSessionId(random: (bytes: number) => Buffer = randomBytes): SessionId {
+/** Randomness is handed in (crypto.randomBytes): this floor has no effects, and a client need not load a crypto library. */
+export function newSessionId(random: (bytes: number) => Buffer): SessionId {
   // The brand's only sources are this function and `asSessionId`.
   return random(4).toString("hex") as SessionId;
 }

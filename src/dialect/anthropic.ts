@@ -3,7 +3,16 @@
  * Vertex rawPredict carry it (model in the path, `anthropic_version` in the body). claude writes members in the order
  * model, messages, system, tools, and has messages of role `system` in the middle of the conversation.
  */
-import { blocks, type Fields, fieldsOf, type Protocol, textOf, whole, without } from "./protocol.ts";
+import {
+  blocks,
+  type Fields,
+  fieldsOf,
+  ofObject,
+  type Protocol,
+  textOf,
+  whole,
+  without,
+} from "./protocol.ts";
 import type { Role } from "./request.ts";
 import { toolUse } from "./tool.ts";
 import type { Cut } from "./unit.ts";
@@ -14,7 +23,7 @@ export const anthropicMessages: Protocol = {
   cut: (member, value) => {
     // A batch: whole requests, each one element.
     if (member === "requests") return whole(value, "user");
-    if (member === "messages") return message(fieldsOf(value));
+    if (member === "messages") return ofObject(value, message);
     if (member === "system") return whole(value, "system");
     if (member === "tools") return whole(value, "definition");
     return whole(value, "metadata");

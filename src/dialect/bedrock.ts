@@ -4,7 +4,7 @@
  * application/vnd.amazon.eventstream. Requests are signed (SigV4), so nothing in them may be changed.
  */
 import { anthropicMessages } from "./anthropic.ts";
-import { type Fields, fieldsOf, type Protocol, textOf, whole, without } from "./protocol.ts";
+import { type Fields, fieldsOf, ofObject, type Protocol, textOf, whole, without } from "./protocol.ts";
 import { toolUse } from "./tool.ts";
 import type { Cut } from "./unit.ts";
 
@@ -22,7 +22,7 @@ export const bedrockConverse: Protocol = {
   variant: "bedrock-converse",
   demands: ["messages"],
   cut: (member, value) => {
-    if (member === "messages") return message(fieldsOf(value));
+    if (member === "messages") return ofObject(value, message);
     if (member === "system") return whole(value, "system");
     if (member === "toolConfig") return whole(value, "definition");
     return whole(value, "metadata");

@@ -2,7 +2,16 @@
  * OpenAI Chat Completions: platform.openai.com/docs/api-reference/chat (read November 2026), as qwen, copilot, cline,
  * Azure and every compatible server speak it; and its predecessor Completions (`prompt`), which editors use to fill in.
  */
-import { blocks, type Fields, fieldsOf, type Protocol, textOf, whole, without } from "./protocol.ts";
+import {
+  blocks,
+  type Fields,
+  fieldsOf,
+  ofObject,
+  type Protocol,
+  textOf,
+  whole,
+  without,
+} from "./protocol.ts";
 import type { Role } from "./request.ts";
 import { toolUse } from "./tool.ts";
 import type { Cut } from "./unit.ts";
@@ -11,7 +20,7 @@ export const openaiChat: Protocol = {
   name: "openai-chat",
   demands: ["messages", "prompt"],
   cut: (member, value) => {
-    if (member === "messages") return message(fieldsOf(value));
+    if (member === "messages") return ofObject(value, message);
     if (member === "prompt" || member === "suffix") return whole(value, "user");
     if (member === "tools" || member === "functions") return whole(value, "definition");
     return whole(value, "metadata");

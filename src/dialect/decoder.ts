@@ -14,7 +14,7 @@ import {
   remember,
   type Snapshot,
 } from "./memory.ts";
-import { escaped, type Item, itemAt, type Outline, parsed } from "./outline.ts";
+import { type Item, itemAt, type Outline } from "./outline.ts";
 import { plainCuts, unescapeUrl } from "./plain.ts";
 import { isProtobuf, protobufCuts } from "./protobuf.ts";
 import { type Protocol, textOf, whole } from "./protocol.ts";
@@ -29,6 +29,7 @@ import type {
   TextPart,
 } from "./request.ts";
 import { openaiResponses } from "./responses.ts";
+import { escaped, parsed } from "./token.ts";
 import { type ToolUse, workspacePath } from "./tool.ts";
 import { countNames, type Unit, unitsOf } from "./unit.ts";
 import { boundaryOf, readUpload } from "./upload.ts";
@@ -248,13 +249,14 @@ function readFresh(
 function readElement(protocol: Protocol, body: Buffer, item: Item): readonly Unit[] | null {
   const value = parsed(body, item.start, item.end);
   if (value === undefined || (item.names > 0 && countNames(value) !== item.names)) return null;
-  const container = item.container.replace(/^\/request(?=\/|$)/, "");
-  return protocol.cut(item.index < 0 ? item.name : container.slice(1), value).flatMap(unitsOf);
+  const member = item.index < 0 ? item.name : item.container.replace(/^\/request(?=\/)/, "").slice(1);
+  return protocol.cut(member, value).flatMap(unitsOf);
 }
 
-const elementOf = ({ start, end }: Item, hash: string, parts: readonly TextPart[]): Element => ({
-  start,
-  end,
+const elementOf = (item: Item, hash: string, parts: readonly TextPart[]): Element => ({
+  pointer: placeOf(item),
+  start: item.start,
+  end: item.end,
   hash,
   isNew: false,
   parts,

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { createDecoder } from "./decoder.ts";
-import { type Outline, outlineOf, parsed, sameBytes } from "./outline.ts";
+import { type Outline, outlineOf, sameBytes } from "./outline.ts";
+import { parsed } from "./token.ts";
 
 const outline = (text: string, earlier: Outline | null = null): Outline | null =>
   outlineOf(Buffer.from(text), earlier);

@@ -11,10 +11,19 @@
  * equal, and all bytes before (or after) too, so is the outcome.
  */
 
-import { isUtf8 } from "node:buffer";
+import {
+  CLOSE_LIST,
+  CLOSE_OBJECT,
+  COMMA,
+  type Cursor,
+  escaped,
+  OPEN_LIST,
+  OPEN_OBJECT,
+  readName,
+  skipSpace,
+  skipValue,
+} from "./token.ts";
 
-/** JSON nests deeper nowhere in these protocols; also bounds every recursion over parsed values. */
-export const MAX_DEPTH = 128;
 const MAX_ELEMENTS = 200_000;
 /** Objects whose members are elements themselves: Gemini Code Assist wraps the usual request in one. */
 const WRAPPERS: ReadonlySet<string> = new Set(["/request"]);
@@ -57,9 +66,7 @@ interface Frame {
 }
 
 /** One pass over one body. */
-interface Pass {
-  readonly body: Buffer;
-  at: number;
+interface Pass extends Cursor {
   readonly stack: Frame[];
   readonly items: Item[];
   readonly members: Member[];
@@ -69,15 +76,6 @@ interface Pass {
   /** From here on the body equals the end of the earlier one. */
   readonly suffixFrom: number;
 }
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_LIST = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_LIST = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 
 /** The outline of a body that is an object or a list, or null when it breaks a rule. */
 export function outlineOf(body: Buffer, earlier: Outline | null = null): Outline | null {
@@ -154,118 +152,12 @@ function open(pass: Pass, pointer: string): boolean {
   return true;
 }
 
-/** RFC 6901. */
-export const escaped = (name: string): string =>
-  name.includes("~") || name.includes("/") ? name.replaceAll("~", "~0").replaceAll("/", "~1") : name;
-
-function readName(pass: Pass): string | null {
-  const { body, at } = pass;
-  if (body[at] !== QUOTE) return null;
-  const end = endOfString(body, at);
-  if (end < 0) return null;
-  pass.at = end;
-  skipSpace(pass);
-  if (body[pass.at] !== COLON) return null;
-  pass.at++;
-  skipSpace(pass);
-  const name = parsed(body, at, end);
-  return typeof name === "string" ? name : null;
-}
-
 function noteName(pass: Pass, container: string, name: string): boolean {
   const known = pass.names.get(container);
   if (known === undefined) pass.names.set(container, new Set([name]));
   else if (known.has(name)) return false;
   else known.add(name);
   return true;
-}
-
-/** The value of a slice, or undefined when it is no JSON in UTF-8. */
-export function parsed(body: Buffer, start: number, end: number): unknown {
-  try {
-    const text = body.toString("utf8", start, end);
-    // U+FFFD may be the sender's own; only then is it worth asking whether bytes were replaced.
-    if (text.includes("\ufffd") && !isUtf8(body.subarray(start, end))) return undefined;
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function skipSpace(pass: Pass): void {
-  const { body } = pass;
-  for (let byte = body[pass.at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; )
-    byte = body[++pass.at];
-}
-
-/** Moves past a value whose inside is not checked here; the number of names in it, -1 when it has no end. */
-function skipValue(pass: Pass): number {
-  const { body } = pass;
-  const first = body[pass.at];
-  if (first === QUOTE) {
-    pass.at = endOfString(body, pass.at);
-    return pass.at < 0 ? -1 : 0;
-  }
-  if (first !== OPEN_OBJECT && first !== OPEN_LIST) return skipScalar(pass);
-  let depth = 0;
-  let names = 0;
-  let at = pass.at;
-  for (;;) {
-    const byte = body[at];
-    if (byte === undefined) return -1;
-    if (byte === QUOTE) {
-      at = endOfString(body, at);
-      if (at < 0) return -1;
-      continue;
-    }
-    at++;
-    if (byte === COLON) names++;
-    else if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
-      if (++depth > MAX_DEPTH) return -1;
-    } else if ((byte === CLOSE_OBJECT || byte === CLOSE_LIST) && --depth === 0) break;
-  }
-  pass.at = at;
-  return names;
-}
-
-function skipScalar(pass: Pass): number {
-  const { body, at } = pass;
-  let end = at;
-  for (let byte = body[end]; byte !== undefined && isScalarByte(byte); ) byte = body[++end];
-  pass.at = end;
-  return end > at ? 0 : -1;
-}
-
-/** Letters, digits, plus, minus, point: what numbers and the three words are made of. */
-const isScalarByte = (byte: number): boolean =>
-  (byte >= 0x30 && byte <= 0x39) ||
-  (byte >= 0x61 && byte <= 0x7a) ||
-  (byte >= 0x41 && byte <= 0x5a) ||
-  byte === 0x2b ||
-  byte === 0x2d ||
-  byte === 0x2e;
-
-/** Below this distance a loop beats the call of `indexOf`. */
-const NEAR = 24;
-
-/** Where the string that opens at `at` has ended, or -1. */
-function endOfString(body: Buffer, at: number): number {
-  let from = at + 1;
-  const near = Math.min(body.length, from + NEAR);
-  while (from < near) {
-    const byte = body[from];
-    if (byte === QUOTE) return from + 1;
-    from += byte === BACKSLASH ? 2 : 1;
-  }
-  for (;;) {
-    // `from` is never inside an escape, so the backslashes before a quote decide alone.
-    const quote = body.indexOf(QUOTE, from);
-    if (quote < 0) return -1;
-    let slashes = 0;
-    while (quote - slashes > from && body[quote - slashes - 1] === BACKSLASH) slashes++;
-    if (slashes % 2 === 0) return quote + 1;
-    from = quote + 1;
-  }
 }
 
 // ------------------------------------------------------------------------------------------------- the earlier outline

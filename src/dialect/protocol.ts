@@ -22,6 +22,12 @@ const NONE: Fields = {};
 
 export const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
+/** Readers know objects; a value of another kind, where they expect one, is told as it is, lest it be passed over. */
+export function ofObject(value: unknown, cut: (fields: Fields) => readonly Cut[]): readonly Cut[] {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? cut(fieldsOf(value)) : whole(value, "user");
+}
+
 /** The object without some members: what is left after those were cut out. */
 export function without(value: Fields, ...names: readonly string[]): Fields {
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));

@@ -65,6 +65,8 @@ export interface TextPart {
  * top-level member. Elements stand in body order and do not overlap; between them are only names, brackets and commas.
  */
 export interface Element {
+  /** RFC 6901 into the body. */
+  readonly pointer: string;
   readonly start: number;
   readonly end: number;
   /** SHA-256 of the bytes, hex. */

@@ -3,7 +3,16 @@
  * of a WebSocket (`response.create` with `previous_response_id` and only what is new). Codex puts its tools into
  * `input[0]` (`additional_tools`) and calls them from JavaScript (custom tool `exec`).
  */
-import { blocks, type Fields, fieldsOf, type Protocol, textOf, whole, without } from "./protocol.ts";
+import {
+  blocks,
+  type Fields,
+  fieldsOf,
+  ofObject,
+  type Protocol,
+  textOf,
+  whole,
+  without,
+} from "./protocol.ts";
 import type { Role } from "./request.ts";
 import { codeUse, toolUse } from "./tool.ts";
 import type { CalledTool, Cut } from "./unit.ts";
@@ -12,7 +21,7 @@ export const openaiResponses: Protocol = {
   name: "openai-responses",
   demands: ["input", "prompt", "previous_response_id", "type"],
   cut: (member, value) => {
-    if (member === "input") return item(value);
+    if (member === "input") return ofObject(value, item);
     if (member === "instructions") return whole(value, "system");
     if (member === "tools") return whole(value, "definition");
     return whole(value, "metadata");
@@ -26,18 +35,16 @@ const ROLES: Readonly<Record<string, Role>> = {
   assistant: "assistant",
 };
 
-function item(value: unknown): readonly Cut[] {
-  const fields = fieldsOf(value);
+function item(fields: Fields): readonly Cut[] {
   const type = textOf(fields["type"]) ?? "message";
-  if (typeof value === "string") return whole(value, "user");
-  if (type === "additional_tools") return whole(value, "definition");
+  if (type === "additional_tools") return whole(fields, "definition");
   if (type.endsWith("_output")) {
     const result = { id: idOf(fields), name: null };
     const rest = { pointer: "", value: without(fields, "output"), role: "metadata" } as const;
     return [{ pointer: "/output", value: fields["output"], role: "tool", result }, rest];
   }
   const call = callOf(fields);
-  if (call !== null) return [{ pointer: "", value, role: "assistant", call }];
+  if (call !== null) return [{ pointer: "", value: fields, role: "assistant", call }];
   const role = ROLES[textOf(fields["role"]) ?? ""] ?? (type === "reasoning" ? "assistant" : "user");
   return [
     ...blocks("/content", fields["content"], role),

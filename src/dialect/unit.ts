@@ -6,8 +6,8 @@
  * new is asked of units: by the text in them, cache marks left out, a plain string taken for a text block.
  */
 import { hash } from "node:crypto";
-import { escaped, MAX_DEPTH } from "./outline.ts";
 import type { Role } from "./request.ts";
+import { escaped, MAX_DEPTH } from "./token.ts";
 import type { ToolUse } from "./tool.ts";
 
 /** A text and where it stands, seen from the element. */

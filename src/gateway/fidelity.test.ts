@@ -2,7 +2,15 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Destination, policyOf, type Rig, startDestination, startRig, Wire, World } from "./rig.testkit.ts";
+import {
+  type Destination,
+  policyOf,
+  type Rig,
+  startDestination,
+  startRig,
+  Wire,
+  World,
+} from "./rig.testkit.ts";
 
 const closing: (() => Promise<void>)[] = [];
 const keep = <T extends { close(): Promise<void> }>(thing: T): T => {
@@ -52,13 +60,24 @@ async function open(door: Door, serve: Serve): Promise<Setting> {
     received: () => Buffer.concat(server.received).toString("latin1"),
     open: async () => {
       if (door === "tls" || door === "plain tunnel") {
-        const wire = await Wire.tunnel(rig.socketPath, authority, door === "tls" ? { ca: rig.caCertificate } : undefined);
+        const wire = await Wire.tunnel(
+          rig.socketPath,
+          authority,
+          door === "tls" ? { ca: rig.caCertificate } : undefined,
+        );
         return { wire, start: (method, path) => `${method} ${path} HTTP/1.1\r\nHost: ${authority}\r\n` };
       }
       const wire = await Wire.open(rig.socketPath);
       return door === "base"
-        ? { wire, start: (method, path) => `${method} /${authority}${path} HTTP/1.1\r\nHost: 127.0.0.1:8888\r\n` }
-        : { wire, start: (method, path) => `${method} http://${authority}${path} HTTP/1.1\r\nHost: ${authority}\r\n` };
+        ? {
+            wire,
+            start: (method, path) => `${method} /${authority}${path} HTTP/1.1\r\nHost: 127.0.0.1:8888\r\n`,
+          }
+        : {
+            wire,
+            start: (method, path) =>
+              `${method} http://${authority}${path} HTTP/1.1\r\nHost: ${authority}\r\n`,
+          };
     },
   };
 }
@@ -105,7 +124,9 @@ describe.each(DOORS)("by the door `%s`", (door) => {
     const setting = await open(door, (socket, _chunk, sofar) => {
       if (!sofar.includes("\r\n\r\n")) return;
       socketOf = socket;
-      socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\ncontent-type: text/event-stream\r\n\r\n");
+      socket.write(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\ncontent-type: text/event-stream\r\n\r\n",
+      );
     });
     const { wire, start } = await setting.open();
     wire.write(`${start("GET", "/s")}\r\n`);
@@ -132,13 +153,43 @@ describe.each(DOORS)("by the door `%s`", (door) => {
 });
 
 describe("framing", () => {
-  const cases: readonly { name: string; send: string; reply: string; expected?: string; sent?: string; ends?: boolean }[] = [
+  const cases: readonly {
+    name: string;
+    send: string;
+    reply: string;
+    expected?: string;
+    sent?: string;
+    ends?: boolean;
+  }[] = [
     { name: "an empty 204", send: "", reply: "HTTP/1.1 204 No Content\r\nx: y\r\n\r\n" },
-    { name: "a 304 with a length", send: "", reply: "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n" },
-    { name: "a reply that ends with its connection", send: "", reply: "HTTP/1.1 200 OK\r\nx: y\r\n\r\nall of it", expected: "HTTP/1.1 200 OK\r\nx: y\r\nConnection: close\r\n\r\nall of it", ends: true },
-    { name: "early hints before the reply", send: "", reply: `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${REPLY}` },
-    { name: "a vendor's 529", send: "", reply: "HTTP/1.1 529 Overloaded\r\nretry-after: 3\r\ncontent-length: 2\r\n\r\n{}" },
-    { name: "a chunked request with trailers", send: "Transfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n3\r\nabc\r\n002;e=f\r\nde\r\n0\r\nX-T: 1\r\n\r\n", reply: REPLY, sent: "Transfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n" },
+    {
+      name: "a 304 with a length",
+      send: "",
+      reply: "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n",
+    },
+    {
+      name: "a reply that ends with its connection",
+      send: "",
+      reply: "HTTP/1.1 200 OK\r\nx: y\r\n\r\nall of it",
+      expected: "HTTP/1.1 200 OK\r\nx: y\r\nConnection: close\r\n\r\nall of it",
+      ends: true,
+    },
+    {
+      name: "early hints before the reply",
+      send: "",
+      reply: `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${REPLY}`,
+    },
+    {
+      name: "a vendor's 529",
+      send: "",
+      reply: "HTTP/1.1 529 Overloaded\r\nretry-after: 3\r\ncontent-length: 2\r\n\r\n{}",
+    },
+    {
+      name: "a chunked request with trailers",
+      send: "Transfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n3\r\nabc\r\n002;e=f\r\nde\r\n0\r\nX-T: 1\r\n\r\n",
+      reply: REPLY,
+      sent: "Transfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n",
+    },
   ];
   it.each(cases)("$name", async ({ send, reply, expected, sent, ends }) => {
     const setting = await open("plain tunnel", (socket, _chunk, sofar) => {
@@ -148,7 +199,9 @@ describe("framing", () => {
     });
     const { wire, start } = await setting.open();
     wire.write(`${start("POST", "/")}${send === "" ? "\r\n" : send}`);
-    expect(ends ? await wire.all() : (await wire.untilBytes((expected ?? reply).length)).toString("latin1")).toBe(expected ?? reply);
+    expect(
+      ends ? await wire.all() : (await wire.untilBytes((expected ?? reply).length)).toString("latin1"),
+    ).toBe(expected ?? reply);
     if (sent !== undefined) expect(setting.received()).toContain(sent);
   });
 
@@ -176,7 +229,10 @@ describe("framing", () => {
   });
 
   it("HTTP/1.0: no chunks for who does not know them, and the connection ends", async () => {
-    const setting = await open("plain tunnel", answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
+    const setting = await open(
+      "plain tunnel",
+      answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+    );
     const { wire } = await setting.open();
     wire.write(`GET / HTTP/1.0\r\nHost: ${setting.authority}\r\n\r\n`);
     expect(await wire.all()).toBe("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc");
@@ -190,13 +246,21 @@ describe("a server that stands in for the vendor's", () => {
     const wire = await Wire.tunnel(rig.socketPath, "api.anthropic.com:443", { ca: rig.caCertificate });
     wire.write("GET /v1/models?a=b HTTP/1.1\r\nhost: api.anthropic.com\r\nX: 1\r\n\r\n");
     expect(await wire.until("hello")).toBe(REPLY);
-    expect(Buffer.concat(server.received).toString()).toBe(`GET /prefix/v1/models?a=b HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\nX: 1\r\n\r\n`);
-    expect(rig.of("exchange.judged")[0]).toMatchObject({ host: "api.anthropic.com", sentTo: `http://127.0.0.1:${server.port}`, destination: "api.anthropic.com" });
+    expect(Buffer.concat(server.received).toString()).toBe(
+      `GET /prefix/v1/models?a=b HTTP/1.1\r\nhost: 127.0.0.1:${server.port}\r\nX: 1\r\n\r\n`,
+    );
+    expect(rig.of("exchange.judged")[0]).toMatchObject({
+      host: "api.anthropic.com",
+      sentTo: `http://127.0.0.1:${server.port}`,
+      destination: "api.anthropic.com",
+    });
   });
 
   it("stands in for model servers only", async () => {
     const server = keep(await startDestination(answering(REPLY)));
-    const rig = keep(await startRig({ upstream: new URL("http://127.0.0.1:1"), policy: policyOf({ ports: [server.port] }) }));
+    const rig = keep(
+      await startRig({ upstream: new URL("http://127.0.0.1:1"), policy: policyOf({ ports: [server.port] }) }),
+    );
     const wire = await Wire.tunnel(rig.socketPath, `a.example.com:${server.port}`);
     wire.write(`GET / HTTP/1.1\r\nhost: a.example.com:${server.port}\r\n\r\n`);
     expect(await wire.until("hello")).toBe(REPLY);
@@ -210,7 +274,9 @@ describe("encodings are undone for reading only", () => {
   ] as const)("%s both ways", async (coding, bytes) => {
     const setting = await open("tls", (socket, _c, sofar) => {
       if (!sofar.includes(bytes)) return;
-      socket.write(`HTTP/1.1 200 OK\r\ncontent-encoding: ${coding}\r\ncontent-length: ${bytes.length}\r\n\r\n`);
+      socket.write(
+        `HTTP/1.1 200 OK\r\ncontent-encoding: ${coding}\r\ncontent-length: ${bytes.length}\r\n\r\n`,
+      );
       socket.write(bytes);
     });
     const { wire, start } = await setting.open();
@@ -234,7 +300,8 @@ describe("any division of the bytes gives the same bytes out", () => {
     "HTTP/1.1 103 Early\r\nL: m\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;a=b\r\n\r\n\r\n\r\n0\r\nT: u\r\n\r\n",
     "latin1",
   );
-  const cuts = (length: number): fc.Arbitrary<number[]> => fc.uniqueArray(fc.integer({ min: 1, max: length - 1 }), { maxLength: 12 });
+  const cuts = (length: number): fc.Arbitrary<number[]> =>
+    fc.uniqueArray(fc.integer({ min: 1, max: length - 1 }), { maxLength: 12 });
   const cut = (bytes: Buffer, at: readonly number[]): Buffer[] => {
     const places = [0, ...[...at].sort((a, b) => a - b), bytes.length];
     return places.slice(1).map((end, i) => bytes.subarray(places[i], end));
@@ -244,12 +311,16 @@ describe("any division of the bytes gives the same bytes out", () => {
     let divide: readonly number[] = [];
     const server = keep(
       await startDestination((socket, _chunk, sofar) => {
-        const ends = sofar.toString("latin1").match(/T: u\r\n\r\n|GET \/y[^]*?\r\n\r\n|: 4\r\n\r\n\r\n\r\n/g) ?? [];
+        const ends =
+          sofar.toString("latin1").match(/T: u\r\n\r\n|GET \/y[^]*?\r\n\r\n|: 4\r\n\r\n\r\n\r\n/g) ?? [];
         const state = socket as { answered?: number };
-        for (state.answered ??= 0; state.answered < ends.length; state.answered++) for (const piece of cut(REPLIES, divide)) socket.write(piece);
+        for (state.answered ??= 0; state.answered < ends.length; state.answered++)
+          for (const piece of cut(REPLIES, divide)) socket.write(piece);
       }),
     );
-    const rig = keep(await startRig({ policy: policyOf({ ports: [server.port], hosts: ["h.example.com"] }) }));
+    const rig = keep(
+      await startRig({ policy: policyOf({ ports: [server.port], hosts: ["h.example.com"] }) }),
+    );
     const host = `h.example.com:${server.port}`;
     const request = Buffer.from(REQUEST.toString("latin1").replaceAll("Host: H", `Host: ${host}`), "latin1");
     await fc.assert(
@@ -265,9 +336,14 @@ describe("any division of the bytes gives the same bytes out", () => {
         wire.close();
         expect(out.toString("latin1")).toBe(REPLIES.toString("latin1").repeat(3));
         const sent = Buffer.concat(server.received).toString("latin1");
-        const unframed = sent.replace(/\r\n\r\n(?:[0-9a-f]+\r\n[^]*?)0\r\nT: u\r\n\r\n/, (chunks) => `\r\n\r\n<${unchunk(chunks.slice(4))}>`);
+        const unframed = sent.replace(
+          /\r\n\r\n(?:[0-9a-f]+\r\n[^]*?)0\r\nT: u\r\n\r\n/,
+          (chunks) => `\r\n\r\n<${unchunk(chunks.slice(4))}>`,
+        );
         expect(unframed).toBe(
-          request.toString("latin1").replace(/5\r\nab\r\nc\r\n2;q=1\r\n\r\n\r\n0\r\nT: u\r\n\r\n/, "<ab\r\nc\r\n>"),
+          request
+            .toString("latin1")
+            .replace(/5\r\nab\r\nc\r\n2;q=1\r\n\r\n\r\n0\r\nT: u\r\n\r\n/, "<ab\r\nc\r\n>"),
         );
       }),
       { numRuns: 60 },

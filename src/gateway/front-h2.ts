@@ -2,12 +2,7 @@
  * HTTP/2 on the agent's side, inside an intercepted tunnel. One stream, one exchange. node:http2 (nghttp2) refuses what
  * RFC 9113 calls malformed; here remains what concerns the destination: every stream must be for the tunnel's authority.
  */
-import {
-  constants,
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
+import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { asFault, Fault } from "../core/index.ts";
@@ -34,10 +29,11 @@ export class FrontH2 {
       settings: {
         maxConcurrentStreams: desk.limits.streamsPerConnection,
         maxHeaderListSize: desk.limits.headerBytes,
-        initialWindowSize: 1 << 20,
+        initialWindowSize: desk.limits.streamWindowBytes,
         enablePush: false,
       },
     });
+    this.#session.setLocalWindowSize(desk.limits.windowBytes);
     this.#session.on("error", () => {
       // The streams are told one by one.
     });
@@ -173,17 +169,20 @@ class ReplyH2 implements Reply {
     this.isBegun = true;
     if (this.isGone) return;
     const endStream = head.framing.kind === "none";
-    this.#stream.respond([":status", String(head.status), ...fieldsFor(head).flat()], {
+    // `sendDate` is missing from the types; a field that the destination did not send is not added.
+    const options: { endStream: boolean; waitForTrailers: boolean; sendDate: false } = {
       endStream,
       waitForTrailers: !endStream,
-    });
+      sendDate: false,
+    };
+    this.#stream.respond([":status", String(head.status), ...fieldsFor(head).flat()], options);
     if (!endStream) this.#stream.once("wantTrailers", () => this.#trail());
   }
 
   #trailers: RawHeaders = [];
   #trail(): void {
-    if (this.#trailers.length > 0) this.#stream.sendTrailers(Object.fromEntries(this.#trailers));
-    else this.#stream.close();
+    // Without trailers node:http2 sends an empty DATA frame that ends the stream.
+    this.#stream.sendTrailers(Object.fromEntries(this.#trailers));
   }
 
   data(_wire: Buffer, content: readonly Buffer[]): boolean {
@@ -203,7 +202,8 @@ class ReplyH2 implements Reply {
   }
 
   cut(): void {
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // Not close(code): Node sends END_STREAM before the reset, and half a reply would look whole.
+    this.#stream.destroy(new Error("cut"));
   }
 
   refuse(refusal: Refusal): void {

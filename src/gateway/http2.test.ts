@@ -1,5 +1,11 @@
 // HTTP/2 on either side: the same promises as over HTTP/1.
-import { type ClientHttp2Session, connect as connectH2, createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from "node:http2";
+import {
+  type ClientHttp2Session,
+  connect as connectH2,
+  createSecureServer,
+  type Http2SecureServer,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
 import { policyOf, type Rig, startDestination, startRig, Wire, World } from "./rig.testkit.ts";
 
@@ -8,13 +14,19 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function startH2(world: World, serve: (stream: ServerHttp2Stream, raw: string[]) => void): Promise<number> {
-  const server: Http2SecureServer = createSecureServer({ allowHTTP1: false, SNICallback: (host, give) => give(null, world.contextFor(host)) });
+async function startH2(
+  world: World,
+  serve: (stream: ServerHttp2Stream, raw: string[]) => void,
+): Promise<number> {
+  const server: Http2SecureServer = createSecureServer({
+    maxSessionMemory: 100,
+    SNICallback: (host, give) => give(null, world.contextFor(host)),
+  });
   const sessions = new Set<{ destroy(): void }>();
   server.on("session", (session) => sessions.add(session));
-  server.on("stream", (stream, _h, _f, raw) => {
+  server.on("stream", (stream: ServerHttp2Stream, _h: unknown, _f: unknown, raw: unknown) => {
     stream.on("error", () => {});
-    serve(stream, [...(raw as unknown as string[])]);
+    serve(stream, [...(raw as string[])]);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   closing.push(() => {
@@ -26,7 +38,10 @@ async function startH2(world: World, serve: (stream: ServerHttp2Stream, raw: str
 }
 
 async function agent(rig: Rig, authority: string): Promise<ClientHttp2Session> {
-  const wire = await Wire.tunnel(rig.socketPath, authority, { ca: rig.caCertificate, alpn: ["h2", "http/1.1"] });
+  const wire = await Wire.tunnel(rig.socketPath, authority, {
+    ca: rig.caCertificate,
+    alpn: ["h2", "http/1.1"],
+  });
   wire.socket.removeAllListeners("data");
   const session = connectH2(`https://${authority}`, { createConnection: () => wire.socket });
   session.on("error", () => {});
@@ -40,7 +55,11 @@ interface Answer {
   readonly trailers: readonly string[];
 }
 
-function ask(session: ClientHttp2Session, fields: readonly string[], body?: string | Buffer): Promise<Answer> {
+function ask(
+  session: ClientHttp2Session,
+  fields: readonly string[],
+  body?: string | Buffer,
+): Promise<Answer> {
   const stream = session.request([...fields], { endStream: body === undefined });
   if (body !== undefined) stream.end(body);
   return new Promise((resolve, reject) => {
@@ -59,7 +78,9 @@ function ask(session: ClientHttp2Session, fields: readonly string[], body?: stri
   });
 }
 
-const withoutDate = (head: readonly string[]): readonly string[] => (head[2] === "date" ? [] : head);
+/** node:http2 adds a date to what a test's destination sends. */
+const withoutDate = (head: readonly string[]): readonly string[] =>
+  head.at(-2) === "date" ? head.slice(0, -2) : head;
 
 describe("an HTTP/2 agent and an HTTP/2 destination", () => {
   it("fields keep their order, body and trailers their bytes", async () => {
@@ -72,7 +93,9 @@ describe("an HTTP/2 agent and an HTTP/2 destination", () => {
         body += piece.toString();
       });
       stream.on("end", () => {
-        stream.respond([":status", "200", "x-b", "1", "x-a", "2", "x-b", "3"] as never, { waitForTrailers: true });
+        stream.respond([":status", "200", "x-b", "1", "x-a", "2", "x-b", "3"] as never, {
+          waitForTrailers: true,
+        });
         stream.on("wantTrailers", () => stream.sendTrailers({ "x-sum": "ok" }));
         stream.end("hello");
       });
@@ -81,15 +104,34 @@ describe("an HTTP/2 agent and an HTTP/2 destination", () => {
     closing.push(() => rig.close());
     const authority = `a.example.com:${port}`;
     const session = await agent(rig, authority);
-    const fields = [":method", "POST", ":authority", authority, ":scheme", "https", ":path", "/v1/x?y", "zeta", "1", "alpha", "2", "zeta", "3", "content-length", "4"];
+    const fields = [
+      ":method",
+      "POST",
+      ":authority",
+      authority,
+      ":scheme",
+      "https",
+      ":path",
+      "/v1/x?y",
+      "zeta",
+      "1",
+      "alpha",
+      "2",
+      "zeta",
+      "3",
+      "content-length",
+      "4",
+    ];
     const answer = await ask(session, fields, "body");
     expect(answer.body).toBe("hello");
-    expect(answer.head.filter((_, i) => i < 8)).toEqual([":status", "200", "x-b", "1", "x-a", "2", "x-b", "3"]);
+    expect(withoutDate(answer.head)).toEqual([":status", "200", "x-b", "1", "x-a", "2", "x-b", "3"]);
     expect(answer.trailers).toEqual(["x-sum", "ok"]);
     expect(seen).toEqual(fields);
     expect(body).toBe("body");
     await rig.seen("exchange.answered");
-    expect(rig.of("exchange.judged")).toMatchObject([{ protocol: "h2", door: "tls", method: "POST", path: "/v1/x", requestBytes: 4 }]);
+    expect(rig.of("exchange.judged")).toMatchObject([
+      { protocol: "h2", door: "tls", method: "POST", path: "/v1/x", requestBytes: 4 },
+    ]);
     expect(rig.of("exchange.answered")).toMatchObject([{ status: 200, responseBytes: 5, complete: true }]);
     expect(rig.of("exchange.answered")[0]?.kept["response-body"]?.toString()).toBe("hello");
   });
@@ -111,7 +153,9 @@ describe("an HTTP/2 agent and an HTTP/2 destination", () => {
     const authority = `a.example.com:${port}`;
     const session = await agent(rig, authority);
     const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, i) => ask(session, [":method", "GET", ":authority", authority, ":scheme", "https", ":path", `/${i}`])),
+      Array.from({ length: 200 }, (_, i) =>
+        ask(session, [":method", "GET", ":authority", authority, ":scheme", "https", ":path", `/${i}`]),
+      ),
     );
     answers.forEach(({ head, body }, i) => {
       expect(head.slice(0, 4)).toEqual([":status", "200", "x-path", `/${i}`]);
@@ -135,7 +179,12 @@ describe("an HTTP/2 agent and an HTTP/2 destination", () => {
     closing.push(() => rig.close());
     const authority = `a.example.com:${port}`;
     const session = await agent(rig, authority);
-    const stream = session.request({ ":path": "/", ":authority": authority, ":scheme": "https", ":method": "GET" });
+    const stream = session.request({
+      ":path": "/",
+      ":authority": authority,
+      ":scheme": "https",
+      ":method": "GET",
+    });
     stream.on("error", () => {});
     await new Promise((resolve) => stream.once("data", resolve));
     stream.close(8);
@@ -148,13 +197,15 @@ describe("an HTTP/2 agent and an HTTP/2 destination", () => {
     const world = new World();
     const port = await startH2(world, (stream) => {
       stream.respond({ ":status": 200 });
-      stream.write("half", () => stream.close(2));
+      stream.write("half", () => stream.destroy(new Error("reset")));
     });
     const rig = await startRig({ policy: policyOf({ ports: [port] }), extraRoots: [world.root] });
     closing.push(() => rig.close());
     const authority = `a.example.com:${port}`;
     const session = await agent(rig, authority);
-    await expect(ask(session, [":method", "GET", ":authority", authority, ":scheme", "https", ":path", "/"])).rejects.toThrow();
+    await expect(
+      ask(session, [":method", "GET", ":authority", authority, ":scheme", "https", ":path", "/"]),
+    ).rejects.toThrow();
     await rig.seen("exchange.answered");
     expect(rig.of("exchange.answered")).toMatchObject([{ complete: false }]);
   });
@@ -166,7 +217,9 @@ describe("an HTTP/2 agent and an HTTP/1 destination", () => {
     const server = await startDestination(
       (socket, _c, sofar) =>
         sofar.includes("0\r\n\r\n") &&
-        socket.write("HTTP/1.1 201 Created\r\nX-One: 1\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n3\r\nabc\r\n0\r\nX-T: u\r\n\r\n"),
+        socket.write(
+          "HTTP/1.1 201 Created\r\nX-One: 1\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n3\r\nabc\r\n0\r\nX-T: u\r\n\r\n",
+        ),
       { world, host: "a.example.com" },
     );
     closing.push(() => server.close());
@@ -174,8 +227,27 @@ describe("an HTTP/2 agent and an HTTP/1 destination", () => {
     closing.push(() => rig.close());
     const authority = `a.example.com:${server.port}`;
     const session = await agent(rig, authority);
-    const answer = await ask(session, [":method", "POST", ":authority", authority, ":scheme", "https", ":path", "/x", "cookie", "a=1", "x-y", "z", "cookie", "b=2"], "hi");
-    expect({ ...answer, head: withoutDate(answer.head.slice(0, 4)) }).toEqual({ head: [":status", "201", "x-one", "1"], body: "abc", trailers: ["x-t", "u"] });
+    const answer = await ask(
+      session,
+      [
+        ":method",
+        "POST",
+        ":authority",
+        authority,
+        ":scheme",
+        "https",
+        ":path",
+        "/x",
+        "cookie",
+        "a=1",
+        "x-y",
+        "z",
+        "cookie",
+        "b=2",
+      ],
+      "hi",
+    );
+    expect(answer).toEqual({ head: [":status", "201", "x-one", "1"], body: "abc", trailers: ["x-t", "u"] });
     expect(Buffer.concat(server.received).toString()).toBe(
       `POST /x HTTP/1.1\r\nHost: ${authority}\r\nx-y: z\r\ncookie: a=1; b=2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n`,
     );
@@ -184,8 +256,25 @@ describe("an HTTP/2 agent and an HTTP/1 destination", () => {
 
 describe("refusals", () => {
   it.each([
-    ["another authority than the tunnel's", (_a: string) => [":method", "GET", ":authority", "b.example.com", ":scheme", "https", ":path", "/"]],
-    ["a host field that disagrees", (a: string) => [":method", "GET", ":authority", a, ":scheme", "https", ":path", "/", "host", "b.example.com"]],
+    [
+      "another authority than the tunnel's",
+      (_a: string) => [":method", "GET", ":authority", "b.example.com", ":scheme", "https", ":path", "/"],
+    ],
+    [
+      "a host field that disagrees",
+      (a: string) => [
+        ":method",
+        "GET",
+        ":authority",
+        a,
+        ":scheme",
+        "https",
+        ":path",
+        "/",
+        "host",
+        "b.example.com",
+      ],
+    ],
     ["another scheme", (a: string) => [":method", "GET", ":authority", a, ":scheme", "http", ":path", "/"]],
   ])("%s: 400 and a record", async (_name, fields) => {
     const rig = await startRig();
@@ -194,14 +283,20 @@ describe("refusals", () => {
     const answer = await ask(session, fields("a.example.com"));
     expect(answer.head[1]).toBe("400");
     expect(answer.body).toContain("gateway.malformed");
-    expect(rig.of("connection.refused")).toMatchObject([{ rule: "gateway.malformed", host: "a.example.com" }]);
+    expect(rig.of("connection.refused")).toMatchObject([
+      { rule: "gateway.malformed", host: "a.example.com" },
+    ]);
   });
 
   it("a body over the limit: 413", async () => {
     const rig = await startRig({ limits: { bodyBytes: 1000 } });
     closing.push(() => rig.close());
     const session = await agent(rig, "a.example.com:443");
-    const answer = await ask(session, [":method", "POST", ":authority", "a.example.com", ":scheme", "https", ":path", "/"], Buffer.alloc(1001));
+    const answer = await ask(
+      session,
+      [":method", "POST", ":authority", "a.example.com", ":scheme", "https", ":path", "/"],
+      Buffer.alloc(1001),
+    );
     expect(answer.head[1]).toBe("413");
   });
 
@@ -220,7 +315,16 @@ describe("refusals", () => {
     });
     closing.push(() => rig.close());
     const authority = `a.example.com:${port}`;
-    const answer = await ask(await agent(rig, authority), [":method", "GET", ":authority", authority, ":scheme", "https", ":path", "/"]);
+    const answer = await ask(await agent(rig, authority), [
+      ":method",
+      "GET",
+      ":authority",
+      authority,
+      ":scheme",
+      "https",
+      ":path",
+      "/",
+    ]);
     expect(answer.head[1]).toBe("503");
     expect(reached).toBe(false);
   });

@@ -23,6 +23,9 @@ export interface Limits {
   readonly connectionsPerSession: number;
   readonly exchangesPerSession: number;
   readonly streamsPerConnection: number;
+  /** HTTP/2 flow control: what one stream, and one connection, may send ahead. */
+  readonly streamWindowBytes: number;
+  readonly windowBytes: number;
   /** Accepting a connection until its first complete head; also between the first byte of a head and its last. */
   readonly headMs: number;
   /** Between two pieces of a request body. */
@@ -67,6 +70,8 @@ export const LIMITS: Limits = {
   connectionsPerSession: 16_384,
   exchangesPerSession: 1_024,
   streamsPerConnection: 256,
+  streamWindowBytes: MB,
+  windowBytes: 16 * MB,
   headMs: 15 * SECOND,
   bodyIdleMs: 30 * SECOND,
   clientIdleMs: 10 * MINUTE,

@@ -34,7 +34,12 @@ export class PeerH2 implements Peer {
     this.#deadline = deadlines.start(limits.peerIdleMs, () => this.close());
     this.#session = connect(origin, {
       createConnection: (): Socket => dialled.socket,
-      settings: { enablePush: false, initialWindowSize: 1 << 20 },
+      maxSessionMemory: 64,
+      settings: { enablePush: false, initialWindowSize: limits.streamWindowBytes },
+    });
+    // The window of the whole connection: one slow stream must not hold up the others.
+    this.#session.once("connect", () => {
+      if (this.isUsable) this.#session.setLocalWindowSize(limits.windowBytes);
     });
     this.#session.on("error", () => {
       // Every stream gets its own error; the session's is their sum.

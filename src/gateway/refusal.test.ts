@@ -2,7 +2,16 @@
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { Fault } from "../core/index.ts";
-import { type Destination, policyOf, type Rig, SECRET_RULE, startDestination, startRig, Wire, World } from "./rig.testkit.ts";
+import {
+  type Destination,
+  policyOf,
+  type Rig,
+  SECRET_RULE,
+  startDestination,
+  startRig,
+  Wire,
+  World,
+} from "./rig.testkit.ts";
 
 const closing: (() => Promise<void>)[] = [];
 const keep = <T extends { close(): Promise<void> }>(thing: T): T => {
@@ -16,9 +25,21 @@ afterEach(async () => {
 const REPLY = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 type Options = Parameters<typeof startRig>[0];
 
-async function world(options: Options & { rules?: string } = {}): Promise<{ rig: Rig; server: Destination; authority: string; wire: Wire }> {
-  const server = keep(await startDestination((socket, _c, sofar) => sofar.includes("\r\n\r\n") && socket.write(REPLY)));
-  const rig = keep(await startRig({ policy: policyOf({ ports: [server.port], ...(options.rules === undefined ? {} : { rules: options.rules }) }), ...options }));
+async function world(
+  options: Options & { rules?: string } = {},
+): Promise<{ rig: Rig; server: Destination; authority: string; wire: Wire }> {
+  const server = keep(
+    await startDestination((socket, _c, sofar) => sofar.includes("\r\n\r\n") && socket.write(REPLY)),
+  );
+  const rig = keep(
+    await startRig({
+      policy: policyOf({
+        ports: [server.port],
+        ...(options.rules === undefined ? {} : { rules: options.rules }),
+      }),
+      ...options,
+    }),
+  );
   const authority = `a.example.com:${server.port}`;
   return { rig, server, authority, wire: await Wire.tunnel(rig.socketPath, authority) };
 }
@@ -26,8 +47,14 @@ async function world(options: Options & { rules?: string } = {}): Promise<{ rig:
 describe("a request that two readers could read differently is refused", () => {
   const H = "Host: HOST\r\n";
   it.each([
-    ["content-length and chunked", `POST / HTTP/1.1\r\n${H}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
-    ["chunked and content-length", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n`],
+    [
+      "content-length and chunked",
+      `POST / HTTP/1.1\r\n${H}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
+    [
+      "chunked and content-length",
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n`,
+    ],
     ["two lengths", `POST / HTTP/1.1\r\n${H}Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde`],
     ["two equal lengths", `POST / HTTP/1.1\r\n${H}Content-Length: 5\r\nContent-Length: 5\r\n\r\nabcde`],
     ["a list of lengths", `POST / HTTP/1.1\r\n${H}Content-Length: 5, 5\r\n\r\nabcde`],
@@ -47,14 +74,35 @@ describe("a request that two readers could read differently is refused", () => {
     ["a field without a name", `GET / HTTP/1.1\r\n${H}: x\r\n\r\n`],
     ["another transfer coding", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`],
     ["xchunked", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`],
-    ["chunked twice", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+    [
+      "chunked twice",
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
     ["chunked in HTTP/1.0", `POST / HTTP/1.0\r\n${H}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
-    ["a chunk longer than its size", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n`],
-    ["a chunk size with a sign", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n`],
-    ["a chunk size with 0x", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n`],
-    ["a chunk size beyond counting", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\na\r\n0\r\n\r\n`],
-    ["a chunk line ended by a bare line feed", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n`],
-    ["a length among the trailers", `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 3\r\n\r\n`],
+    [
+      "a chunk longer than its size",
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n`,
+    ],
+    [
+      "a chunk size with a sign",
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n`,
+    ],
+    [
+      "a chunk size with 0x",
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n`,
+    ],
+    [
+      "a chunk size beyond counting",
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\na\r\n0\r\n\r\n`,
+    ],
+    [
+      "a chunk line ended by a bare line feed",
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n`,
+    ],
+    [
+      "a length among the trailers",
+      `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 3\r\n\r\n`,
+    ],
     ["two hosts", `GET / HTTP/1.1\r\n${H}${H}\r\n`],
     ["no host", "GET / HTTP/1.1\r\nX: y\r\n\r\n"],
     ["another host than the tunnel's", "GET / HTTP/1.1\r\nHost: b.example.com\r\n\r\n"],
@@ -73,17 +121,29 @@ describe("a request that two readers could read differently is refused", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(answer).toContain("gateway.malformed");
     expect(server.received).toEqual([]);
-    expect(rig.of("connection.refused")).toMatchObject([{ host: "a.example.com", port: server.port, rule: "gateway.malformed" }]);
+    expect(rig.of("connection.refused")).toMatchObject([
+      { host: "a.example.com", port: server.port, rule: "gateway.malformed" },
+    ]);
     expect(rig.of("exchange.judged")).toEqual([]);
   });
 });
 
 describe("sizes", () => {
   it.each([
-    ["a huge header", (host: string) => `GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${"a".repeat(70_000)}\r\n\r\n`],
+    [
+      "a huge header",
+      (host: string) => `GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${"a".repeat(70_000)}\r\n\r\n`,
+    ],
     ["endless header bytes", () => `GET / HTTP/1.1\r\nX: ${"a".repeat(70_000)}`],
-    ["a body that says it is too long", (host: string) => `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1001\r\n\r\n`],
-    ["chunks that add up", (host: string) => `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n${"a".repeat(1000)}\r\n1\r\na\r\n0\r\n\r\n`],
+    [
+      "a body that says it is too long",
+      (host: string) => `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1001\r\n\r\n`,
+    ],
+    [
+      "chunks that add up",
+      (host: string) =>
+        `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n${"a".repeat(1000)}\r\n1\r\na\r\n0\r\n\r\n`,
+    ],
   ])("%s: 413, and nothing left", async (_name, bytes) => {
     const { rig, server, authority, wire } = await world({ limits: { bodyBytes: 1000 } });
     wire.write(bytes(authority));
@@ -93,13 +153,19 @@ describe("sizes", () => {
   });
 
   it("a body that unpacks to far more than it is cannot be inspected, and does not leave", async () => {
-    const { rig, server, authority, wire } = await world({ limits: { decodedBytes: 100_000, decodedFloorBytes: 100_000 } });
+    const { rig, server, authority, wire } = await world({
+      limits: { decodedBytes: 100_000, decodedFloorBytes: 100_000 },
+    });
     const bomb = gzipSync(Buffer.alloc(200_000));
-    wire.write(`POST / HTTP/1.1\r\nHost: ${authority}\r\nContent-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`);
+    wire.write(
+      `POST / HTTP/1.1\r\nHost: ${authority}\r\nContent-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`,
+    );
     wire.write(bomb);
     expect(await wire.until("gateway.unreadable")).toMatch(/^HTTP\/1\.1 415 /);
     expect(server.received).toEqual([]);
-    expect(rig.of("exchange.judged")).toMatchObject([{ verdict: "deny", understood: false, rules: ["gateway.unreadable"] }]);
+    expect(rig.of("exchange.judged")).toMatchObject([
+      { verdict: "deny", understood: false, rules: ["gateway.unreadable"] },
+    ]);
   });
 });
 
@@ -117,32 +183,74 @@ describe("destinations", () => {
   });
 
   // The same wish in every spelling: an address that must not be dialled, by an allowed name or as a number.
-  const NEVER = ["169.254.169.254", "0.0.0.0", "224.0.0.1", "255.255.255.255", "fe80::1", "fd00:ec2::254", "::", "ff02::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2001:db8::1"];
-  const PRIVATE = ["127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "100.64.0.1", "::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:7f00:1", "64:ff9b::7f00:1"];
-  it.each([...NEVER.map((address) => [address, true] as const), ...PRIVATE.map((address) => [address, false] as const)])(
-    "a name that resolves to %s is not dialled (private allowed: %s)",
-    async (address, isPrivate) => {
-      const rig = keep(await startRig({ policy: policyOf({ isPrivate, ports: [80] }), lookup: async () => [address] }));
-      const wire = await Wire.tunnel(rig.socketPath, "a.example.com:80");
-      wire.write("GET / HTTP/1.1\r\nHost: a.example.com\r\n\r\n");
-      expect(await wire.until("address-refused")).toMatch(/^HTTP\/1\.1 403 /);
-      expect(rig.of("exchange.failed")).toMatchObject([{ fault: "gateway.address-refused", mayHaveLeft: false }]);
-    },
-  );
-
-  it.each(["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "127.0.0.1", "[::1]"])("%s as a number is refused, whoever allows every host", async (host) => {
-    const rig = keep(await startRig({ policy: policyOf({ hosts: ["*"], ports: [80], isPrivate: false }) }));
-    await expect(Wire.tunnel(rig.socketPath, `${host}:80`)).rejects.toThrow(/403[^]*address-refused/);
-    expect(rig.of("connection.refused")).toMatchObject([{ rule: "gateway.address-refused" }]);
+  const NEVER = [
+    "169.254.169.254",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "fe80::1",
+    "fd00:ec2::254",
+    "::",
+    "ff02::1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "2002:7f00:1::",
+    "2001:db8::1",
+  ];
+  const PRIVATE = [
+    "127.0.0.1",
+    "10.1.2.3",
+    "172.31.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "::1",
+    "fc00::1",
+    "::ffff:127.0.0.1",
+    "::ffff:7f00:1",
+    "64:ff9b::7f00:1",
+  ];
+  it.each([
+    ...NEVER.map((address) => [address, true] as const),
+    ...PRIVATE.map((address) => [address, false] as const),
+  ])("a name that resolves to %s is not dialled (private allowed: %s)", async (address, isPrivate) => {
+    const rig = keep(
+      await startRig({ policy: policyOf({ isPrivate, ports: [80] }), lookup: async () => [address] }),
+    );
+    const wire = await Wire.tunnel(rig.socketPath, "a.example.com:80");
+    wire.write("GET / HTTP/1.1\r\nHost: a.example.com\r\n\r\n");
+    expect(await wire.until("address-refused")).toMatch(/^HTTP\/1\.1 403 /);
+    expect(rig.of("exchange.failed")).toMatchObject([
+      { fault: "gateway.address-refused", mayHaveLeft: false },
+    ]);
   });
 
-  it.each(["0x7f.1:80", "2130706433:80", "127.1:80", "0177.0.0.1:80", "a..example.com:80", "a.example.com.:80", "%61.example.com:80", "a.example.com:0", "a.example.com:99999", "a.example.com", "user@a.example.com:80", "[::1%lo]:80", "ä.example.com:80"])(
-    "%s has more than one reading, or none",
-    async (authority) => {
-      const rig = keep(await startRig({ policy: policyOf({ hosts: ["*"], ports: [80] }) }));
-      await expect(Wire.tunnel(rig.socketPath, authority)).rejects.toThrow(/400[^]*gateway\.malformed/);
+  it.each(["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "127.0.0.1", "[::1]"])(
+    "%s as a number is refused, whoever allows every host",
+    async (host) => {
+      const rig = keep(await startRig({ policy: policyOf({ hosts: ["*"], ports: [80], isPrivate: false }) }));
+      await expect(Wire.tunnel(rig.socketPath, `${host}:80`)).rejects.toThrow(/403[^]*address-refused/);
+      expect(rig.of("connection.refused")).toMatchObject([{ rule: "gateway.address-refused" }]);
     },
   );
+
+  it.each([
+    "0x7f.1:80",
+    "2130706433:80",
+    "127.1:80",
+    "0177.0.0.1:80",
+    "a..example.com:80",
+    "a.example.com.:80",
+    "%61.example.com:80",
+    "a.example.com:0",
+    "a.example.com:99999",
+    "a.example.com",
+    "user@a.example.com:80",
+    "[::1%lo]:80",
+    "ä.example.com:80",
+  ])("%s has more than one reading, or none", async (authority) => {
+    const rig = keep(await startRig({ policy: policyOf({ hosts: ["*"], ports: [80] }) }));
+    await expect(Wire.tunnel(rig.socketPath, authority)).rejects.toThrow(/400[^]*gateway\.malformed/);
+  });
 
   it("a name whose address changes between check and use gains nothing: what was checked is dialled", async () => {
     const server = keep(await startDestination((socket) => void socket.write(REPLY)));
@@ -162,9 +270,16 @@ describe("destinations", () => {
 
   it("TLS for another server name than CONNECT's is refused and recorded", async () => {
     const rig = keep(await startRig());
-    await expect(Wire.tunnel(rig.socketPath, "api.anthropic.com:443", { ca: rig.caCertificate, servername: "b.example.com" })).rejects.toThrow();
+    await expect(
+      Wire.tunnel(rig.socketPath, "api.anthropic.com:443", {
+        ca: rig.caCertificate,
+        servername: "b.example.com",
+      }),
+    ).rejects.toThrow();
     await rig.seen("connection.refused");
-    expect(rig.of("connection.refused")).toMatchObject([{ door: "tls", host: "api.anthropic.com", rule: "gateway.malformed" }]);
+    expect(rig.of("connection.refused")).toMatchObject([
+      { door: "tls", host: "api.anthropic.com", rule: "gateway.malformed" },
+    ]);
   });
 
   it("a handshake that fails, as for an agent that does not trust the session's certificate, is recorded", async () => {
@@ -189,7 +304,12 @@ describe("destinations", () => {
   ])("a destination with a certificate of %s is not spoken to", async (_name, secure, roots) => {
     const world = new World();
     const server = keep(await startDestination((socket) => void socket.write(REPLY), secure(world)));
-    const rig = keep(await startRig({ policy: policyOf({ ports: [server.port] }), extraRoots: roots === "" ? [] : [world.root] }));
+    const rig = keep(
+      await startRig({
+        policy: policyOf({ ports: [server.port] }),
+        extraRoots: roots === "" ? [] : [world.root],
+      }),
+    );
     const authority = `a.example.com:${server.port}`;
     const wire = await Wire.tunnel(rig.socketPath, authority, { ca: rig.caCertificate });
     wire.write(`GET / HTTP/1.1\r\nHost: ${authority}\r\nAuthorization: key\r\n\r\n`);
@@ -213,10 +333,18 @@ describe("verdicts", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 403 /);
     const body: unknown = JSON.parse(answer.slice(answer.indexOf("{")));
     expect(body).toMatchObject({ type: "error", error: { type: "permission_error" } });
-    for (const word of ["no-secrets", "a leaked key is a lost key", "Security"]) expect(answer).toContain(word);
+    for (const word of ["no-secrets", "a leaked key is a lost key", "Security"])
+      expect(answer).toContain(word);
     expect(answer).not.toContain(SECRET);
     expect(server.received).toEqual([]);
-    expect(rig.of("exchange.judged")).toMatchObject([{ verdict: "deny", rules: ["no-secrets"], dialect: "anthropic-messages", findings: [{ class: "secret", count: 1 }] }]);
+    expect(rig.of("exchange.judged")).toMatchObject([
+      {
+        verdict: "deny",
+        rules: ["no-secrets"],
+        dialect: "anthropic-messages",
+        findings: [{ class: "secret", count: 1 }],
+      },
+    ]);
   });
 
   it("what was denied is denied when it is sent again, and the connection goes on for what is allowed", async () => {
@@ -233,18 +361,28 @@ describe("verdicts", () => {
     expect(rig.of("exchange.judged").map(({ findings }) => findings.length)).toEqual([1, 0, 0]);
   });
 
-  it.each(["redact", "ask", "reroute"])("`%s` cannot be carried out yet and denies, saying so", async (then) => {
-    const rules = SECRET_RULE.replace("then: deny", then === "reroute" ? "then: reroute\n      rerouteTo: [own]" : `then: ${then}`);
-    const { rig, server, authority, wire } = await world({ rules });
-    wire.write(ask(authority, SECRET));
-    expect(await wire.until("gateway.unsupported")).toMatch(/^HTTP\/1\.1 403 /);
-    expect(server.received).toEqual([]);
-    expect(rig.of("exchange.judged")).toMatchObject([{ verdict: "deny", rules: ["no-secrets", "gateway.unsupported"] }]);
-  });
+  it.each(["redact", "ask", "reroute"])(
+    "`%s` cannot be carried out yet and denies, saying so",
+    async (then) => {
+      const rules = SECRET_RULE.replace(
+        "then: deny",
+        then === "reroute" ? "then: reroute\n      rerouteTo: [own]" : `then: ${then}`,
+      );
+      const { rig, server, authority, wire } = await world({ rules });
+      wire.write(ask(authority, SECRET));
+      expect(await wire.until("gateway.unsupported")).toMatch(/^HTTP\/1\.1 403 /);
+      expect(server.received).toEqual([]);
+      expect(rig.of("exchange.judged")).toMatchObject([
+        { verdict: "deny", rules: ["no-secrets", "gateway.unsupported"] },
+      ]);
+    },
+  );
 
   it("a body that is not the JSON it says it is passes as it is, counted as not understood", async () => {
     const { rig, server, authority, wire } = await world();
-    wire.write(`POST /v1/messages HTTP/1.1\r\nHost: ${authority}\r\ncontent-type: application/json\r\nContent-Length: 8\r\n\r\n{"a": [1`);
+    wire.write(
+      `POST /v1/messages HTTP/1.1\r\nHost: ${authority}\r\ncontent-type: application/json\r\nContent-Length: 8\r\n\r\n{"a": [1`,
+    );
     await wire.until("ok");
     expect(Buffer.concat(server.received).toString()).toContain('{"a": [1');
     expect(rig.of("exchange.judged")).toMatchObject([{ verdict: "allow", understood: false }]);
@@ -306,7 +444,9 @@ describe("without a record nothing leaves", () => {
     isHung = false;
     recover();
     await rig.seen("exchange.failed");
-    expect(rig.of("exchange.failed"), "the late verdict is taken back").toMatchObject([{ fault: "gateway.unrecorded", mayHaveLeft: false }]);
+    expect(rig.of("exchange.failed"), "the late verdict is taken back").toMatchObject([
+      { fault: "gateway.unrecorded", mayHaveLeft: false },
+    ]);
     wire.write(`GET /2 HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
     await wire.until("ok");
     expect(Buffer.concat(server.received).toString()).toMatch(/^GET \/2 /);
@@ -317,7 +457,9 @@ describe("without a record nothing leaves", () => {
     const gate = new Promise<void>((resolve) => {
       let_ = resolve;
     });
-    const { server, authority, wire } = await world({ beforeAppend: (body) => (body.kind === "exchange.judged" ? gate : undefined) });
+    const { server, authority, wire } = await world({
+      beforeAppend: (body) => (body.kind === "exchange.judged" ? gate : undefined),
+    });
     wire.write(`GET / HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
     while (server.connections === 0) await new Promise((resolve) => setImmediate(resolve));
     expect(server.received).toEqual([]);
@@ -327,19 +469,48 @@ describe("without a record nothing leaves", () => {
 });
 
 describe("what goes wrong behind the gateway is told and recorded", () => {
-  async function behind(serve: Parameters<typeof startDestination>[0]): Promise<{ rig: Rig; wire: Wire; server: Destination; ask: () => void }> {
+  async function behind(
+    serve: Parameters<typeof startDestination>[0],
+  ): Promise<{ rig: Rig; wire: Wire; server: Destination; ask: () => void }> {
     const server = keep(await startDestination(serve));
     const rig = keep(await startRig({ policy: policyOf({ ports: [server.port] }) }));
     const wire = await Wire.tunnel(rig.socketPath, `a.example.com:${server.port}`);
-    return { rig, wire, server, ask: () => wire.write(`GET / HTTP/1.1\r\nHost: a.example.com:${server.port}\r\n\r\n`) };
+    return {
+      rig,
+      wire,
+      server,
+      ask: () => wire.write(`GET / HTTP/1.1\r\nHost: a.example.com:${server.port}\r\n\r\n`),
+    };
   }
 
   it.each([
     ["resets without a word", (socket: { destroy(): unknown }) => socket.destroy(), 502, "gateway.broken"],
-    ["answers no HTTP", (socket: { write(text: string): unknown }) => socket.write("hello\r\n\r\n"), 502, "gateway.bad-reply"],
-    ["answers with two lengths", (socket: { write(text: string): unknown }) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"), 502, "gateway.bad-reply"],
-    ["answers with an endless head", (socket: { write(text: string): unknown }) => socket.write(`HTTP/1.1 200 OK\r\nX: ${"a".repeat(70_000)}`), 502, "gateway.bad-reply"],
-    ["switches the protocol unasked", (socket: { write(text: string): unknown }) => socket.write("HTTP/1.1 101 X\r\n\r\n"), 502, "gateway.bad-reply"],
+    [
+      "answers no HTTP",
+      (socket: { write(text: string): unknown }) => socket.write("hello\r\n\r\n"),
+      502,
+      "gateway.bad-reply",
+    ],
+    [
+      "answers with two lengths",
+      (socket: { write(text: string): unknown }) =>
+        socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"),
+      502,
+      "gateway.bad-reply",
+    ],
+    [
+      "answers with an endless head",
+      (socket: { write(text: string): unknown }) =>
+        socket.write(`HTTP/1.1 200 OK\r\nX: ${"a".repeat(70_000)}`),
+      502,
+      "gateway.bad-reply",
+    ],
+    [
+      "switches the protocol unasked",
+      (socket: { write(text: string): unknown }) => socket.write("HTTP/1.1 101 X\r\n\r\n"),
+      502,
+      "gateway.bad-reply",
+    ],
   ] as const)("a destination that %s", async (_name, serve, status, fault) => {
     const { rig, wire, ask } = await behind((socket) => void serve(socket));
     ask();
@@ -393,7 +564,9 @@ describe("what goes wrong behind the gateway is told and recorded", () => {
   });
 
   it("surplus bytes of one reply never become the next reply", async () => {
-    const { wire, ask, server } = await behind((socket) => void socket.write(`${REPLY}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil`));
+    const { wire, ask, server } = await behind(
+      (socket) => void socket.write(`${REPLY}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil`),
+    );
     ask();
     await wire.until("ok");
     ask();
@@ -470,7 +643,9 @@ describe("who leaves and who lingers", () => {
   });
 
   it("closing does not wait for ever: what does not end is cut, and recorded as such", async () => {
-    const server = keep(await startDestination((socket) => void socket.write("HTTP/1.1 200 OK\r\n\r\nendless")));
+    const server = keep(
+      await startDestination((socket) => void socket.write("HTTP/1.1 200 OK\r\n\r\nendless")),
+    );
     const rig = keep(await startRig({ policy: policyOf({ ports: [server.port] }) }));
     const wire = await Wire.tunnel(rig.socketPath, `a.example.com:${server.port}`);
     wire.write(`GET / HTTP/1.1\r\nHost: a.example.com:${server.port}\r\n\r\n`);

@@ -82,6 +82,8 @@ function secure(raw: Duplex, authority: Authority, certificates: SessionAuthorit
   socket.once("secure", () => {
     deadline.stop();
     socket.removeListener("error", fail);
+    // What tls.Server does at this point; node:http2 would otherwise wait for a handshake that is over.
+    Object.assign(socket, { secureConnecting: false });
     if (socket.alpnProtocol === "h2") new FrontH2(socket, authority, desk);
     else new FrontH1(socket, { door: "tls", authority, isSecure: true }, desk, NOTHING);
   });

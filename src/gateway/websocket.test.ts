@@ -4,7 +4,15 @@ import { constants, createDeflateRaw } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { serverFrame } from "./frame.ts";
-import { type Destination, policyOf, type Rig, SECRET_RULE, startDestination, startRig, Wire } from "./rig.testkit.ts";
+import {
+  type Destination,
+  policyOf,
+  type Rig,
+  SECRET_RULE,
+  startDestination,
+  startRig,
+  Wire,
+} from "./rig.testkit.ts";
 
 const closing: (() => Promise<void>)[] = [];
 const keep = <T extends { close(): Promise<void> }>(thing: T): T => {
@@ -18,13 +26,21 @@ afterEach(async () => {
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT = createHash("sha1").update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
 
-function agentFrame(payload: Buffer | string, o: { opcode?: number; fin?: boolean; rsv1?: boolean; mask?: Buffer | null } = {}): Buffer {
+function agentFrame(
+  payload: Buffer | string,
+  o: { opcode?: number; fin?: boolean; rsv1?: boolean; mask?: Buffer | null } = {},
+): Buffer {
   const bytes = Buffer.from(payload);
   const mask = o.mask === undefined ? randomBytes(4) : o.mask;
   const first = (o.fin === false ? 0 : 0x80) | (o.rsv1 === true ? 0x40 : 0) | (o.opcode ?? 1);
   const maskBit = mask === null ? 0 : 0x80;
   const n = bytes.length;
-  const head = n < 126 ? Buffer.from([first, maskBit | n]) : n < 65536 ? Buffer.from([first, maskBit | 126, n >> 8, n & 255]) : Buffer.from([first, maskBit | 127, 0, 0, 0, 0, n >>> 24, (n >> 16) & 255, (n >> 8) & 255, n & 255]);
+  const head =
+    n < 126
+      ? Buffer.from([first, maskBit | n])
+      : n < 65536
+        ? Buffer.from([first, maskBit | 126, n >> 8, n & 255])
+        : Buffer.from([first, maskBit | 127, 0, 0, 0, 0, n >>> 24, (n >> 16) & 255, (n >> 8) & 255, n & 255]);
   if (mask === null) return Buffer.concat([head, bytes]);
   return Buffer.concat([head, mask, bytes.map((byte, i) => byte ^ (mask[i & 3] ?? 0))]);
 }
@@ -52,14 +68,26 @@ async function talk(o: { rules?: string; extensions?: string; limits?: object } 
       socket.write(switched);
     }),
   );
-  const rig = keep(await startRig({ policy: policyOf({ ports: [server.port], ...(o.rules === undefined ? {} : { rules: o.rules }) }), ...(o.limits === undefined ? {} : { limits: o.limits }) }));
+  const rig = keep(
+    await startRig({
+      policy: policyOf({ ports: [server.port], ...(o.rules === undefined ? {} : { rules: o.rules }) }),
+      ...(o.limits === undefined ? {} : { limits: o.limits }),
+    }),
+  );
   const authority = `a.example.com:${server.port}`;
   const wire = await Wire.tunnel(rig.socketPath, authority);
   const request = `GET /v1/responses HTTP/1.1\r\nHost: ${authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n`;
   wire.write(request);
   expect(await wire.until("\r\n\r\n")).toBe(switched);
   expect(Buffer.concat(server.received).toString()).toBe(request);
-  return { rig, wire, server, switched, sent: () => Buffer.concat(server.received).subarray(head), say: (bytes) => say(bytes) };
+  return {
+    rig,
+    wire,
+    server,
+    switched,
+    sent: () => Buffer.concat(server.received).subarray(head),
+    say: (bytes) => say(bytes),
+  };
 }
 
 const arrived = async (t: Talk, bytes: number): Promise<Buffer> => {
@@ -77,14 +105,24 @@ describe("messages", () => {
     t.say(reply);
     await t.wire.untilBytes(t.switched.length + reply.length);
     expect(t.wire.bytes.subarray(t.switched.length)).toEqual(reply);
-    const second = [agentFrame("tw", { fin: false }), agentFrame("p", { opcode: 9 }), agentFrame("o", { opcode: 0 })];
+    const second = [
+      agentFrame("tw", { fin: false }),
+      agentFrame("p", { opcode: 9 }),
+      agentFrame("o", { opcode: 0 }),
+    ];
     for (const frame of second) t.wire.write(frame);
     // The ping may pass between the fragments of a message that is still being gathered.
     const [a = Buffer.alloc(0), ping = Buffer.alloc(0), b = Buffer.alloc(0)] = second;
-    expect(await arrived(t, first.length + a.length + ping.length + b.length)).toEqual(Buffer.concat([first, ping, a, b]));
+    expect(await arrived(t, first.length + a.length + ping.length + b.length)).toEqual(
+      Buffer.concat([first, ping, a, b]),
+    );
     t.wire.close();
     await t.rig.seen("exchange.answered", 3);
-    expect(t.rig.of("exchange.judged").map(({ method, protocol, requestBytes }) => [method, protocol, requestBytes])).toEqual([
+    expect(
+      t.rig
+        .of("exchange.judged")
+        .map(({ method, protocol, requestBytes }) => [method, protocol, requestBytes]),
+    ).toEqual([
       ["GET", "websocket", 0],
       ["MESSAGE", "websocket", first.length - 6],
       ["MESSAGE", "websocket", 3],
@@ -108,12 +146,25 @@ describe("messages", () => {
           resolve(Buffer.concat(pieces).subarray(0, -4));
         });
       });
-    const text = JSON.stringify({ type: "response.create", model: "m", input: "the same words again and again" });
-    const frames = [await compress(text), await compress(text)].map((bytes) => agentFrame(bytes, { rsv1: true }));
+    const text = JSON.stringify({
+      type: "response.create",
+      model: "m",
+      input: "the same words again and again",
+    });
+    const frames = [await compress(text), await compress(text)].map((bytes) =>
+      agentFrame(bytes, { rsv1: true }),
+    );
     for (const frame of frames) t.wire.write(frame);
     const all = Buffer.concat(frames);
     expect(await arrived(t, all.length)).toEqual(all);
-    t.wire.write(agentFrame(await compress(JSON.stringify({ type: "response.create", model: "m", input: "AKIAIOSFODNN7EXAMPLQ" })), { rsv1: true }));
+    t.wire.write(
+      agentFrame(
+        await compress(
+          JSON.stringify({ type: "response.create", model: "m", input: "AKIAIOSFODNN7EXAMPLQ" }),
+        ),
+        { rsv1: true },
+      ),
+    );
     expect(await t.wire.all()).toContain("no-secrets");
     expect(t.sent()).toEqual(all);
     expect(t.rig.of("exchange.judged").map(({ verdict, understood }) => [verdict, understood])).toEqual([
@@ -126,7 +177,9 @@ describe("messages", () => {
 
   it("a denied message does not leave; the agent gets an error and a close frame", async () => {
     const t = await talk({ rules: SECRET_RULE });
-    t.wire.write(agentFrame(JSON.stringify({ type: "response.create", model: "m", input: "AKIAIOSFODNN7EXAMPLQ" })));
+    t.wire.write(
+      agentFrame(JSON.stringify({ type: "response.create", model: "m", input: "AKIAIOSFODNN7EXAMPLQ" })),
+    );
     const answer = await t.wire.all();
     expect(answer).toContain('"type":"error"');
     expect(answer).toContain("a leaked key is a lost key");
@@ -136,18 +189,24 @@ describe("messages", () => {
 
   it("any division of the frames gives the same frames out", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 4 }), fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 30 }), async (messages, sizes) => {
-        const t = await talk();
-        const all = Buffer.concat(messages.map((message) => agentFrame(Buffer.from(message), { opcode: 2 })));
-        let at = 0;
-        for (const size of [...sizes, all.length]) {
-          if (at < all.length) t.wire.write(all.subarray(at, at + size));
-          at += size;
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-        expect(await arrived(t, all.length)).toEqual(all);
-        t.wire.close();
-      }),
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 4 }),
+        fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 30 }),
+        async (messages, sizes) => {
+          const t = await talk();
+          const all = Buffer.concat(
+            messages.map((message) => agentFrame(Buffer.from(message), { opcode: 2 })),
+          );
+          let at = 0;
+          for (const size of [...sizes, all.length]) {
+            if (at < all.length) t.wire.write(all.subarray(at, at + size));
+            at += size;
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          expect(await arrived(t, all.length)).toEqual(all);
+          t.wire.close();
+        },
+      ),
       { numRuns: 25 },
     );
   });
@@ -173,7 +232,12 @@ describe("what breaks the protocol ends the conversation", () => {
 
   it("an extension that cannot be read through is refused at the handshake", async () => {
     const server = keep(
-      await startDestination((socket) => void socket.write(`HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${ACCEPT}\r\nSec-WebSocket-Extensions: x-cipher\r\n\r\n`)),
+      await startDestination(
+        (socket) =>
+          void socket.write(
+            `HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${ACCEPT}\r\nSec-WebSocket-Extensions: x-cipher\r\n\r\n`,
+          ),
+      ),
     );
     const rig = keep(await startRig({ policy: policyOf({ ports: [server.port] }) }));
     const authority = `a.example.com:${server.port}`;

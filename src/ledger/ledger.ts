@@ -108,6 +108,7 @@ export interface LedgerOptions {
 export interface Innards {
   readonly io?: JournalIo;
   readonly segmentBytes?: number;
+  readonly boot?: string | null;
 }
 
 /**
@@ -147,6 +148,8 @@ async function openLocked(options: LedgerOptions, innards: Innards, lock: Writer
     signers: [signer],
     expected: opened(rememberedCheckpoint(keyDirectory, signer.name)),
     remember: (note) => rememberCheckpoint(keyDirectory, signer.name, note),
+    monotonic: options.clock.monotonic,
+    ...(innards.boot === undefined ? {} : { boot: innards.boot }),
   });
   if (end !== null) await publisher.advance(end.position);
   publisher.checkNotForked();
@@ -462,8 +465,7 @@ class Writer implements Ledger {
       if (this.#broken === null) await this.#publish();
     } finally {
       this.#stopTimer();
-      await this.#publisher.close();
-      this.#lock.release();
+      await this.#publisher.close(this.#broken === null).finally(() => this.#lock.release());
     }
   }
 }

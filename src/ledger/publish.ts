@@ -2,18 +2,18 @@
  * The tailer that turns the journal into a transparency log: it reads what is durable from its own cursor (the size of
  * the last checkpoint), grows the tree, writes tiles and bundles, and signs.
  *
- * Order of a publication, each step durable before the next: tiles → the checkpoint remembered beside the key → the
- * ledger's checkpoint. So nothing is ever signed whose tiles are missing, and no signed state is ever forgotten.
+ * Order of a publication: tiles → the checkpoint remembered beside the key → the ledger's checkpoint. So nothing is
+ * signed whose tiles were not written, and no signed state is forgotten.
  *
- * Crash story: tiles without a checkpoint are written again with the same bytes; opening resumes from the checkpoint.
- * At most two files are in flight, so that tiles do not starve the journal's fdatasync of libuv's threads.
+ * Crash story: tiles without a checkpoint are written again with the same bytes. Opening resumes from the checkpoint;
+ * after a power cut from the last tiles known to be synced (tile-files.ts), and either way the tree must arrive at the
+ * signed root, and at the root remembered beside the key.
  */
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Fault } from "../core/index.ts";
-import { diskFault, putFile, readIfThere, syncDirectory } from "./files.ts";
+import { diskFault, putFile, readIfThere } from "./files.ts";
 import { FRAME, type Frame, payloadOf } from "./frame.ts";
-import { GrowingTree, HASH_BYTES, leafHashOf, rangeHash, TILE_WIDTH } from "./merkle.ts";
+import { fold, GrowingTree, HASH_BYTES, leafHashOf, rangeHash, TILE_WIDTH } from "./merkle.ts";
 import {
   type Checkpoint,
   checkpointText,
@@ -23,9 +23,8 @@ import {
   signNote,
 } from "./note.ts";
 import { findSegment, JournalReader, type Position } from "./segment.ts";
+import { bootId, readMark, TileFiles } from "./tile-files.ts";
 import { decodeBundle, encodeBundle, readTile, splitHashes, subtreesOf, tilePath, widthAt } from "./tiles.ts";
-
-const FILES_IN_FLIGHT = 2;
 
 export interface PublisherOptions {
   readonly directory: string;
@@ -34,6 +33,10 @@ export interface PublisherOptions {
   readonly expected: Checkpoint | null;
   /** Makes a signed checkpoint durable beside the key, before the ledger shows it. */
   readonly remember: (note: string) => Promise<void>;
+  /** Monotonic ms. */
+  readonly monotonic: () => number;
+  /** Default: the running kernel's; tests say otherwise. */
+  readonly boot?: string | null;
 }
 
 export class Publisher {
@@ -51,10 +54,20 @@ export class Publisher {
   #reader: JournalReader | null = null;
   /** Entries below this one were in the tree before the reader's segment began. */
   #readerAt = 0;
-  readonly #directories = new Set<string>();
+  readonly #files: TileFiles;
+  #begun = false;
+  /** What the ledger's own checkpoint says; the tree must pass through it. */
+  #checkpoint: Checkpoint | null = null;
 
-  private constructor(options: PublisherOptions, tree: GrowingTree, bundle: Buffer[], note: string | null) {
+  private constructor(
+    options: PublisherOptions,
+    files: TileFiles,
+    tree: GrowingTree,
+    bundle: Buffer[],
+    note: string | null,
+  ) {
     this.#options = options;
+    this.#files = files;
     this.#origin = options.signers[0]?.name ?? "";
     this.#tree = tree;
     this.#bundle = bundle;
@@ -62,25 +75,41 @@ export class Publisher {
     this.#signed = note === null ? -1 : tree.size;
   }
 
-  /** Takes up the log where its checkpoint left it; `ledger.unreadable` when its tiles do not give the signed root. */
+  /**
+   * Takes up the log where its checkpoint left it, or, after a power cut, where its tiles are known to be synced.
+   * Throws `ledger.unreadable` when its tiles do not give the signed root.
+   */
   static restore(options: PublisherOptions): Publisher {
-    const note = readIfThere(join(options.directory, "checkpoint"))?.toString("utf8") ?? null;
+    const { directory } = options;
+    const boot = options.boot === undefined ? bootId() : options.boot;
+    const mark = readMark(directory, boot);
+    const files = new TileFiles(directory, mark, boot);
+    const note = readIfThere(join(directory, "checkpoint"))?.toString("utf8") ?? null;
     if (note === null) {
-      const empty = new Publisher(options, new GrowingTree(), [], null);
+      const empty = new Publisher(options, files, new GrowingTree(), [], null);
       if (options.expected?.size === 0) empty.#agreed = true;
       return empty;
     }
-    const verifiers = options.signers.map((s) => parseVerifierKey(s.verifierKey));
-    const { size, root } = openCheckpoint(note, verifiers);
+    const checkpoint = openCheckpoint(
+      note,
+      options.signers.map((s) => parseVerifierKey(s.verifierKey)),
+    );
+    if (!mark.isThisBoot && mark.entries < checkpoint.size) {
+      const tree = GrowingTree.restored(mark.entries, edgesFromFullTiles(directory, mark.entries));
+      const publisher = new Publisher(options, files, tree, [], note);
+      publisher.#checkpoint = checkpoint;
+      publisher.#signed = checkpoint.size;
+      publisher.#compareWithExpectedBelow(mark.entries);
+      return publisher;
+    }
+    const { size, root } = checkpoint;
     const levels: Buffer[][] = [];
     for (let level = 0, n = size; level === 0 || n > 0; level++, n = Math.floor(n / TILE_WIDTH))
-      levels.push(edgeTile(options.directory, size, level, n % TILE_WIDTH));
+      levels.push(edgeTile(directory, size, level, n % TILE_WIDTH));
     const tree = GrowingTree.restored(size, levels);
     if (!tree.root().equals(root)) throw unreadable("checkpoint", "the tiles do not give the signed root");
-    const publisher = new Publisher(options, tree, edgeBundle(options.directory, size), note);
-    const expected = options.expected?.size ?? Number.POSITIVE_INFINITY;
-    if (expected <= size)
-      publisher.#compareWithExpected(() => rangeHash(subtreesOf(options.directory, size), 0, expected));
+    const publisher = new Publisher(options, files, tree, edgeBundle(directory, size), note);
+    publisher.#compareWithExpectedBelow(size);
     return publisher;
   }
 
@@ -109,13 +138,17 @@ export class Publisher {
   async publish(): Promise<string> {
     if (this.#note !== null && this.#signed === this.#tree.size) return this.#note;
     const size = this.#tree.size;
+    if (this.#checkpoint !== null && size < this.#checkpoint.size)
+      throw unreadable("journal", `it holds ${size} entries, the checkpoint covers ${this.#checkpoint.size}`);
     const files = new Map(this.#finished);
     for (const [path, bytes] of this.#unfinished()) files.set(path, bytes);
     const finished = [...this.#finished.keys()];
     const text = checkpointText({ origin: this.#origin, size, root: this.#tree.root() });
     const note = signNote(text, this.#options.signers);
     try {
-      await this.#writeTiles(files);
+      if (!this.#begun) await this.#files.begin();
+      this.#begun = true;
+      await this.#files.write(files);
       await this.#options.remember(note);
       await putFile(join(this.#options.directory, "checkpoint"), note);
     } catch (error) {
@@ -124,7 +157,8 @@ export class Publisher {
     for (const path of finished) this.#finished.delete(path);
     this.#signed = size;
     this.#note = note;
-    await this.#dropPartials(finished);
+    await this.#files.dropPartials(finished);
+    await this.#files.settle(size, this.#options.monotonic());
     return note;
   }
 
@@ -144,11 +178,27 @@ export class Publisher {
     });
   }
 
-  #compareWithExpected(root: () => Buffer): void {
-    if (this.#options.expected?.root.equals(root()) === true) this.#agreed = true;
+  /** For an expected checkpoint of at most `size` entries, all of them in published tiles. */
+  #compareWithExpectedBelow(size: number): void {
+    const { directory, expected } = this.#options;
+    if (expected === null || expected.size > size) return;
+    if (expected.root.equals(rangeHash(subtreesOf(directory, size), 0, expected.size))) this.#agreed = true;
   }
 
-  async close(): Promise<void> {
+  /** At each new size: is it one whose root is known? */
+  #compare(): void {
+    const { expected } = this.#options;
+    const { size } = this.#tree;
+    if (expected?.size === size && expected.root.equals(this.#tree.root())) this.#agreed = true;
+    if (this.#checkpoint?.size !== size) return;
+    if (!this.#checkpoint.root.equals(this.#tree.root()))
+      throw unreadable("checkpoint", "the journal does not give the signed root");
+    this.#checkpoint = null;
+  }
+
+  /** `sync`: also what was published just now, within a bounded time. */
+  async close(sync = false): Promise<void> {
+    if (sync && this.#begun) await this.#files.syncUpTo(this.signed);
     const reader = this.#reader;
     this.#reader = null;
     await reader?.close();
@@ -170,7 +220,7 @@ export class Publisher {
     this.#tree.push(leafHashOf(frame.body), (level, n, hashes) => {
       this.#finished.set(tilePath(level, n), Buffer.concat(hashes));
     });
-    if (this.#options.expected?.size === index + 1) this.#compareWithExpected(() => this.#tree.root());
+    this.#compare();
     if (this.#bundle.length < TILE_WIDTH) return;
     this.#finished.set(tilePath("entries", Math.floor(index / TILE_WIDTH)), encodeBundle(this.#bundle));
     this.#bundle = [];
@@ -190,62 +240,29 @@ export class Publisher {
     }
     return files;
   }
-
-  async #writeTiles(files: ReadonlyMap<string, Buffer>): Promise<void> {
-    const queue = [...files];
-    const touched = new Set<string>();
-    const work = async (): Promise<void> => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const path = join(this.#options.directory, next[0]);
-        await this.#makeDirectory(dirname(path), touched);
-        await writeTile(path, next[1]);
-        touched.add(dirname(path));
-      }
-    };
-    await Promise.all(Array.from({ length: FILES_IN_FLIGHT }, work));
-    for (const directory of touched) await syncDirectory(directory);
-  }
-
-  /** A new directory's name is made durable in its parent with the rest of `touched`. */
-  async #makeDirectory(path: string, touched: Set<string>): Promise<void> {
-    if (this.#directories.has(path)) return;
-    const first = await mkdir(path, { recursive: true });
-    this.#directories.add(path);
-    if (first === undefined) return;
-    for (let parent = dirname(path); parent.length >= dirname(first).length; parent = dirname(parent))
-      touched.add(parent);
-  }
-
-  /** c2sp.org/tlog-tiles: a partial tile may go once the full one exists. Nothing depends on its going. */
-  async #dropPartials(finished: readonly string[]): Promise<void> {
-    for (const path of finished) {
-      const partials = join(this.#options.directory, `${path}.p`);
-      await rm(partials, { recursive: true, force: true }).catch(() => undefined); // only tidiness is lost
-      this.#directories.delete(partials);
-    }
-  }
 }
 
-/** Tiles never change: bytes that differ from those already there mean that history would be rewritten. */
-async function writeTile(path: string, bytes: Buffer): Promise<void> {
-  const there = await readFile(path).catch(() => null); // not there, or unreadable: written anew
-  if (there?.equals(bytes) === true) return;
-  if (there !== null && there.length === bytes.length)
-    throw unreadable(path, "a tile already written differs from the journal");
-  const aside = `${path}.new`;
-  const file = await open(aside, "w", 0o644);
-  try {
-    await file.writeFile(bytes);
-    await file.datasync();
-  } finally {
-    await file.close();
+/** The right edge of a tree of `size`, a multiple of 256, from full tiles alone: partial ones may have been removed. */
+function edgesFromFullTiles(directory: string, size: number): Buffer[][] {
+  const levels: Buffer[][] = [[]];
+  for (let level = 1, n = size / TILE_WIDTH; n > 0; level++, n = Math.floor(n / TILE_WIDTH)) {
+    const first = n - (n % TILE_WIDTH);
+    const edge: Buffer[] = [];
+    for (let index = first; index < n; index++)
+      edge.push(fold(edgeTile(directory, size, level - 1, TILE_WIDTH, index)));
+    levels.push(edge);
   }
-  await rename(aside, path);
+  return levels;
 }
 
-function edgeTile(directory: string, size: number, level: number, width: number): Buffer[] {
+function edgeTile(
+  directory: string,
+  size: number,
+  level: number,
+  width: number,
+  index: number = Math.floor(size / TILE_WIDTH ** (level + 1)),
+): Buffer[] {
   if (width === 0) return [];
-  const index = Math.floor(size / TILE_WIDTH ** (level + 1));
   const tile = readTile(directory, size, level, index);
   if (tile === null || tile.bytes.length !== width * HASH_BYTES)
     throw unreadable(tilePath(level, index, width), "tile missing or short");

@@ -83,6 +83,8 @@ function loosening(data: PolicyData): Contradiction | null {
     return { path: ["sandbox", "mode"], detail: "switches the sandbox off", remedy };
   if (data.sandbox?.nested === true)
     return { path: ["sandbox", "nested"], detail: "allows nested sandboxes", remedy };
+  if (data.repository?.settings === "use")
+    return { path: ["repository", "settings"], detail: "lets the repository's settings in", remedy };
   const at = (data.network?.allow ?? []).findIndex((rule) => rule.private === true);
   return at < 0
     ? null

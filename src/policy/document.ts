@@ -136,6 +136,12 @@ const sections = {
     .strictObject({ deny: z.array(z.enum(AGENT_TOOLS)).max(AGENT_TOOLS.length).optional() })
     .optional()
     .describe("the agent's own tools that reach out on its vendor's side"),
+  repository: z
+    .strictObject({ settings: z.enum(["use", "ignore"]).optional() })
+    .optional()
+    .describe(
+      "whether the agent reads settings, hooks and servers out of the repository; a profile's default: ignore",
+    ),
   mcp: z
     .strictObject({ servers: z.array(Word).max(500).optional() })
     .optional()

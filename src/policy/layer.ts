@@ -75,6 +75,8 @@ export interface Policy {
   readonly programs: { readonly ask: readonly string[]; readonly deny: readonly string[] };
   /** Agents' own tools that must be off. */
   readonly tools: { readonly deny: readonly AgentTool[] };
+  /** Whether the agent may read settings, hooks and servers out of the repository. */
+  readonly repositorySettings: "use" | "ignore";
   /** MCP servers that may be used, by name; null: any. */
   readonly mcpServers: readonly string[] | null;
   readonly layers: readonly Layer[];
@@ -136,6 +138,12 @@ export function layer(documents: readonly PolicyDocument[]): Policy {
       deny: union(sorted, (data) => data.programs?.deny),
     },
     tools: { deny: union(sorted, (data) => data.tools?.deny) },
+    repositorySettings: layered<"use" | "ignore">(
+      sorted,
+      (data) => data.repository?.settings,
+      "ignore",
+      (a, b) => (a === b ? a : "ignore"),
+    ),
     mcpServers: sorted
       .map(({ data }) => data.mcp?.servers)
       .reduce<readonly string[] | null>(

@@ -206,6 +206,7 @@ ${noTelemetryContent}`;
 const OBSERVE = `${head("observe", "Records everything that leaves and refuses nothing public", "记录一切外发内容，不拒绝任何公共目的地")}
 sandbox: { mode: bubblewrap, nested: true }
 ${access(HOME_TOOLCHAINS, [], TERMINAL)}
+repository: { settings: use } # hooks and servers that a repository brings run as they would without Sallyport
 network:
   default: allow # every public host; private addresses still need a rule that names them
 send:

@@ -4,8 +4,8 @@
  * only, nothing left on disk, no process of ours besides bubblewrap's.
  *
  * Who dies with whom: bubblewrap dies with this process (PDEATHSIG), everything inside dies with bubblewrap (PID
- * namespace); a `kill -9` of the client leaves nothing. In the short time before bubblewrap has set that up, the first
- * stage waits for our answer on the channel, and ends when the channel breaks.
+ * namespace); a `kill -9` of the client leaves nothing. bubblewrap's inner half sets that up only after some ten
+ * milliseconds of mounting; therefore the first stage waits for our answer on the channel, and ends when it breaks.
  *
  * Signals: the terminal sends Ctrl-C, Ctrl-\, Ctrl-Z and resize to the whole foreground group, so the agent has them
  * already. From here to the program's end this process does not die of Ctrl-C and Ctrl-\: before the program has started
@@ -14,10 +14,11 @@
  * Failure contract: `launch` either resolves with a running program, or rejects with a Fault and leaves nothing running.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { Fault } from "../core/index.ts";
 import type { SandboxPlan } from "./plan.ts";
 import { DESCRIPTOR } from "./stage.ts";
@@ -52,49 +53,50 @@ export async function launch(plan: SandboxPlan, options: LaunchOptions): Promise
 }
 
 async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<Launched> {
-  const child = spawnWithDescriptors(plan);
+  const { child, information } = spawnWithDescriptors(plan);
   const exited = new Promise<{ code: number }>((resolve) => {
     child.once("exit", (code, signal) => resolve({ code: exitCode(code, signal) }));
   });
-  const complaint = collect(child.stdio[2], MAX_COMPLAINT_BYTES);
-  const information = collect(extra(child, DESCRIPTOR.information), 4096);
-  const heard: Heard = { listener: null, programPid: null, refusal: null, problem: "" };
+  const complaint = collect(child.stderr, MAX_COMPLAINT_BYTES);
+  const heard: Heard = { listener: null, program: null, refusal: null, problem: "" };
   child.on("message", (message: unknown, handle: unknown) => {
-    if (message === "listener" && heard.listener === null && isServer(handle)) {
+    const isAsking = message === "listener, answer me";
+    if ((message === "listener" || isAsking) && heard.listener === null && isServer(handle)) {
       heard.listener = handle;
       // Read for each connection (lib/net.js), though not in the published types: a reply may follow the end of a request.
       Object.assign(handle, { allowHalfOpen: true });
       handle.on("connection", options.onConnection);
-      heard.programPid = childOf(sandboxPid(information.text()));
+      heard.program = findProgram(information);
+      if (isAsking) child.send("go", () => {}); // a stage that has gone ends the channel, which is heard below
     } else if (isRefusal(message)) heard.refusal = message;
     else if (isProblem(message)) heard.problem = message.problem;
   });
-  const release = holdKeys(() => {
-    heard.problem = "interrupted";
+  const abandon = (problem: string): void => {
+    heard.problem = problem;
     child.kill("SIGKILL");
-  });
+    // The inner half may not be bound to the outer one yet: the first stage must not get its answer.
+    if (child.connected) child.disconnect();
+  };
+  const release = holdKeys(() => abandon("interrupted"));
   void exited.then(() => {
     release.all();
     heard.listener?.close();
   });
-  const giveUp = setTimeout(() => {
-    heard.problem = `not started within ${START_LIMIT_MS / 1000} s`;
-    child.kill("SIGKILL");
-  }, START_LIMIT_MS);
+  const giveUp = setTimeout(() => abandon(`not started within ${START_LIMIT_MS / 1000} s`), START_LIMIT_MS);
   const failure = await new Promise<Error | null>((resolve) => {
     child.once("error", resolve);
     // End of the channel: the stage has become the program, or has ended.
     child.once("disconnect", () => resolve(null));
   });
   clearTimeout(giveUp);
+  closeSync(information);
   if (failure !== null) {
     release.all();
     throw new Fault("sandbox.failed", { detail: failure.message, cause: failure });
   }
   if (heard.listener !== null && heard.refusal === null && heard.problem === "") {
     release.started();
-    const send = (name: NodeJS.Signals): boolean => sendTo(heard.programPid, information.text(), name);
-    return { exit: exited, signal: sender(send, child) };
+    return { exit: exited, signal: sender((name) => sendTo(heard.program, name), child) };
   }
   const { code } = await exited;
   const { refusal } = heard;
@@ -107,7 +109,7 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
 /** What the first stage has said on the channel. Owned by {@link launchInside}. */
 interface Heard {
   listener: Server | null;
-  programPid: number | null;
+  program: ProgramPid | null;
   refusal: Refusal | null;
   problem: string;
 }
@@ -132,7 +134,11 @@ function holdKeys(abandon: () => void): { started(): void; all(): void } {
   };
 }
 
-function spawnWithDescriptors(plan: SandboxPlan): ChildProcess {
+function spawnWithDescriptors(plan: SandboxPlan): {
+  readonly child: ChildProcess;
+  /** The file that bubblewrap writes its `--info-fd` to; the caller closes it. */
+  readonly information: number;
+} {
   const opened: number[] = [];
   const hold = (bytes: Uint8Array): number => {
     const fd = unnamedFile(bytes);
@@ -140,20 +146,24 @@ function spawnWithDescriptors(plan: SandboxPlan): ChildProcess {
     return fd;
   };
   try {
+    // A file, not a pipe: if we die early, a broken pipe would end bubblewrap's outer half while its inner half, not yet
+    // bound to it, waits for it for ever.
+    const information = unnamedFile(new Uint8Array());
     const stdio: ("inherit" | "pipe" | "ipc" | "ignore" | number)[] = ["inherit", "inherit", "pipe"];
     stdio[DESCRIPTOR.channel] = "ipc";
     stdio[DESCRIPTOR.stderr] = 2;
-    stdio[DESCRIPTOR.information] = "pipe";
+    stdio[DESCRIPTOR.information] = information;
     stdio[plan.argsDescriptor] = hold(Buffer.from(plan.bwrapArgs.map((arg) => `${arg}\0`).join("")));
     stdio[plan.seccompDescriptor] = hold(Buffer.from(plan.seccomp, "base64"));
     for (const { fd, text } of plan.descriptors) stdio[fd] = hold(Buffer.from(text));
-    return spawn(plan.file, plan.args, {
+    const child = spawn(plan.file, plan.args, {
       stdio,
       env: { ...plan.environment },
       cwd: "/",
       shell: false,
       serialization: "json",
     });
+    return { child, information };
   } finally {
     for (const fd of opened) closeSync(fd);
   }
@@ -237,33 +247,36 @@ function sender(
   };
 }
 
-/** bubblewrap's `--info-fd`: `{"child-pid": N, …}`, N being pid 1 of the sandbox. */
-function sandboxPid(information: string): number | null {
-  const found = /"child-pid":\s*(\d+)/.exec(information)?.[1];
-  return found === undefined ? null : Number(found);
+/** The program's number on the host, and that of its parent, the sandbox's pid 1. */
+interface ProgramPid {
+  readonly pid: number;
+  readonly parent: number;
 }
 
-/** The first child of the sandbox's pid 1: the stage, and from its exec on the program, under the same number. */
-function childOf(pid: number | null): number | null {
-  if (pid === null) return null;
+/**
+ * From bubblewrap's `--info-fd` (`{"child-pid": N, …}`, N being the sandbox's pid 1), while the first stage waits for
+ * us and is therefore N's only child; the program keeps its number. Null on a kernel that does not list children.
+ */
+function findProgram(information: number): ProgramPid | null {
+  const bytes = Buffer.alloc(4096);
+  const text = bytes.toString("utf8", 0, readSync(information, bytes, 0, bytes.length, 0));
+  const parent = Number(/"child-pid":\s*(\d+)/.exec(text)?.[1] ?? 0);
   try {
-    const first = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0];
-    return first === undefined || first === "" ? null : Number(first);
+    const pid = Number.parseInt(readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8"), 10);
+    return pid > 0 ? { pid, parent } : null;
   } catch {
-    return null; // gone, or a kernel without the file
+    return null; // signals then go nowhere, and `signal` says so
   }
 }
 
-/** Sends only while the number still belongs to a child of the sandbox's pid 1: it may have been given away. */
-function sendTo(known: number | null, information: string, name: NodeJS.Signals): boolean {
-  const init = sandboxPid(information);
-  const pid = known ?? childOf(init);
-  if (pid === null || init === null) return false;
+/** Sends only while the number still belongs to a child of that parent: it may have been given away. */
+function sendTo(program: ProgramPid | null, name: NodeJS.Signals): boolean {
+  if (program === null) return false;
   try {
-    const status = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const status = readFileSync(`/proc/${program.pid}/stat`, "utf8");
     // After the command's name in parentheses: state, parent.
-    const parentPid = Number(status.slice(status.lastIndexOf(")") + 2).split(" ")[1]);
-    return parentPid === init && process.kill(pid, name);
+    const parent = Number(status.slice(status.lastIndexOf(")") + 2).split(" ")[1]);
+    return parent === program.parent && process.kill(program.pid, name);
   } catch {
     return false; // it ended in between
   }
@@ -278,25 +291,17 @@ interface Collected {
   readonly ended: Promise<void>;
 }
 
-/** Of the descriptors past standard error, which the types do not know. */
-function extra(child: ChildProcess, fd: number): unknown {
-  const streams: readonly unknown[] = child.stdio;
-  return streams[fd];
-}
-
-function collect(stream: unknown, maxBytes: number): Collected {
+function collect(stream: Readable | null | undefined, maxBytes: number): Collected {
   const chunks: Buffer[] = [];
   let size = 0;
-  // The entries named here are pipes, which a spawned child's stdio gives as sockets.
-  const socket = stream as Socket | null | undefined;
   const ended = new Promise<void>((resolve) => {
-    if (!socket) return resolve();
-    socket.on("data", (chunk: Buffer) => {
+    if (!stream) return resolve();
+    stream.on("data", (chunk: Buffer) => {
       if (size < maxBytes) chunks.push(chunk);
       size += chunk.length;
     });
-    socket.once("close", () => resolve());
-    socket.on("error", () => resolve());
+    stream.once("close", () => resolve());
+    stream.on("error", () => resolve());
   });
   return { text: () => Buffer.concat(chunks).toString("utf8"), ended };
 }

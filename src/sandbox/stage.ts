@@ -124,7 +124,9 @@ function start() {
 const server = require("node:net").createServer();
 server.on("error", (error) => fail("port " + port + ": " + error.message));
 server.listen({ port: Number(port), host: "127.0.0.1", backlog: 256 }, () =>
-  process.send("listener", server, () => server.close(start)));
+  process.send("listener, answer me", server, () => server.close(() => {})));
+// Node takes the ACK for itself and hides a failed write, so the launcher says in words that it lives.
+process.once("message", start);
 `;
 }
 

@@ -590,10 +590,23 @@ describe.each<[string, number | null, boolean]>([
 
     it("the client is killed in any early moment: nothing is left", async () => {
       const marker = `8${process.pid}${uid ?? 0}${byNode ? 1 : 0}`;
-      for (let afterMs = 0; afterMs < 120; afterMs += 15) {
+      for (let afterMs = 40; afterMs < 200; afterMs += 4) {
         const session = start(["sleep", marker]);
-        await new Promise((resolve) => setTimeout(resolve, 40 + afterMs));
+        // The moment is the attack; no outcome waits for it.
+        await new Promise((resolve) => setTimeout(resolve, afterMs));
         session.child.kill("SIGKILL");
+        await session.ended;
+      }
+      await vanishes(() => processesWith(marker).length === 0);
+    });
+
+    it("Ctrl-C in any early moment: nothing is left, and no program starts unattended", async () => {
+      const marker = `7${process.pid}${uid ?? 0}${byNode ? 1 : 0}`;
+      for (let afterMs = 40; afterMs < 200; afterMs += 10) {
+        const session = start(["sleep", marker]);
+        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        session.child.kill("SIGINT");
+        session.child.kill("SIGTERM"); // for the case that it had started
         await session.ended;
       }
       await vanishes(() => processesWith(marker).length === 0);
