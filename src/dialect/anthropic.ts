@@ -3,16 +3,7 @@
  * Vertex rawPredict carry it (model in the path, `anthropic_version` in the body). claude writes members in the order
  * model, messages, system, tools, and has messages of role `system` in the middle of the conversation.
  */
-import {
-  blocks,
-  type Fields,
-  fieldsOf,
-  ofObject,
-  type Protocol,
-  textOf,
-  whole,
-  without,
-} from "./protocol.ts";
+import { blocks, type Fields, ofObject, type Protocol, textOf, whole, without } from "./protocol.ts";
 import type { Role } from "./request.ts";
 import { toolUse } from "./tool.ts";
 import type { Cut } from "./unit.ts";

@@ -3,16 +3,7 @@
  * of a WebSocket (`response.create` with `previous_response_id` and only what is new). Codex puts its tools into
  * `input[0]` (`additional_tools`) and calls them from JavaScript (custom tool `exec`).
  */
-import {
-  blocks,
-  type Fields,
-  fieldsOf,
-  ofObject,
-  type Protocol,
-  textOf,
-  whole,
-  without,
-} from "./protocol.ts";
+import { blocks, type Fields, ofObject, type Protocol, textOf, whole, without } from "./protocol.ts";
 import type { Role } from "./request.ts";
 import { codeUse, toolUse } from "./tool.ts";
 import type { CalledTool, Cut } from "./unit.ts";
