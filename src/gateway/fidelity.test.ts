@@ -312,7 +312,7 @@ describe("any division of the bytes gives the same bytes out", () => {
     const server = keep(
       await startDestination((socket, _chunk, sofar) => {
         const ends =
-          sofar.toString("latin1").match(/T: u\r\n\r\n|GET \/y[^]*?\r\n\r\n|: 4\r\n\r\n\r\n\r\n/g) ?? [];
+          sofar.toString("latin1").match(/T: u\r\n\r\n|GET \/y[\s\S]*?\r\n\r\n|: 4\r\n\r\n\r\n\r\n/g) ?? [];
         const state = socket as { answered?: number };
         for (state.answered ??= 0; state.answered < ends.length; state.answered++)
           for (const piece of cut(REPLIES, divide)) socket.write(piece);
@@ -337,7 +337,7 @@ describe("any division of the bytes gives the same bytes out", () => {
         expect(out.toString("latin1")).toBe(REPLIES.toString("latin1").repeat(3));
         const sent = Buffer.concat(server.received).toString("latin1");
         const unframed = sent.replace(
-          /\r\n\r\n(?:[0-9a-f]+\r\n[^]*?)0\r\nT: u\r\n\r\n/,
+          /\r\n\r\n(?:[0-9a-f]+\r\n[\s\S]*?)0\r\nT: u\r\n\r\n/,
           (chunks) => `\r\n\r\n<${unchunk(chunks.slice(4))}>`,
         );
         expect(unframed).toBe(

@@ -147,7 +147,7 @@ describe("sizes", () => {
   ])("%s: 413, and nothing left", async (_name, bytes) => {
     const { rig, server, authority, wire } = await world({ limits: { bodyBytes: 1000 } });
     wire.write(bytes(authority));
-    expect(await wire.all()).toMatch(/^HTTP\/1\.1 413 [^]*gateway\.too-large/);
+    expect(await wire.all()).toMatch(/^HTTP\/1\.1 413 [\s\S]*gateway\.too-large/);
     expect(server.received).toEqual([]);
     expect(rig.of("connection.refused")[0]?.rule).toBe("gateway.too-large");
   });
@@ -176,7 +176,7 @@ describe("destinations", () => {
     ["loopback by number", "127.0.0.1:443", "default"],
   ])("CONNECT to a host %s: 403 with the reason", async (_name, authority, rule) => {
     const rig = keep(await startRig());
-    await expect(Wire.tunnel(rig.socketPath, authority)).rejects.toThrow(/403[^]*gateway\.refused/);
+    await expect(Wire.tunnel(rig.socketPath, authority)).rejects.toThrow(/403[\s\S]*gateway\.refused/);
     const [refused] = rig.of("connection.refused");
     expect(refused).toMatchObject({ host: authority.split(":")[0], port: Number(authority.split(":")[1]) });
     expect(refused?.rule).toContain(rule === "default" ? "" : rule);
@@ -228,7 +228,7 @@ describe("destinations", () => {
     "%s as a number is refused, whoever allows every host",
     async (host) => {
       const rig = keep(await startRig({ policy: policyOf({ hosts: ["*"], ports: [80], isPrivate: false }) }));
-      await expect(Wire.tunnel(rig.socketPath, `${host}:80`)).rejects.toThrow(/403[^]*address-refused/);
+      await expect(Wire.tunnel(rig.socketPath, `${host}:80`)).rejects.toThrow(/403[\s\S]*address-refused/);
       expect(rig.of("connection.refused")).toMatchObject([{ rule: "gateway.address-refused" }]);
     },
   );
@@ -249,22 +249,25 @@ describe("destinations", () => {
     "ä.example.com:80",
   ])("%s has more than one reading, or none", async (authority) => {
     const rig = keep(await startRig({ policy: policyOf({ hosts: ["*"], ports: [80] }) }));
-    await expect(Wire.tunnel(rig.socketPath, authority)).rejects.toThrow(/400[^]*gateway\.malformed/);
+    await expect(Wire.tunnel(rig.socketPath, authority)).rejects.toThrow(/400[\s\S]*gateway\.malformed/);
   });
 
-  it("a name whose address changes between check and use gains nothing: what was checked is dialled", async () => {
+  it("the address that is checked is the one that is dialled: one look-up for one connection (DNS rebinding)", async () => {
     const server = keep(await startDestination((socket) => void socket.write(REPLY)));
     let asked = 0;
     const rig = keep(
       await startRig({
         policy: policyOf({ isPrivate: false, ports: [server.port] }),
-        lookup: async () => (asked++ === 0 ? ["127.0.0.1"] : ["127.0.0.1"]),
+        lookup: async () => {
+          asked++;
+          return ["127.0.0.1"];
+        },
       }),
     );
     const wire = await Wire.tunnel(rig.socketPath, `a.example.com:${server.port}`);
     wire.write(`GET / HTTP/1.1\r\nHost: a.example.com:${server.port}\r\n\r\n`);
     expect(await wire.until("address-refused")).toContain("403");
-    expect(asked, "one look-up for one connection").toBe(1);
+    expect(asked).toBe(1);
     expect(server.connections).toBe(0);
   });
 
@@ -416,7 +419,7 @@ describe("without a record nothing leaves", () => {
       },
     });
     wire.write(`GET / HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
-    expect(await wire.until("unrecorded")).toMatch(/^HTTP\/1\.1 503 [^]*free space/);
+    expect(await wire.until("unrecorded")).toMatch(/^HTTP\/1\.1 503 [\s\S]*free space/);
     expect(server.received).toEqual([]);
   });
 
@@ -582,23 +585,20 @@ describe("who leaves and who lingers", () => {
     const stop = new Promise<void>((resolve) => {
       stopped = resolve;
     });
-    const { rig, server } = await world();
-    const hanging = keep(
+    const server = keep(
       await startDestination((socket) => {
         socket.once("close", stopped);
         socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
       }),
     );
-    void server;
-    const rig2 = keep(await startRig({ policy: policyOf({ ports: [hanging.port] }) }));
-    void rig;
-    const wire = await Wire.tunnel(rig2.socketPath, `a.example.com:${hanging.port}`);
-    wire.write(`GET / HTTP/1.1\r\nHost: a.example.com:${hanging.port}\r\n\r\n`);
+    const rig = keep(await startRig({ policy: policyOf({ ports: [server.port] }) }));
+    const wire = await Wire.tunnel(rig.socketPath, `a.example.com:${server.port}`);
+    wire.write(`GET / HTTP/1.1\r\nHost: a.example.com:${server.port}\r\n\r\n`);
     await wire.until("abc");
     wire.close();
     await stop;
-    await rig2.seen("exchange.answered");
-    expect(rig2.of("exchange.answered")).toMatchObject([{ complete: false, responseBytes: 3 }]);
+    await rig.seen("exchange.answered");
+    expect(rig.of("exchange.answered")).toMatchObject([{ complete: false, responseBytes: 3 }]);
   });
 
   it.each([
@@ -609,7 +609,7 @@ describe("who leaves and who lingers", () => {
     wire.write(bytes.replace("HOST", authority));
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
     rig.pass(40_000);
-    expect(await wire.all()).toMatch(/^HTTP\/1\.1 400 [^]*in time/);
+    expect(await wire.all()).toMatch(/^HTTP\/1\.1 400 [\s\S]*in time/);
   });
 
   it("further bytes of a head do not buy further time", async () => {
