@@ -1,0 +1,107 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseDocument } from "./document.ts";
+import { layer } from "./layer.ts";
+import { asked } from "./native/form.ts";
+import { compileNative, type NativeSettings } from "./native.ts";
+import { readyProfile } from "./ready.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const GOLDEN = join(ROOT, "test/golden/policy");
+const policy = layer([
+  parseDocument(readFileSync(join(ROOT, "test/fixtures/policy/native.yaml"), "utf8"), "native.yaml"),
+]);
+const around = { workspace: "/home/agent/work", hiddenFiles: ["/home/agent/work/.env"] };
+const TESTED = {
+  claude: "2.1.329",
+  codex: "0.169.0",
+  qwen: "0.24.4",
+  gemini: "0.61.0",
+  opencode: "1.18.33",
+  copilot: "1.0.102",
+} as const;
+
+/** Everything that was compiled, by file name under the golden folder. */
+function goldenOf(agent: string, compiled: NativeSettings): Map<string, string> {
+  const table = compiled.gaps.map(
+    ({ grant, agent: own, wall, remark }) => `| ${grant} | ${own} | ${wall} | ${remark} |`,
+  );
+  return new Map([
+    ...compiled.files.map(({ path, content }): [string, string] => [`${agent}${path}`, content]),
+    [
+      `${agent}/launch.json`,
+      `${JSON.stringify({ arguments: compiled.arguments, environment: compiled.environment }, null, 2)}\n`,
+    ],
+    [
+      `${agent}/gaps.md`,
+      ["| grant | the agent itself | the wall | remark |", "|---|---|---|---|", ...table, ""].join("\n"),
+    ],
+  ]);
+}
+
+const filesBelow = (folder: string): string[] =>
+  (existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [])
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile())
+    .map((path) => relative(GOLDEN, path))
+    .sort();
+
+describe.each(Object.entries(TESTED))("%s %s", (agent, version) => {
+  test("gets the files that were reviewed (UPDATE=1 rewrites test/golden/policy)", () => {
+    const compiled = goldenOf(agent, compileNative(policy, agent, version, around));
+    for (const [name, content] of compiled) {
+      const file = join(GOLDEN, name);
+      if (process.env["UPDATE"] === "1") {
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, content);
+      }
+      expect(existsSync(file) ? readFileSync(file, "utf8") : "", name).toBe(content);
+    }
+    expect(filesBelow(join(GOLDEN, agent))).toEqual([...compiled.keys()].sort());
+  });
+
+  test("every grant that the policy uses has its row, and every JSON file is JSON", () => {
+    const { files, gaps } = compileNative(policy, agent, version, around);
+    expect(gaps.map(({ grant }) => grant)).toEqual([
+      "hidden files",
+      "commands refused",
+      "commands asked about",
+      "agent's own web tools",
+      "MCP servers",
+      "repository settings",
+      "telemetry",
+      "network destinations",
+      "data that leaves",
+    ]);
+    for (const { path, content } of files) if (path.endsWith(".json")) JSON.parse(content);
+  });
+});
+
+test("an agent or a version that no emitter knows gets nothing, and the table says so", () => {
+  for (const [agent, version] of [
+    ["claude", "2.1.197"],
+    ["claude", "latest"],
+    ["aider", null],
+  ] as const) {
+    const { emitter, files, gaps } = compileNative(policy, agent, version, around);
+    expect({ emitter, files }).toEqual({ emitter: null, files: [] });
+    expect(gaps.every((gap) => gap.agent === "none")).toBe(true);
+  }
+});
+
+test("a command that is refused is not asked about as well, so that no reading order lets it through", () => {
+  expect(asked(policy)).toEqual(["docker run", "git push"]);
+});
+
+test("without the sandbox the table says nobody where nobody is", () => {
+  const off = layer([parseDocument(readyProfile("dangerously-unsandboxed") ?? "", "off.yaml")]);
+  const { gaps } = compileNative(off, "qwen", null, around);
+  expect(gaps.filter(({ wall }) => wall === "nobody").map(({ grant }) => grant)).toEqual([
+    "hidden files",
+    "repository settings",
+    "telemetry",
+    "network destinations",
+    "data that leaves",
+  ]);
+});

@@ -1,0 +1,67 @@
+/**
+ * Codex CLI. `/etc/codex/requirements.toml` and `/etc/codex/managed_config.toml`; measured on 0.169.0: the managed file
+ * beats `-c` flags; `deny_read` takes absolute paths only (`**` patterns are no match or a fatal error); prefix rules miss
+ * a command behind a pipe; a project's own `.codex/config.toml` is ignored while the project is not trusted.
+ */
+import { advice, asked, type Emitter, kept, none, STRING_RULES } from "./form.ts";
+
+export const codex: Emitter = {
+  agent: "codex",
+  since: "0.138.0",
+  emit(policy, around) {
+    const ask = asked(policy);
+    const rules = [
+      ...policy.programs.deny.map((command) => prefixRule(command, "forbidden")),
+      ...ask.map((command) => prefixRule(command, "prompt")),
+    ];
+    const ignores = policy.repositorySettings === "ignore";
+    const requirements = [
+      // "never" would answer every prompt rule with a refusal to ask.
+      ...(ask.length > 0 ? ['allowed_approval_policies = ["untrusted", "on-request"]'] : []),
+      ...(policy.sandbox.mode === "none" ? ['allowed_sandbox_modes = ["read-only", "workspace-write"]'] : []),
+      ...(policy.tools.deny.includes("web_search") ? ['allowed_web_search_modes = ["disabled"]'] : []),
+      ...(ignores ? ["allow_managed_hooks_only = true"] : []),
+      ...(around.hiddenFiles.length > 0
+        ? ["", "[permissions.filesystem]", `deny_read = [${around.hiddenFiles.map(quote).join(", ")}]`]
+        : []),
+      // Plugins and apps fetch from servers of their own at every start.
+      ...(around.refusesTelemetry ? ["", "[features]", "plugins = false", "apps = false"] : []),
+      ...(rules.length > 0 ? ["", "[rules]", "prefix_rules = [", ...rules, "]"] : []),
+    ];
+    const managed = around.refusesTelemetry
+      ? ["check_for_update_on_startup = false", "", "[analytics]", "enabled = false"]
+      : [];
+    const files = [
+      { path: "/etc/codex/requirements.toml", content: toml(requirements) },
+      { path: "/etc/codex/managed_config.toml", content: toml(managed) },
+    ];
+    return {
+      files: files.filter(({ content }) => content !== ""),
+      arguments: [],
+      environment: {},
+      holds: {
+        "hidden files":
+          around.hiddenFiles.length > 0
+            ? kept("those that exist when it starts")
+            : none("it takes no patterns"),
+        "commands refused": advice(STRING_RULES),
+        "commands asked about": advice(STRING_RULES),
+        "agent's own web tools": kept("it has web search only"),
+        "MCP servers": none(),
+        "repository settings": kept("it ignores those of a project that nobody trusted"),
+        telemetry: kept(),
+      },
+    };
+  },
+};
+
+const prefixRule = (command: string, decision: "forbidden" | "prompt"): string => {
+  const tokens = command.split(" ").map((token) => `{ token = ${quote(token)} }`);
+  return `  { pattern = [${tokens.join(", ")}], decision = ${quote(decision)}, justification = "organisation's policy" },`;
+};
+
+/** TOML's basic strings are JSON's, as long as no control characters are in them: no policy text holds any. */
+const quote = (text: string): string => JSON.stringify(text);
+
+const toml = (lines: readonly string[]): string =>
+  lines.length === 0 ? "" : `${lines.join("\n").trimStart()}\n`;

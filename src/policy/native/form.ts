@@ -1,0 +1,71 @@
+/** What every emitter gives, and what it is given. */
+import type { Policy } from "../layer.ts";
+
+export interface NativeFile {
+  /** Absolute, where the agent looks for its administrator's settings. */
+  readonly path: string;
+  readonly content: string;
+}
+
+/** The agents' names for what each can be held to. */
+export type Grant =
+  | "hidden files"
+  | "commands refused"
+  | "commands asked about"
+  | "agent's own web tools"
+  | "MCP servers"
+  | "repository settings"
+  | "telemetry"
+  | "network destinations"
+  | "data that leaves";
+
+/** How far the agent itself holds to a grant; what it does not hold to is for the sandbox and the gateway, or nobody. */
+export interface Hold {
+  /** `kept`: it enforces the grant; `advice`: a determined command gets round it; `none`: it has no such setting. */
+  readonly agent: "kept" | "advice" | "none";
+  readonly remark: string;
+}
+
+export interface Emitted {
+  readonly files: readonly NativeFile[];
+  /** For the launcher, before the person's own arguments. */
+  readonly arguments: readonly string[];
+  /** For the launcher, over anything the person's environment says. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly holds: Readonly<Record<Exclude<Grant, "network destinations" | "data that leaves">, Hold>>;
+}
+
+export interface Surroundings {
+  /** The workspace as the agent sees it. */
+  readonly workspace: string;
+  /** Files that are hidden and exist, absolute as the agent sees them: for agents that take no patterns. */
+  readonly hiddenFiles: readonly string[];
+  /** Whether the policy refuses the telemetry channel. */
+  readonly refusesTelemetry: boolean;
+}
+
+/** One agent from a version on. */
+export interface Emitter {
+  readonly agent: string;
+  readonly since: string;
+  emit(policy: Policy, around: Surroundings): Emitted;
+}
+
+export const kept = (remark = ""): Hold => ({ agent: "kept", remark });
+export const advice = (remark: string): Hold => ({ agent: "advice", remark });
+export const none = (remark = "it has no such setting"): Hold => ({ agent: "none", remark });
+
+/** String rules on commands: `sh -c`, scripts and interpreters get round them. */
+export const STRING_RULES = "matched by text: a script or an interpreter gets round it";
+
+export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** Commands to ask about that are not refused anyway: no reading order may find an answer for one under another. */
+export const asked = ({ programs }: Policy): readonly string[] =>
+  programs.ask.filter((command) => !programs.deny.some((denied) => `${command} `.startsWith(`${denied} `)));
+
+/** `.env` as the globs that name it at any depth, `a/b` as the one path it is; and what lies below. */
+export function globs(pattern: string): readonly string[] {
+  const bases = pattern.includes("/") ? [pattern] : [pattern, `**/${pattern}`];
+  return bases.flatMap((base) => [base, `${base}/**`]);
+}
