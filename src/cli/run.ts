@@ -92,7 +92,8 @@ function join(inside: net.Socket, gatewaySocket: string): void {
 async function finish(line: StationLine, options: RunOptions, session: string, code: number): Promise<void> {
   try {
     const ended = await line.ask<Ended>({ op: "ended", exitCode: code });
-    if (options.json) process.stdout.write(`${JSON.stringify(ended.declaration)}\n`);
+    if (options.json)
+      process.stdout.write(`\n${JSON.stringify(ended.declaration)}\n`); // the agent may not have ended its line
     else if (!options.quiet)
       process.stderr.write(`\n${wantsColor(process.stderr) ? ended.colored : ended.text}\n`);
   } catch (thrown) {

@@ -78,7 +78,7 @@ export class ActiveSession {
       await house.unwatch(id);
       await house.gateway.closeSession(id);
       await rm(folder, { recursive: true, force: true });
-      throw error;
+      throw isFull(error) ? new Fault("state.full", { at: places.state, cause: error }) : error;
     }
   }
 
@@ -105,6 +105,9 @@ export class ActiveSession {
     };
   }
 }
+
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
 
 const filesIn = (folder: string): { readonly caCertificate: string; readonly caBundle: string } => ({
   caCertificate: join(folder, "ca.pem"),

@@ -127,6 +127,7 @@ export const FAULTS = {
     127,
   ),
   "program.unusable": kind("the program cannot be started inside the sandbox", "check its permissions", 126),
+  "state.full": kind("there is no room to keep what a session needs", "free some space where the state folder lies, then run again", 5, 507),
   "canonical.unrepresentable": kind(
     "a value has no canonical JSON form",
     "report this with the command that led to it",
