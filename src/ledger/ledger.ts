@@ -38,7 +38,6 @@ import {
   makePrivateDirectory,
   putKeyBack,
   readHolds,
-  rememberCheckpoint,
   rememberedCheckpoint,
   setKeyAside,
   writeHolds,
@@ -49,6 +48,7 @@ import { Publisher } from "./publish.ts";
 import { readEntries } from "./read.ts";
 import { findEnd } from "./recover.ts";
 import { type Due, RetentionFold, type RetentionRule } from "./retention.ts";
+import { publisherOptions, Tailer } from "./tailer.ts";
 
 export interface Appended {
   readonly index: number;
@@ -143,17 +143,14 @@ async function openLocked(options: LedgerOptions, innards: Innards, lock: Writer
     note === null ? null : openCheckpoint(note, verifiers);
   const signed = opened(readIfThere(join(directory, "checkpoint"))?.toString("utf8") ?? null)?.size ?? 0;
   const end = await findEnd(directory, signed);
-  const publisher = Publisher.restore({
-    directory,
-    signers: [signer],
-    expected: opened(rememberedCheckpoint(keyDirectory, signer.name)),
-    remember: (note) => rememberCheckpoint(keyDirectory, signer.name, note),
-    monotonic: options.clock.monotonic,
-    ...(innards.boot === undefined ? {} : { boot: innards.boot }),
-  });
+  const { monotonic } = options.clock;
+  const source = { directory, keyDirectory, origin: signer.name, boot: innards.boot };
+  const expected = opened(rememberedCheckpoint(keyDirectory, signer.name));
+  const publisher = Publisher.restore(publisherOptions(source, expected, monotonic));
   if (end !== null) await publisher.advance(end.position);
   publisher.checkNotForked();
-  const ledger = new Writer(options, signer, lock, publisher, (onFailure) => {
+  const tailer = new Tailer(source, publisher, monotonic);
+  const ledger = new Writer(options, signer, lock, tailer, (onFailure) => {
     const io = innards.io ?? realIo;
     const segmentBytes = innards.segmentBytes ?? SEGMENT_BYTES;
     return new Journal({ directory, origin: signer.name, end, io, segmentBytes, onFailure });
@@ -208,7 +205,7 @@ class Writer implements Ledger {
   readonly #options: LedgerOptions;
   readonly #signer: Signer;
   readonly #lock: WriterLock;
-  readonly #publisher: Publisher;
+  readonly #tailer: Tailer;
   readonly #journal: Journal;
   /** One pack per live session; emptied when a write is refused, as packs then name frames that are not there. */
   readonly #packs = new Map<string, Pack>();
@@ -227,13 +224,13 @@ class Writer implements Ledger {
     options: LedgerOptions,
     signer: Signer,
     lock: WriterLock,
-    publisher: Publisher,
+    tailer: Tailer,
     journal: (onFailure: () => void) => Journal,
   ) {
     this.#options = options;
     this.#signer = signer;
     this.#lock = lock;
-    this.#publisher = publisher;
+    this.#tailer = tailer;
     this.#journal = journal(() => this.#packs.clear());
   }
 
@@ -357,7 +354,7 @@ class Writer implements Ledger {
     this.#closed = Promise.resolve();
     this.#stopTimer();
     await this.#journal.close();
-    await this.#publisher.close();
+    await this.#tailer.close(false);
     this.#lock.release();
   }
 
@@ -411,7 +408,7 @@ class Writer implements Ledger {
     if (this.#closed !== null || this.#publishingNow) return;
     const every = this.#options.checkpointEveryEntries ?? CHECKPOINT_EVERY_ENTRIES;
     if (
-      this.#journal.entries - this.#publisher.signed >= every &&
+      this.#journal.entries - this.#tailer.signed >= every &&
       this.#options.clock.monotonic() >= this.#restUntil
     ) {
       void this.#publish().catch(() => undefined); // kept in #broken if grave, else tried again by the timer
@@ -444,8 +441,7 @@ class Writer implements Ledger {
     this.#publishingNow = true;
     this.#stopTimer();
     try {
-      await this.#publisher.advance(this.#journal.durable);
-      return await this.#publisher.publish();
+      return await this.#tailer.publish(this.#journal.durable);
     } catch (error) {
       const fault = asFault(error);
       if (fault.kind.stops === "process") this.#broken = fault;
@@ -454,7 +450,7 @@ class Writer implements Ledger {
       this.#publishingNow = false;
       const now = this.#options.clock.monotonic();
       this.#restUntil = now + REST_FACTOR * (now - began);
-      if (this.#closed === null && this.#broken === null && this.#journal.entries > this.#publisher.signed)
+      if (this.#closed === null && this.#broken === null && this.#journal.entries > this.#tailer.signed)
         this.#startTimer();
     }
   }
@@ -465,7 +461,7 @@ class Writer implements Ledger {
       if (this.#broken === null) await this.#publish();
     } finally {
       this.#stopTimer();
-      await this.#publisher.close(this.#broken === null).finally(() => this.#lock.release());
+      await this.#tailer.close(this.#broken === null).finally(() => this.#lock.release());
     }
   }
 }
