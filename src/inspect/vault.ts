@@ -1,0 +1,282 @@
+/**
+ * One session's redacted values: which value has which placeholder. Held in memory only, by the session, and gone with
+ * it; nothing here is ever written.
+ *
+ * Redaction is a function of the body's bytes and the vault: every turn sends the whole conversation again, and the
+ * same message must become the same bytes, or the vendor's prompt cache is lost.
+ */
+import { Fault } from "../core/index.ts";
+import type { Detector, Reader } from "./detector.ts";
+import { DETECTORS } from "./detectors/index.ts";
+import type { InspectedPart, Inspection } from "./inspect.ts";
+import { tally } from "./inspect.ts";
+import {
+  applyEdits,
+  asBuffer,
+  type ByteEdit,
+  decodeString,
+  encodeInside,
+  type JsonString,
+  unitOffsets,
+  walkStrings,
+} from "./json-strings.ts";
+import { type ManyStrings, manyStrings } from "./many.ts";
+import { placeholder } from "./placeholder.ts";
+
+/** More values than this in one session are refused. */
+const MAX_VALUES = 5_000;
+/** A value longer than this is refused: what it stands in cannot be edited sensibly. */
+const MAX_VALUE_CHARACTERS = 64 * 1024;
+/** How much of the line before a weak value belongs to it. */
+const CONTEXT_CHARACTERS = 24;
+
+export interface Redacted {
+  /** The body to send; untouched stretches are slices of the body that came. */
+  readonly chunks: readonly Uint8Array[];
+  readonly replaced: number;
+  /** Known values that stand where nothing may be edited: a key, a signed block. The caller denies when not zero. */
+  readonly left: number;
+}
+
+export interface Vault {
+  readonly size: number;
+  /**
+   * Takes the values of the findings of these classes, and returns the inspection without the findings that are only
+   * this vault's placeholders come back. Throws Fault("inspect.full").
+   */
+  learn(parts: readonly InspectedPart[], inspection: Inspection, classes: readonly string[]): Inspection;
+  /** The body with every known value replaced. Throws Fault("inspect.unreadable") when a JSON body is none. */
+  redact(body: Uint8Array, form: "json" | "text"): Redacted;
+  /** Placeholders to values in a text; `escaped`: the text is JSON source, so values go in escaped. */
+  restore(text: string, escaped: boolean): string;
+  /** How many characters at the end of the text may be the beginning of a placeholder. */
+  pending(text: string, escaped: boolean): number;
+  /** Forgets everything. */
+  close(): void;
+}
+
+interface Entry {
+  /** What is looked for: the value, with what stands before it where the value alone is no clue. */
+  readonly sought: string;
+  /** Where the value begins in `sought`. */
+  readonly offset: number;
+  readonly value: string;
+  readonly placeholder: string;
+}
+
+/** Members of a body that are signed or sealed by the vendor: an edit inside makes the vendor refuse the request. */
+const SEALED =
+  /\/(?:signature|thinking|encrypted_content|thoughtSignature|thought_signature|redacted_thinking)(?:\/|$)/;
+/** The first system block is compared byte for byte by a vendor. */
+const FIRST_SYSTEM = /^\/system\/0\//;
+
+/** Long and mixed enough to be replaced wherever it stands; anything weaker only behind the words it was found behind. */
+const isStrong = (value: string): boolean =>
+  value.length >= 16
+    ? new Set(value).size >= 6
+    : value.length >= 10 && /\d/.test(value) && /[A-Za-z]/.test(value);
+
+export function createVault(options: {
+  /** Keys the placeholders; at least 16 bytes. One key for one organisation, or for one session to be unlinkable. */
+  readonly key: Uint8Array;
+  readonly detectors?: readonly (Detector | Reader)[];
+}): Vault {
+  if (options.key.length < 16)
+    throw new Fault("inspect.failed", { detail: "the placeholder key is shorter than 16 bytes" });
+  const keepOf = new Map((options.detectors ?? DETECTORS).map((d) => [d.id, d.keep ?? 0]));
+  const entries = new Map<string, Entry>();
+  const values = new Map<string, string>();
+  const byValue = new Map<string, string>();
+  let sought: ManyStrings | null = null;
+  let list: readonly Entry[] = [];
+  const back: { plain: ManyStrings | null; escaped: ManyStrings | null; words: string[] } = {
+    plain: null,
+    escaped: null,
+    words: [],
+  };
+
+  const changed = (): void => {
+    sought = null;
+    back.plain = null;
+    back.escaped = null;
+  };
+
+  const standIn = (detector: string, value: string): string => {
+    const known = byValue.get(value);
+    if (known !== undefined) return known;
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const made = placeholder(options.key, detector, value, keepOf.get(detector) ?? 0, attempt);
+      if (values.has(made) || byValue.has(made) || made === value) continue;
+      values.set(made, value);
+      byValue.set(value, made);
+      return made;
+    }
+    throw new Fault("inspect.full", { detail: "no free placeholder" });
+  };
+
+  const add = (text: string, start: number, end: number, detector: string): void => {
+    const value = text.slice(start, end);
+    if (value.length > MAX_VALUE_CHARACTERS)
+      throw new Fault("inspect.full", { detail: "one value is too long" });
+    const lineStart = Math.max(text.lastIndexOf("\n", start - 1) + 1, start - CONTEXT_CHARACTERS);
+    const from = isStrong(value) ? start : lineStart;
+    const wanted = text.slice(from, end);
+    if (entries.has(wanted)) return;
+    if (entries.size >= MAX_VALUES)
+      throw new Fault("inspect.full", { detail: `more than ${MAX_VALUES} values` });
+    entries.set(wanted, {
+      sought: wanted,
+      offset: start - from,
+      value,
+      placeholder: standIn(detector, value),
+    });
+    changed();
+  };
+
+  /** The text with its known values replaced, or null when it holds none. */
+  const replaceIn = (text: string): { start: number; end: number; placeholder: string }[] => {
+    if (sought === null) {
+      list = [...entries.values()];
+      sought = manyStrings(list.map((entry) => entry.sought));
+    }
+    return sought.search(text).flatMap(({ word, start, end }) => {
+      const entry = list[word];
+      return entry === undefined
+        ? []
+        : [{ start: start + entry.offset, end, placeholder: entry.placeholder }];
+    });
+  };
+
+  const machine = (escaped: boolean): ManyStrings => {
+    if (back.plain === null || back.escaped === null) {
+      back.words = [...values.keys()];
+      back.plain = manyStrings(back.words);
+      back.escaped = manyStrings(back.words.map((word) => JSON.stringify(word).slice(1, -1)));
+    }
+    return escaped ? back.escaped : back.plain;
+  };
+
+  /** A placeholder that came back, alone or with no more round it than a detector takes along. */
+  const isOwn = (value: string): boolean => {
+    if (values.size === 0) return false;
+    const hits = machine(false).search(value);
+    const covered = hits.reduce((sum, { start, end }) => sum + end - start, 0);
+    return hits.length > 0 && value.length - covered < SHORTEST_OWN_REST;
+  };
+
+  return {
+    get size() {
+      return values.size;
+    },
+    learn(parts, inspection, classes) {
+      const wanted = new Set(classes);
+      const findings = inspection.findings.filter((finding) => {
+        const value = parts[finding.part]?.text.slice(finding.start, finding.end) ?? "";
+        return !isOwn(value);
+      });
+      for (const { part, start, end, detector, class: dataClass } of findings) {
+        const text = parts[part]?.text;
+        if (text !== undefined && wanted.has(dataClass)) add(text, start, end, detector);
+      }
+      return { findings, tally: tally(findings) };
+    },
+    redact(body, form) {
+      if (entries.size === 0) return { chunks: [body], replaced: 0, left: 0 };
+      const bytes = asBuffer(body);
+      if (form === "text") {
+        const text = bytes.toString("utf8");
+        const edits = replaceIn(text).map(
+          ({ start, end, placeholder: word }): ByteEdit => ({
+            start: Buffer.byteLength(text.slice(0, start)),
+            end: Buffer.byteLength(text.slice(0, end)),
+            bytes: Buffer.from(word),
+          }),
+        );
+        return { chunks: applyEdits(body, edits), replaced: edits.length, left: 0 };
+      }
+      const suspects = suspectPlaces(bytes, [...entries.values()]);
+      if (suspects !== null && suspects.length === 0) return { chunks: [body], replaced: 0, left: 0 };
+      const edits: ByteEdit[] = [];
+      let left = 0;
+      let next = 0;
+      walkStrings(body, (string) => {
+        if (suspects !== null) {
+          while (next < suspects.length && (suspects[next] ?? 0) < string.start) next++;
+          if (next >= suspects.length || (suspects[next] ?? 0) >= string.end) return;
+        }
+        const hits = replaceIn(decodeString(bytes, string.start, string.end));
+        if (hits.length === 0) return;
+        if (isUntouchable(string)) left += hits.length;
+        else edits.push(...inBytes(bytes, string, hits));
+      });
+      return { chunks: applyEdits(body, edits), replaced: edits.length, left };
+    },
+    restore(text, escaped) {
+      if (values.size === 0) return text;
+      const hits = machine(escaped).search(text);
+      if (hits.length === 0) return text;
+      let out = "";
+      let from = 0;
+      for (const { word, start, end } of hits) {
+        const value = values.get(back.words[word] ?? "") ?? "";
+        out += text.slice(from, start) + (escaped ? JSON.stringify(value).slice(1, -1) : value);
+        from = end;
+      }
+      return out + text.slice(from);
+    },
+    pending(text, escaped) {
+      if (values.size === 0) return 0;
+      // A placeholder that is complete is not the beginning of one.
+      const complete = machine(escaped).search(text).at(-1)?.end ?? 0;
+      return Math.min(machine(escaped).pending(text), text.length - complete);
+    },
+    close() {
+      entries.clear();
+      values.clear();
+      byValue.clear();
+      list = [];
+      changed();
+    },
+  };
+}
+
+/** A finding with this many characters beside a placeholder holds something of its own. */
+const SHORTEST_OWN_REST = 8;
+
+const isUntouchable = ({ isKey, pointer }: JsonString): boolean =>
+  isKey || SEALED.test(pointer) || FIRST_SYSTEM.test(pointer);
+
+function inBytes(
+  bytes: Buffer,
+  string: JsonString,
+  hits: readonly { start: number; end: number; placeholder: string }[],
+): ByteEdit[] {
+  const offsets = unitOffsets(bytes, string.start, string.end);
+  return hits.map(({ start, end, placeholder: word }) => ({
+    start: offsets[start] ?? string.end,
+    end: offsets[end] ?? string.end,
+    bytes: encodeInside(word),
+  }));
+}
+
+/** Shorter probes than this would be met everywhere. */
+const SHORTEST_PROBE = 4;
+
+/**
+ * Ascending byte offsets near which a known value may stand: where its longest run of letters and digits stands, or an
+ * escape of a plain character could hide it. Null: one value has no such run, so every string is a suspect.
+ */
+function suspectPlaces(bytes: Buffer, entries: readonly Entry[]): number[] | null {
+  const places: number[] = [];
+  const probes = new Set<string>(["\\u00"]);
+  for (const { sought } of entries) {
+    const runs = sought.match(/[A-Za-z0-9]+/g) ?? [];
+    const probe = runs.reduce((longest, run) => (run.length > longest.length ? run : longest), "");
+    if (probe.length < SHORTEST_PROBE) return null;
+    probes.add(probe.slice(0, 48));
+  }
+  for (const probe of probes)
+    for (let at = bytes.indexOf(probe, 0, "latin1"); at >= 0; at = bytes.indexOf(probe, at + 1, "latin1"))
+      places.push(at);
+  return places.sort((a, b) => a - b);
+}
