@@ -3,6 +3,9 @@ import { describe, expect, it, test } from "vitest";
 import { createDecoder } from "./decoder.ts";
 import type { Decoded, Decoder, RequestView } from "./request.ts";
 
+/** Compares also the small bodies of these tests. */
+const newDecoder = (): Decoder => createDecoder({ minComparedBytes: 0 });
+
 const view = (path: string, body: unknown, more: Partial<RequestView> = {}): RequestView => ({
   method: "POST",
   host: "api.example.com",
@@ -159,7 +162,7 @@ describe("what left: tool results by the call they answer", () => {
   ];
 
   test.each(cases)("%s", (_, path, body, sources) => {
-    const decoder = createDecoder({ workspace: "/home/agent/work" });
+    const decoder = createDecoder({ workspace: "/home/agent/work", minComparedBytes: 0 });
     const decoded = decoder.decode(view(path, body));
     expect(decoded).toMatchObject({ understood: true, sources });
     // The same again has nothing new to tell.
@@ -167,7 +170,7 @@ describe("what left: tool results by the call they answer", () => {
   });
 
   it("counts what was withdrawn again", () => {
-    const decoder = createDecoder();
+    const decoder = newDecoder();
     const first = view("/v1/messages", anthropic([use("t1", "Bash", {}), result("t1", "out")]));
     decoder.withdraw(decoder.decode(first));
     expect(decoder.decode(first).sources.commands).toBe(1);
@@ -177,7 +180,7 @@ describe("what left: tool results by the call they answer", () => {
 
 describe("what is new", () => {
   it("is told once, and old text stays in view", () => {
-    const decoder = createDecoder();
+    const decoder = newDecoder();
     const first = decoder.decode(view("/v1/messages", anthropic([{ role: "user", content: "one" }])));
     expect(texts(first)).toEqual(["one", "You are an agent", "Read", "Reads a file"]);
     expect(first.parts.every((part) => part.isNew)).toBe(true);
@@ -192,7 +195,7 @@ describe("what is new", () => {
   });
 
   it("does not turn on a moved cache mark, nor on a string written as a list", () => {
-    const decoder = createDecoder();
+    const decoder = newDecoder();
     const marked = [
       { type: "text", text: "one", cache_control: { type: "ephemeral", ttl: "1h", scope: "somewhere" } },
     ];
@@ -210,7 +213,7 @@ describe("what is new", () => {
   });
 
   it("does not let text hide in a cache mark", () => {
-    const decoder = createDecoder();
+    const decoder = newDecoder();
     const marked = (mark: object): object =>
       anthropic([{ role: "user", content: [{ type: "text", text: "one", cache_control: mark }] }]);
     decoder.decode(view("/v1/messages", marked({ type: "ephemeral" })));
@@ -221,7 +224,7 @@ describe("what is new", () => {
 
   it("does not let text pass as media by the name of its field", () => {
     const roles = (block: object): unknown[] =>
-      createDecoder()
+      newDecoder()
         .decode(view("/v1/messages", { messages: [{ role: "user", content: [block] }] }))
         .parts.filter((part) => part.text.length > 30)
         .map((part) => part.role);
@@ -239,7 +242,7 @@ describe("what is new", () => {
   });
 
   it("tells header fields that are not the protocol's own, credentials never", () => {
-    const decoder = createDecoder();
+    const decoder = newDecoder();
     const headers = [
       ["X-Api-Key", "sk-key"],
       ["Authorization", "Bearer t"],
@@ -251,7 +254,7 @@ describe("what is new", () => {
   });
 
   it("turns on the role: the same text as a tool result is a disclosure of its own", () => {
-    const decoder = createDecoder();
+    const decoder = newDecoder();
     decoder.decode(
       view("/v1/messages", anthropic([{ role: "user", content: "same" }, use("t1", "Bash", {})])),
     );
@@ -265,7 +268,7 @@ describe("what is new", () => {
   });
 
   it("points at the text in the body it stands in", () => {
-    const decoder = createDecoder();
+    const decoder = newDecoder();
     const at = (body: object): string[] =>
       decoder
         .decode(view("/v1/messages", body))
@@ -311,13 +314,13 @@ describe("remembering changes the cost and nothing that is told", () => {
   it("for any conversation, growing, shrinking or with changes in the middle", () => {
     fc.assert(
       fc.property(turns, fc.array(fc.nat(6)), (added, cuts) => {
-        const decoder = createDecoder();
+        const decoder = newDecoder();
         let messages: unknown[] = [];
         for (const [i, some] of added.entries()) {
           messages = [...messages.slice(0, messages.length - (cuts[i] ?? 0)), ...some];
           const body = anthropic(messages, { diagnostics: i });
           const warm = decoder.decode(view("/v1/messages", body));
-          expect(told(warm)).toEqual(told(createDecoder().decode(view("/v1/messages", body))));
+          expect(told(warm)).toEqual(told(newDecoder().decode(view("/v1/messages", body))));
           expect(warm.parts).toEqual(warm.elements.flatMap((element) => element.parts)); // no query, no headers
         }
       }),
@@ -392,7 +395,7 @@ describe("remembering changes the cost and nothing that is told", () => {
   it("and every string of a body is a part, whatever its shape", () => {
     fc.assert(
       fc.property(fc.dictionary(member, tree), path, (body, at) => {
-        const decoded = createDecoder().decode(view(at, body));
+        const decoded = newDecoder().decode(view(at, body));
         const found = new Set(decoded.parts.map((part) => part.text));
         for (const text of allStrings(body)) if (text.startsWith("<")) expect(found).toContain(text);
       }),
@@ -401,7 +404,7 @@ describe("remembering changes the cost and nothing that is told", () => {
   });
 
   it("with no room to keep bodies in", () => {
-    const small = createDecoder({ maxRememberedBytes: 1000 });
+    const small = createDecoder({ maxRememberedBytes: 1000, minComparedBytes: 0 });
     const body = anthropic([{ role: "user", content: "x".repeat(5000) }]);
     const first = small.decode(view("/v1/messages", body));
     const again = small.decode(view("/v1/messages", body));
@@ -424,31 +427,31 @@ describe("what breaks the rules of JSON is not understood, and still read", () =
       ["plain"],
     ],
   ])("%s", (_, body, hidden) => {
-    const decoded = createDecoder().decode(view("/v1/messages", "", { body: Buffer.from(body) }));
+    const decoded = newDecoder().decode(view("/v1/messages", "", { body: Buffer.from(body) }));
     expect(decoded).toMatchObject({ dialect: "anthropic-messages", understood: false, elements: [] });
     const all = decoded.parts.map((part) => part.text).join("\n");
     for (const text of hidden) expect(all).toContain(text);
   });
 
   it("unknown JSON: every string a part", () => {
-    const decoded = createDecoder().decode(view("/anything", { a: { b: ["secret text"] } }));
+    const decoded = newDecoder().decode(view("/anything", { a: { b: ["secret text"] } }));
     expect(decoded).toMatchObject({ dialect: "opaque", understood: false });
     expect(texts(decoded)).toEqual(["secret text"]);
   });
 
   it("no JSON: one part", () => {
-    const decoded = createDecoder().decode(view("/anything", "some text"));
+    const decoded = newDecoder().decode(view("/anything", "some text"));
     expect(decoded).toMatchObject({ dialect: "opaque", understood: false });
     expect(texts(decoded)).toEqual(["some text"]);
   });
 
   it("a query is text too", () => {
-    const decoded = createDecoder().decode(view("/x?q=se%63ret+1", "", { method: "GET" }));
+    const decoded = newDecoder().decode(view("/x?q=se%63ret+1", "", { method: "GET" }));
     expect(decoded.parts.map((p) => p.text)).toEqual(["/x?q=secret+1"]);
   });
 
   it("never throws, whatever the bytes", () => {
-    const decoder: Decoder = createDecoder();
+    const decoder: Decoder = newDecoder();
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 300 }),
@@ -529,7 +532,7 @@ describe("which protocol", () => {
     ["play.googleapis.com", "/log", [[1, 2]], "telemetry", true],
     ["evil.example", "/upload", { data: "x" }, "opaque", false],
   ])("%s %s → %s", (host, path, body, dialect, understood) => {
-    expect(createDecoder().decode(view(path, body, { host }))).toMatchObject({ dialect, understood });
+    expect(newDecoder().decode(view(path, body, { host }))).toMatchObject({ dialect, understood });
   });
 
   test.each([
@@ -543,11 +546,11 @@ describe("which protocol", () => {
     ["/openai/deployments/gpt5/chat/completions", { messages: [] }, "gpt5", false],
     ["/v1/messages", { model: "claude", messages: [], stream: true }, "claude", true],
   ])("model and streaming: %s", (path, body, model, streaming) => {
-    expect(createDecoder().decode(view(path, body))).toMatchObject({ model, streaming });
+    expect(newDecoder().decode(view(path, body))).toMatchObject({ model, streaming });
   });
 
   it("WebSocket frames of Responses, with only what is new in each", () => {
-    const decoder = createDecoder();
+    const decoder = newDecoder();
     const frame = (fields: object): Decoded =>
       decoder.decodeMessage(
         Buffer.from(JSON.stringify({ type: "response.create", model: "gpt-5", ...fields })),
@@ -581,7 +584,7 @@ describe("other bodies", () => {
       Buffer.from("hidden text"),
       Buffer.from("\r\n--b--\r\n"),
     ]);
-    const decoded = createDecoder().decode(
+    const decoded = newDecoder().decode(
       view("/v1/files", "", { body, headers: [["content-type", 'multipart/form-data; boundary="b"']] }),
     );
     expect(decoded).toMatchObject({ dialect: "upload", understood: true });
@@ -597,7 +600,7 @@ describe("other bodies", () => {
       field(2, Buffer.concat([Buffer.of(8, 3), field(3, Buffer.from("deep text"))])),
     ]);
     const body = Buffer.concat([Buffer.of(0, 0, 0, 0, message.length), message]);
-    const decoded = createDecoder().decode(
+    const decoded = newDecoder().decode(
       view("/aiserver.v1.ChatService/Stream", "", {
         body,
         headers: [["content-type", "application/connect+proto"]],

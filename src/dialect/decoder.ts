@@ -7,14 +7,14 @@ import {
   isNewUnit,
   keepReading,
   type Memory,
+  mostSimilar,
   noteCall,
   type ReadItem,
   readingOf,
-  recall,
   remember,
   type Snapshot,
 } from "./memory.ts";
-import { type Item, itemAt, type Outline } from "./outline.ts";
+import { type Item, itemAt, type Outline, outlineOf } from "./outline.ts";
 import { plainCuts, unescapeUrl } from "./plain.ts";
 import { isProtobuf, protobufCuts } from "./protobuf.ts";
 import { type Protocol, textOf, whole } from "./protocol.ts";
@@ -34,12 +34,18 @@ import { type ToolUse, workspacePath } from "./tool.ts";
 import { countNames, type Unit, unitsOf } from "./unit.ts";
 import { boundaryOf, readUpload } from "./upload.ts";
 
+const MIN_COMPARED_BYTES = 4 * 1024;
 const MAX_REMEMBERED_BYTES = 32 * 1024 * 1024;
 
 /** A decoder for one session. Its memory belongs to it alone and goes with it. */
 export function createDecoder(options: DecoderOptions = {}): Decoder {
   const memory = emptyMemory(options.maxRememberedBytes ?? MAX_REMEMBERED_BYTES);
-  const session: Session = { memory, workspace: options.workspace ?? null, undo: new WeakMap() };
+  const session: Session = {
+    memory,
+    workspace: options.workspace ?? null,
+    minCompared: options.minComparedBytes ?? MIN_COMPARED_BYTES,
+    undo: new WeakMap(),
+  };
   return {
     decode: (request) => decodeRequest(session, request),
     decodeMessage: (payload) => decodeMessage(session, payload),
@@ -57,6 +63,7 @@ export function createDecoder(options: DecoderOptions = {}): Decoder {
 interface Session {
   readonly memory: Memory;
   readonly workspace: string | null;
+  readonly minCompared: number;
   /** How to take back what a request added to the memory. */
   readonly undo: WeakMap<Decoded, () => void>;
 }
@@ -71,6 +78,8 @@ interface Turn {
   readonly files: Set<string>;
   commands: number;
   others: number;
+  /** Of elements, for bodies to come. */
+  keepsReadings: boolean;
 }
 
 const newTurn = (session: Session): Turn => ({
@@ -82,6 +91,7 @@ const newTurn = (session: Session): Turn => ({
   files: new Set(),
   commands: 0,
   others: 0,
+  keepsReadings: false,
 });
 
 function decodeRequest(session: Session, request: RequestView): Decoded {
@@ -156,17 +166,19 @@ function decodeJson(
   choose: (members: ReadonlySet<string>) => Protocol | null,
 ): Told | null {
   const { memory } = turn.session;
-  const recalled = recall(memory, body);
-  if (recalled === null) return null;
-  const { outline } = recalled;
+  const isSmall = body.length < turn.session.minCompared;
+  const earlier = isSmall ? null : mostSimilar(memory, body);
+  const outline = outlineOf(body, earlier?.outline);
+  if (outline === null) return null;
   const members = new Set(outline.members.filter((m) => m.container === "").map((m) => m.name));
   const protocol = choose(members) ?? unknown;
-  const from = recalled.from?.protocol === protocol ? recalled.from : null;
+  const from = earlier?.protocol === protocol ? earlier : null;
+  turn.keepsReadings = !isSmall;
   const read = readItems(turn, protocol, outline, from);
   if (read === null) return null;
 
   const latest = { protocol, outline, read };
-  remember(memory, latest, from);
+  if (!isSmall) remember(memory, latest, from);
   return {
     dialect: protocol.name,
     understood: protocol !== unknown && isComplete(protocol, members),
@@ -232,15 +244,16 @@ function readFresh(
   const { memory } = turn.session;
   const fresh: Fresh[] = [];
   for (const item of items) {
-    const digest = digestOf(body, item);
-    const known = readingOf(memory, protocol, item, digest);
+    const digest = digestOf(memory, body, item);
+    const known = turn.keepsReadings ? readingOf(memory, protocol, item, digest) : undefined;
     const units = known ?? readElement(protocol, body, item);
     if (units === null) return null;
     fresh.push({ item, digest, units, isKnown: known !== undefined });
   }
   // Kept only now: a body with one bad element must leave no trace.
   for (const { item, digest, units, isKnown } of fresh) {
-    if (!isKnown) keepReading(memory, protocol, { item, units, element: elementOf(item, digest, []) });
+    if (turn.keepsReadings && !isKnown)
+      keepReading(memory, protocol, { item, units, element: elementOf(item, digest, []) });
   }
   return fresh;
 }

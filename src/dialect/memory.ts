@@ -3,7 +3,7 @@
  * content new again (inspected and told once more), never old.
  */
 import { hash } from "node:crypto";
-import { type Item, type Outline, outlineOf, sameBytes } from "./outline.ts";
+import { type Item, type Outline, sameBytes } from "./outline.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Element } from "./request.ts";
 import type { ToolUse } from "./tool.ts";
@@ -41,6 +41,8 @@ export interface Memory {
   readBytes: number;
   /** Keys of units sent, oldest first. */
   readonly units: Set<string>;
+  /** Digests of short elements, by their bytes. */
+  readonly digests: Map<string, string>;
   /** `name: value` of fields sent. */
   readonly seenHeaders: Set<string>;
   /** Tool calls by id, oldest first. */
@@ -53,27 +55,21 @@ export const emptyMemory = (maxBytes: number): Memory => ({
   readings: new Map(),
   readBytes: 0,
   units: new Set(),
+  digests: new Map(),
   seenHeaders: new Set(),
   calls: new Map(),
 });
 
-export interface Recalled {
-  readonly outline: Outline;
-  /** The earlier body that helped; its first and last elements are this one's too. */
-  readonly from: Snapshot | null;
-}
-
-/** The outline of a body, helped by the most similar earlier one; null when the body is no strict JSON. */
-export function recall({ snapshots }: Memory, body: Buffer): Recalled | null {
-  let from: Snapshot | null = null;
+/** The earlier body that shares most with this one; null when there is none. */
+export function mostSimilar({ snapshots }: Memory, body: Buffer): Snapshot | null {
+  let found: Snapshot | null = null;
   let best = 0;
   for (const snapshot of snapshots) {
     const { prefix, suffix } = sameBytes(body, snapshot.outline.body);
-    if (prefix + suffix > best) [best, from] = [prefix + suffix, snapshot];
+    if (prefix + suffix > best) [best, found] = [prefix + suffix, snapshot];
     if (best > body.length - body.length / 8) break; // near enough to be the lane
   }
-  const outline = outlineOf(body, from?.outline ?? null);
-  return outline && { outline, from };
+  return found;
 }
 
 /** Keeps a body; it takes the place of the earlier one when most of that is in it. */
@@ -112,8 +108,20 @@ export function keepReading(memory: Memory, protocol: Protocol, { item, element,
   memory.readBytes += item.end - item.start;
 }
 
-export const digestOf = (body: Buffer, { start, end }: Item): string =>
-  hash("sha256", body.subarray(start, end), "hex");
+/** SHA-256 of an element's bytes. Short ones (a model's name, `true`) come again and again, and are looked up. */
+export function digestOf({ digests }: Memory, body: Buffer, { start, end }: Item): string {
+  if (end - start > SHORT) return hash("sha256", body.subarray(start, end), "hex");
+  const text = body.toString("latin1", start, end);
+  const known = digests.get(text);
+  if (known !== undefined) return known;
+  const digest = hash("sha256", body.subarray(start, end), "hex");
+  if (digests.size >= MAX_DIGESTS) digests.clear();
+  digests.set(text, digest);
+  return digest;
+}
+
+const SHORT = 48;
+const MAX_DIGESTS = 2000;
 
 /** True when the session has not sent such a unit before; from now on it has. */
 export function isNewUnit({ units }: Memory, { key }: Unit): boolean {

@@ -111,4 +111,6 @@ export interface DecoderOptions {
   readonly workspace?: string;
   /** Bound of what is kept for comparison; default 32 MiB. Forgetting makes content new again, never old. */
   readonly maxRememberedBytes?: number;
+  /** Bodies below this are read whole each time, which is quicker than comparing; default 4 KiB. */
+  readonly minComparedBytes?: number;
 }

@@ -80,12 +80,14 @@ const LONG_NUMBER = 100_000_000;
 export function unitsOf(cut: Cut): readonly Unit[] {
   const pieces: Piece[] = [];
   const marks: Piece[] = [];
-  const told: string[] = [];
+  // Two commands with the same output are two results.
+  const told: string[] = cut.result?.id ? [cut.result.id] : [];
   const isText = typeof cut.value === "string";
   collect(isText ? { text: cut.value } : cut.value, "", cut.role, (pointer, role, text, isMark) => {
     (isMark ? marks : pieces).push({ pointer: isText ? cut.pointer : cut.pointer + pointer, role, text });
     if (!isMark) told.push(pointer, text);
   });
+  if (pieces.length + marks.length === 0 && cut.call === undefined && cut.result === undefined) return [];
   const unit = { key: keyOf(cut.role, told), pieces, call: cut.call ?? null, result: cut.result ?? null };
   if (marks.length === 0) return [unit];
   const markKey = keyOf(
@@ -95,11 +97,14 @@ export function unitsOf(cut: Cut): readonly Unit[] {
   return [unit, { key: markKey, pieces: marks, call: null, result: null }];
 }
 
-/** With its length before each text, no two lists of texts join to the same. */
+/** With its length before each text, no two lists of texts join to the same; what is short is its own key. */
 function keyOf(role: string, texts: readonly string[]): string {
-  const content = texts.map((text) => `${text.length}:${text}`).join("");
-  return hash("sha256", `${role} ${content}`, "base64url").slice(0, 24);
+  let content = role;
+  for (const text of texts) content += ` ${text.length}:${text}`;
+  return content.length <= KEY_CHARS ? content : hash("sha256", content, "base64url").slice(0, KEY_CHARS);
 }
+
+const KEY_CHARS = 32;
 
 type Tell = (pointer: string, role: Role, text: string, isMark: boolean) => void;
 
