@@ -7,6 +7,8 @@ import { faultText, wantsColor } from "./print.ts";
 
 /** Runs one command line; resolves to the exit code. Never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
+  // `sallyport log | head`: whoever reads has had enough, which is no fault of ours.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   try {
     return await command(argv);
   } catch (thrown) {

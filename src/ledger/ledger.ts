@@ -200,6 +200,8 @@ function withEvidence(event: LedgerEvent, refs: readonly EvidenceRef[]): LedgerE
 const CHECKPOINT_EVERY_MS = 1000;
 const CHECKPOINT_EVERY_ENTRIES = 256;
 const REST_FACTOR = 4;
+/** … and at least this long, as each publication costs the disk a few commits, whatever its size. */
+const MIN_REST_MS = 200;
 
 class Writer implements Ledger {
   readonly #options: LedgerOptions;
@@ -449,7 +451,7 @@ class Writer implements Ledger {
     } finally {
       this.#publishingNow = false;
       const now = this.#options.clock.monotonic();
-      this.#restUntil = now + REST_FACTOR * (now - began);
+      this.#restUntil = now + Math.max(MIN_REST_MS, REST_FACTOR * (now - began));
       if (this.#closed === null && this.#broken === null && this.#journal.entries > this.#tailer.signed)
         this.#startTimer();
     }

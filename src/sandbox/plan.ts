@@ -262,7 +262,9 @@ function privateDirectories(limits: SandboxLimits): string[] {
     ...["--perms", "1777", "--size", String(limits.tmpBytes), "--tmpfs", "/tmp"],
     ...["--perms", "0755", "--size", String(64 * MIB), "--tmpfs", "/run"],
     ...["--perms", "1777", "--size", String(256 * MIB), "--tmpfs", "/dev/shm"],
-    ...["--symlink", "/tmp", "/var/tmp", "--symlink", "/run", "/var/run"],
+    // Not a link to /tmp: a workspace may lie there.
+    ...["--perms", "1777", "--size", String(limits.tmpBytes), "--tmpfs", "/var/tmp"],
+    ...["--symlink", "/run", "/var/run"],
   ];
 }
 

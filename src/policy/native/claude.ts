@@ -41,7 +41,9 @@ export const claude: Emitter = {
       arguments: ignores ? ["--setting-sources", "user"] : [],
       environment: {},
       holds: {
-        "hidden files": advice(`its file tools are kept from them; commands are ${STRING_RULES}`),
+        "hidden files": advice(
+          `its file tools are kept from them, and commands that name them; ${STRING_RULES}`,
+        ),
         "commands refused": advice(STRING_RULES),
         "commands asked about": advice(STRING_RULES),
         "agent's own web tools": kept(),

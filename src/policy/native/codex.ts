@@ -15,13 +15,16 @@ export const codex: Emitter = {
       ...ask.map((command) => prefixRule(command, "prompt")),
     ];
     const ignores = policy.repositorySettings === "ignore";
+    // It keeps files hidden by its own sandbox alone, and with `deny_read` refuses to start without one: only where ours
+    // lets it build one, or is off.
+    const hides = around.hiddenFiles.length > 0 && (policy.sandbox.nested || policy.sandbox.mode === "none");
     const requirements = [
       // "never" would answer every prompt rule with a refusal to ask.
       ...(ask.length > 0 ? ['allowed_approval_policies = ["untrusted", "on-request"]'] : []),
       ...(policy.sandbox.mode === "none" ? ['allowed_sandbox_modes = ["read-only", "workspace-write"]'] : []),
       ...(policy.tools.deny.includes("web_search") ? ['allowed_web_search_modes = ["disabled"]'] : []),
       ...(ignores ? ["allow_managed_hooks_only = true"] : []),
-      ...(around.hiddenFiles.length > 0
+      ...(hides
         ? ["", "[permissions.filesystem]", `deny_read = [${around.hiddenFiles.map(quote).join(", ")}]`]
         : []),
       // Plugins and apps fetch from servers of their own at every start.
@@ -40,10 +43,9 @@ export const codex: Emitter = {
       arguments: [],
       environment: {},
       holds: {
-        "hidden files":
-          around.hiddenFiles.length > 0
-            ? kept("those that exist when it starts")
-            : none("it takes no patterns"),
+        "hidden files": hides
+          ? kept("those that exist when it starts")
+          : none("its own sandbox would have to run inside ours"),
         "commands refused": advice(STRING_RULES),
         "commands asked about": advice(STRING_RULES),
         "agent's own web tools": kept("it has web search only"),

@@ -27,7 +27,7 @@ export const copilot: Emitter = {
       ],
       environment: around.refusesTelemetry ? { COPILOT_AUTO_UPDATE: "false" } : {},
       holds: {
-        "hidden files": advice(`its read tool is kept from them; commands are ${STRING_RULES}`),
+        "hidden files": advice("its read tool is kept from them; commands are not"),
         "commands refused": advice(STRING_RULES),
         "commands asked about": kept("it then asks about everything that is not a read"),
         "agent's own web tools": advice("by flag"),

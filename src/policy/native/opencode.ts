@@ -21,7 +21,10 @@ export const opencode: Emitter = {
         ...Object.fromEntries(policy.tools.deny.map((tool) => [TOOLS[tool], "deny"])),
         bash: {
           ...answers(asked(policy).flatMap(withArguments), "ask"),
-          ...answers(policy.programs.deny.flatMap(withArguments), "deny"),
+          ...answers(
+            [...policy.programs.deny.flatMap(withArguments), ...policy.files.hide.flatMap(mentions)],
+            "deny",
+          ),
         },
       },
     };
@@ -35,7 +38,9 @@ export const opencode: Emitter = {
           : {}),
       },
       holds: {
-        "hidden files": advice(`its read tool is kept from them; commands are ${STRING_RULES}`),
+        "hidden files": advice(
+          `its read tool is kept from them, and commands that name them; ${STRING_RULES}`,
+        ),
         "commands refused": advice(STRING_RULES),
         "commands asked about": advice(`${STRING_RULES}; not asked under \`--auto\``),
         "agent's own web tools": kept(),
@@ -48,6 +53,10 @@ export const opencode: Emitter = {
 };
 
 const withArguments = (command: string): readonly string[] => [command, `${command} *`];
+
+/** Commands that name a hidden file as one of their arguments. */
+const mentions = (pattern: string): readonly string[] =>
+  [`* ${pattern}`, `*/${pattern}`].flatMap((mention) => [mention, `${mention} *`]);
 
 const answers = (patterns: readonly string[], answer: "ask" | "deny"): Record<string, string> =>
   Object.fromEntries(patterns.map((pattern) => [pattern, answer]));

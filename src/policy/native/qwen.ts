@@ -39,7 +39,9 @@ export const qwen: Emitter = {
         ...(around.refusesTelemetry ? { QWEN_USAGE_STATISTICS_ENABLED: "0" } : {}),
       },
       holds: {
-        "hidden files": advice(`its tools and \`cat\` are kept from them; otherwise ${STRING_RULES}`),
+        "hidden files": advice(
+          `its file tools are kept from them, and commands that name them; ${STRING_RULES}`,
+        ),
         "commands refused": advice(STRING_RULES),
         "commands asked about": advice(`${STRING_RULES}; not asked under \`-y\``),
         "agent's own web tools": kept(),
