@@ -83,6 +83,8 @@ export interface MachineFacts {
   readonly rootEntries: Readonly<Record<string, string>>;
   /** Which of the allowed names under /etc exist: the text of a link into /usr, else null. */
   readonly etc: Readonly<Record<string, string | null>>;
+  /** For root only: what under /proc is root's to write or read by file mode alone, without any capability. */
+  readonly rootProc: { readonly readOnly: readonly string[]; readonly masked: readonly string[] };
   readonly perl: string | null;
   readonly node: string;
   readonly prlimit: string | null;
@@ -142,6 +144,28 @@ export const ETC_NAMES: readonly string[] = [
   "ssl/openssl.cnf",
 ];
 
+/**
+ * Inside, root's processes have no capability, but they are still user 0 to the kernel, and these files ask for no more:
+ * /proc/sys/kernel/core_pattern and /proc/sys/kernel/modprobe name programs that the host's kernel runs as root.
+ * bubblewrap covers only what its own check calls writable, and /proc/sys is not among it (0.8.0).
+ */
+const ROOT_PROC_READ_ONLY = ["acpi", "asound", "driver", "fs", "mtrr", "scsi", "sys"];
+const ROOT_PROC_MASKED = [
+  "kcore",
+  "keys",
+  "kmsg",
+  "kpagecgroup",
+  "kpagecount",
+  "kpageflags",
+  "latency_stats",
+  "pagetypeinfo",
+  "sched_debug",
+  "slabinfo",
+  "timer_list",
+  "timer_stats",
+  "vmallocinfo",
+];
+
 /** What git executes or obeys when a tool on the host next runs in this repository. */
 const GIT_EXECUTABLE = ["config", "config.worktree", "hooks", "info", "commondir", "modules", "worktrees"];
 
@@ -186,6 +210,7 @@ export function readMachineFacts(): MachineFacts {
     etc: Object.fromEntries(
       ETC_NAMES.filter((name) => existing(`/etc/${name}`)).map((name) => [name, linkIntoUsr(`/etc/${name}`)]),
     ),
+    rootProc: process.getuid?.() === 0 ? rootProc() : { readOnly: [], masked: [] },
     perl: firstUsable(["/usr/bin/perl", "/bin/perl"]),
     node: realOr(process.execPath),
     prlimit: firstUsable(["/usr/bin/prlimit", "/bin/prlimit"]),
@@ -229,6 +254,12 @@ export function readBubblewrap(): { readonly path: string; readonly version: str
   const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8", timeout: 5000, shell: false });
   const version = /(\d+\.\d+\.\d+)/.exec(stdout ?? "")?.[1];
   return version === undefined ? null : { path, version };
+}
+
+function rootProc(): MachineFacts["rootProc"] {
+  const present = (names: readonly string[]): string[] =>
+    names.map((name) => `/proc/${name}`).filter((path) => existing(path));
+  return { readOnly: present(ROOT_PROC_READ_ONLY), masked: present(ROOT_PROC_MASKED) };
 }
 
 function rootEntry(name: string): [string, string][] {

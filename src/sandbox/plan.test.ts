@@ -47,6 +47,7 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
       localtime: "/usr/share/zoneinfo/Etc/UTC",
       "ssl/openssl.cnf": null,
     },
+    rootProc: { readOnly: [], masked: [] },
     perl: "/usr/bin/perl",
     node: "/opt/node/bin/node",
     prlimit: "/usr/bin/prlimit",
@@ -125,7 +126,13 @@ describe("the plan is what was reviewed", () => {
       "root",
       () => [
         spec(),
-        facts({ uid: 0, gid: 0, home: "/root", workspace: { ...fact("/srv/payments"), owner: 0 } }),
+        facts({
+          uid: 0,
+          gid: 0,
+          home: "/root",
+          workspace: { ...fact("/srv/payments"), owner: 0 },
+          rootProc: { readOnly: ["/proc/sys"], masked: ["/proc/kmsg", "/proc/slabinfo"] },
+        }),
       ],
     ],
     ["nested", () => [spec({ nested: true }), facts()]],

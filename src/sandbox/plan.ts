@@ -235,7 +235,10 @@ function systemView(facts: MachineFacts): string[] {
     ...Object.entries(facts.etc).flatMap(([name, link]) =>
       link === null ? ["--ro-bind", `/etc/${name}`, `/etc/${name}`] : ["--symlink", link, `/etc/${name}`],
     ),
-    ...["--proc", "/proc", "--dev", "/dev"],
+    ...["--proc", "/proc"],
+    ...facts.rootProc.readOnly.flatMap((path) => ["--ro-bind", path, path]),
+    ...facts.rootProc.masked.flatMap((path) => ["--ro-bind", "/dev/null", path]),
+    ...["--dev", "/dev"],
   ];
 }
 

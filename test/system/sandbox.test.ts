@@ -470,6 +470,14 @@ describe.each<[string, number | null, boolean]>([
       );
     });
 
+    it("T: the host's kernel cannot be told what to run, not even by root without capabilities", async () => {
+      const ran = await sh(`
+        for f in core_pattern modprobe hotplug sysrq; do (echo '|/tmp/evil' > /proc/sys/kernel/$f) 2>/dev/null && echo "$f written"; done
+        find /proc/sys -writable -type f 2>/dev/null | grep -vE '^/proc/sys/(fs/mqueue|kernel/(msg|shm|sem|auto_msgmni|ns_last_pid)|net)'
+        (echo x > /proc/sysrq-trigger) 2>/dev/null && echo sysrq; head -c1 /proc/kpagecount /proc/vmallocinfo /proc/slabinfo /proc/kcore 2>/dev/null | grep -v '^==>'; echo end`);
+      expect(ran.out.trim()).toBe("end");
+    });
+
     it("nested: the profile may let the agent's own sandbox work, and nothing else", async () => {
       const ran = await sh(
         `unshare -Urm true && echo namespaces; unshare -Urm umount '${workspace}/.env' && cat .env; grep CapEff /proc/self/status`,
