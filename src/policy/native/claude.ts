@@ -1,6 +1,6 @@
 /**
  * Claude Code. `/etc/claude-code/managed-settings.json`; measured on 2.1.329: deny, then ask, then allow, lists of all
- * levels merge, managed `env` beats the process and the project. `--setting-sources user` leaves a repository's settings
+ * levels merge, both hold in bypass mode too, managed `env` beats the process and the project. `--setting-sources user` leaves a repository's settings
  * out altogether, its `apiKeyHelper` included, which managed settings alone do not stop.
  */
 import { advice, asked, type Emitter, globs, json, kept, STRING_RULES } from "./form.ts";
@@ -11,7 +11,6 @@ export const claude: Emitter = {
   agent: "claude",
   since: "2.1.198",
   emit(policy, around) {
-    const ask = asked(policy);
     const ignores = policy.repositorySettings === "ignore";
     const deny = [
       ...policy.files.hide.flatMap(globs).flatMap((glob) => [`Read(${glob})`, `Edit(${glob})`]),
@@ -21,9 +20,7 @@ export const claude: Emitter = {
     const settings = {
       permissions: {
         deny,
-        ask: ask.map((command) => `Bash(${command}:*)`),
-        // In bypass mode nothing is asked, so a policy that asks cannot allow the mode.
-        ...(ask.length > 0 ? { disableBypassPermissionsMode: "disable" } : {}),
+        ask: asked(policy).map((command) => `Bash(${command}:*)`),
       },
       ...(ignores ? { allowManagedHooksOnly: true, disableSideloadFlags: true } : {}),
       ...(policy.mcpServers === null

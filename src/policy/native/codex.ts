@@ -1,7 +1,9 @@
 /**
  * Codex CLI. `/etc/codex/requirements.toml` and `/etc/codex/managed_config.toml`; measured on 0.169.0: the managed file
- * beats `-c` flags; `deny_read` takes absolute paths only (`**` patterns are no match or a fatal error); prefix rules miss
- * a command behind a pipe; a project's own `.codex/config.toml` is ignored while the project is not trusted.
+ * beats `-c` flags; `deny_read` takes absolute paths only (`**` patterns are no match or a fatal error) and makes it
+ * refuse to start with its own sandbox off; a prefix rule covers a plain command, not one behind a pipe or with a
+ * redirection, and what it would ask about is refused under `never`; a project's own `.codex/config.toml` is ignored while
+ * the project is not trusted.
  */
 import { advice, asked, type Emitter, kept, none, STRING_RULES } from "./form.ts";
 
@@ -9,18 +11,15 @@ export const codex: Emitter = {
   agent: "codex",
   since: "0.138.0",
   emit(policy, around) {
-    const ask = asked(policy);
     const rules = [
       ...policy.programs.deny.map((command) => prefixRule(command, "forbidden")),
-      ...ask.map((command) => prefixRule(command, "prompt")),
+      ...asked(policy).map((command) => prefixRule(command, "prompt")),
     ];
     const ignores = policy.repositorySettings === "ignore";
     // It keeps files hidden by its own sandbox alone, and with `deny_read` refuses to start without one: only where ours
     // lets it build one, or is off.
     const hides = around.hiddenFiles.length > 0 && (policy.sandbox.nested || policy.sandbox.mode === "none");
     const requirements = [
-      // "never" would answer every prompt rule with a refusal to ask.
-      ...(ask.length > 0 ? ['allowed_approval_policies = ["untrusted", "on-request"]'] : []),
       ...(policy.sandbox.mode === "none" ? ['allowed_sandbox_modes = ["read-only", "workspace-write"]'] : []),
       ...(policy.tools.deny.includes("web_search") ? ['allowed_web_search_modes = ["disabled"]'] : []),
       ...(ignores ? ["allow_managed_hooks_only = true"] : []),
@@ -46,8 +45,8 @@ export const codex: Emitter = {
         "hidden files": hides
           ? kept("those that exist when it starts")
           : none("its own sandbox would have to run inside ours"),
-        "commands refused": advice(STRING_RULES),
-        "commands asked about": advice(STRING_RULES),
+        "commands refused": advice(`${STRING_RULES}, as does a pipe or a redirection`),
+        "commands asked about": advice(`${STRING_RULES}, as does a pipe; refused where nobody can be asked`),
         "agent's own web tools": kept("it has web search only"),
         "MCP servers": none(),
         "repository settings": kept("it ignores those of a project that nobody trusted"),

@@ -1,6 +1,7 @@
 /**
- * GitHub Copilot CLI. `/etc/github-copilot/managed-settings.json` and `--deny-tool` flags; measured on 1.0.102: with bypass
- * switched off, `--allow-all-tools` is cancelled and a headless run can do nothing that would be asked about.
+ * GitHub Copilot CLI. `/etc/github-copilot/managed-settings.json` or flags; measured on 1.0.102: any permission in the managed
+ * file cancels `--allow-all-tools`, so that a headless run can do nothing but read; flags do not. A managed denial of a
+ * file covers `cat` too, a flag's does not. `url` among the denials starts its own network sandbox: never written.
  */
 import { advice, asked, type Emitter, json, kept, none, STRING_RULES } from "./form.ts";
 
@@ -8,29 +9,30 @@ export const copilot: Emitter = {
   agent: "copilot",
   since: "1.0.100",
   emit(policy, around) {
-    const ask = asked(policy);
-    const denied = [
+    const ask = asked(policy).map((command) => `shell(${command}:*)`);
+    const deny = [
       ...policy.files.hide.map((pattern) => `read(${pattern})`),
       ...policy.programs.deny.map((command) => `shell(${command}:*)`),
-      ...(policy.tools.deny.includes("web_fetch") ? ["url"] : []),
     ];
-    const settings = { permissions: { disableBypassPermissionsMode: "disable" } };
+    const managed = {
+      path: "/etc/github-copilot/managed-settings.json",
+      content: json({ permissions: { deny, ask } }),
+    };
     return {
-      // What asks has to switch bypass off; nothing else in the managed file was confirmed by measurement.
-      files:
-        ask.length === 0
-          ? []
-          : [{ path: "/etc/github-copilot/managed-settings.json", content: json(settings) }],
+      files: ask.length === 0 ? [] : [managed],
       arguments: [
-        ...denied.flatMap((rule) => ["--deny-tool", rule]),
+        ...(ask.length === 0 ? deny.map((rule) => `--deny-tool=${rule}`) : []),
+        ...(policy.tools.deny.includes("web_fetch") ? ["--excluded-tools=web_fetch"] : []),
         ...(policy.mcpServers === null ? [] : ["--disable-builtin-mcps"]),
       ],
       environment: around.refusesTelemetry ? { COPILOT_AUTO_UPDATE: "false" } : {},
       holds: {
-        "hidden files": advice("its read tool is kept from them; commands are not"),
+        "hidden files": advice(
+          ask.length === 0 ? "its read tool is kept from them; commands are not" : STRING_RULES,
+        ),
         "commands refused": advice(STRING_RULES),
         "commands asked about": kept("it then asks about everything that is not a read"),
-        "agent's own web tools": advice("by flag"),
+        "agent's own web tools": advice("by a flag that was not measured"),
         "MCP servers": advice("its own are off; a repository's are not"),
         "repository settings": none(),
         telemetry: none("refused by the gateway"),
