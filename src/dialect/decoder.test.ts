@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { createDecoder } from "./decoder.ts";
@@ -592,21 +593,93 @@ describe("other bodies", () => {
     expect(texts(decoded)).toEqual(["PRIVATE", "hidden text"]);
   });
 
-  it("protobuf in a Connect envelope: every text, however deep", () => {
-    const field = (number: number, value: Buffer): Buffer =>
-      Buffer.concat([Buffer.of((number << 3) | 2, value.length), value]);
-    const message = Buffer.concat([
-      Buffer.of(8, 1),
-      field(2, Buffer.concat([Buffer.of(8, 3), field(3, Buffer.from("deep text"))])),
-    ]);
-    const body = Buffer.concat([Buffer.of(0, 0, 0, 0, message.length), message]);
-    const decoded = newDecoder().decode(
-      view("/aiserver.v1.ChatService/Stream", "", {
-        body,
-        headers: [["content-type", "application/connect+proto"]],
+  const field = (number: number, value: Buffer | string): Buffer => {
+    const bytes = Buffer.from(value);
+    return Buffer.concat([Buffer.of((number << 3) | 2, bytes.length), bytes]);
+  };
+  const message = Buffer.concat([
+    Buffer.of(8, 1),
+    field(2, Buffer.concat([Buffer.of(8, 3), field(3, "deep text")])),
+  ]);
+  const envelope = (flags: number, inner: Buffer): Buffer =>
+    Buffer.concat([Buffer.of(flags, 0, 0, 0, inner.length), inner]);
+  const all = (type: string, body: Buffer): string =>
+    newDecoder()
+      .decode(view("/aiserver.v1.ChatService/Stream", "", { body, headers: [["content-type", type]] }))
+      .parts.map((part) => part.text)
+      .join("\n");
+
+  test.each<[string, string, Buffer, string]>([
+    ["a message", "application/proto", message, "deep text"],
+    ["a Connect envelope", "application/connect+proto", envelope(0, message), "deep text"],
+    ["a compressed one", "application/connect+proto", envelope(1, gzipSync(message)), "deep text"],
+    [
+      "gRPC for the web, as text",
+      "application/grpc-web-text",
+      Buffer.from(envelope(0, message).toString("base64")),
+      "deep text",
+    ],
+    [
+      "a Connect envelope of JSON",
+      "application/connect+json",
+      envelope(0, Buffer.from('{"a":"deep\\u0020text"}')),
+      "deep text",
+    ],
+    ["a gzip file in a field", "application/proto", field(1, gzipSync("deep text")), "deep text"],
+    [
+      "numbers that spell",
+      "application/proto",
+      Buffer.concat([Buffer.of(9), Buffer.from("deeptext")]),
+      "deeptext",
+    ],
+    ["UTF-16", "application/proto", field(1, Buffer.from("deep text", "utf16le")), "deep text"],
+    ["no message at all", "application/proto", Buffer.from("\xff\xffdeep text\xff", "latin1"), "deep text"],
+    ["text with a control character", "application/proto", field(1, "\x01deep text"), "deep text"],
+  ])("protobuf: %s hides nothing", (_, type, body, hidden) => {
+    expect(all(type, body)).toContain(hidden);
+  });
+
+  it("any text in any nesting of messages is found", () => {
+    const nested = fc.letrec<{ node: Buffer }>((tie) => ({
+      node: fc
+        .array(
+          fc.tuple(
+            fc.integer({ min: 1, max: 15 }),
+            fc.oneof({ maxDepth: 4 }, fc.constantFrom("needle", "x", "\x02needle"), tie("node")),
+          ),
+          { maxLength: 4 },
+        )
+        .map((fields) =>
+          Buffer.concat(
+            fields.filter(([, value]) => value.length < 128).map(([number, value]) => field(number, value)),
+          ),
+        ),
+    })).node;
+    fc.assert(
+      fc.property(nested, (body) => {
+        const count = (text: string): number => text.split("needle").length - 1;
+        expect(count(all("application/proto", body))).toBeGreaterThanOrEqual(count(body.toString("latin1")));
       }),
     );
-    expect(decoded).toMatchObject({ dialect: "protobuf", understood: false });
-    expect(texts(decoded)).toEqual(["deep text"]);
+  });
+
+  it("reads what was packed or written in base64, once", () => {
+    const packed = newDecoder().decode(
+      view("/upload", "", { body: gzipSync('say "hidden\\ntext"'), headers: [] }),
+    );
+    expect(packed).toMatchObject({ dialect: "opaque", understood: false });
+    expect(packed.parts.map((part) => part.text).join()).toContain("hidden\ntext");
+    const metadata = Buffer.from('{"prompt_length":12}').toString("base64");
+    const logged = newDecoder().decode(view("/api/event_logging/v2/batch", { events: [{ metadata }] }));
+    expect(logged.dialect).toBe("telemetry");
+    expect(logged.parts.map((part) => part.text)).toContain('{"prompt_length":12}');
+  });
+
+  test.each([
+    ["JSON-RPC", '{"jsonrpc":"2.0","method":"x"}', "mcp", true],
+    ["another protocol", '{"type":"session.update","session":{}}', "opaque", false],
+    ["no JSON", "hello", "opaque", false],
+  ])("a WebSocket message: %s", (_, text, dialect, understood) => {
+    expect(newDecoder().decodeMessage(Buffer.from(text))).toMatchObject({ dialect, understood });
   });
 });

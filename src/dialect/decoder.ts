@@ -18,7 +18,14 @@ import { type Item, itemAt, type Outline, outlineOf } from "./outline.ts";
 import { plainCuts, unescapeUrl } from "./plain.ts";
 import { isProtobuf, protobufCuts } from "./protobuf.ts";
 import { type Protocol, textOf, whole } from "./protocol.ts";
-import { modelInPath, recognise, streamsByPath, type Target, targetOf } from "./recognise.ts";
+import {
+  modelInPath,
+  recognise,
+  recogniseMessage,
+  streamsByPath,
+  type Target,
+  targetOf,
+} from "./recognise.ts";
 import type {
   Decoded,
   Decoder,
@@ -28,7 +35,6 @@ import type {
   RequestView,
   TextPart,
 } from "./request.ts";
-import { openaiResponses } from "./responses.ts";
 import { escaped, parsed } from "./token.ts";
 import { type ToolUse, workspacePath } from "./tool.ts";
 import { countNames, type Unit, unitsOf } from "./unit.ts";
@@ -114,8 +120,7 @@ function decodeRequest(session: Session, request: RequestView): Decoded {
 function decodeMessage(session: Session, payload: Uint8Array): Decoded {
   const turn = newTurn(session);
   const body = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  const told =
-    decodeJson(turn, body, () => openaiResponses) ?? decodePlain(turn, body, "", "openai-responses");
+  const told = decodeJson(turn, body, recogniseMessage) ?? decodePlain(turn, body, "", "opaque");
   return finish(turn, { ...told, streaming: true });
 }
 

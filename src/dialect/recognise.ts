@@ -53,6 +53,13 @@ export function recognise({ host, path }: Target, members: ReadonlySet<string>):
   return isLikelyTelemetryHost(host) ? telemetry : null;
 }
 
+/** A WebSocket message: there is no path to go by. */
+export function recogniseMessage(members: ReadonlySet<string>): Protocol | null {
+  if (members.has("jsonrpc")) return mcp;
+  const isResponses = members.has("type") && (members.has("input") || members.has("previous_response_id"));
+  return isResponses ? openaiResponses : null;
+}
+
 /** The model that a path names: Gemini, Vertex, Bedrock, Azure. */
 export function modelInPath(path: string): string | null {
   const found = /\/models?\/([^/:]+)(?::|\/)|\/deployments\/([^/]+)\//.exec(path);

@@ -98,7 +98,7 @@ export interface Decoded {
 /** Owns what one session has sent. Not for sharing between sessions. Never throws. */
 export interface Decoder {
   decode(request: RequestView): Decoded;
-  /** One WebSocket message of the agent (OpenAI Responses), whole and unmasked. */
+  /** One WebSocket message of the agent, whole and unmasked: OpenAI Responses, JSON-RPC, else `opaque`. */
   decodeMessage(payload: Uint8Array): Decoded;
   /** Hears of tool calls in a reply, so that their results are known: over a WebSocket the agent sends results alone. */
   learn(reply: { readonly calls: readonly CalledTool[] }): void;

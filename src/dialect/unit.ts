@@ -5,6 +5,7 @@
  * the same message now as a string, now as a list of one text block (measured: claude 2.1.329), so whether content is
  * new is asked of units: by the text in them, cache marks left out, a plain string taken for a text block.
  */
+import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
 import type { Role } from "./request.ts";
 import { escaped, MAX_DEPTH } from "./token.ts";
@@ -114,6 +115,8 @@ function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark
     // Asking a set costs a pass over the text, so long ones are not asked for.
     if (value !== "" && (value.length > LONGEST_WORD || !WORDS.has(value)))
       tell(pointer, value.startsWith("data:") && ENCODED.test(value) ? "encoded" : role, value, isMark);
+    const text = value.length < MIN_BASE64 ? null : textInBase64(value);
+    if (text !== null) tell(pointer, role === "encoded" ? "opaque" : role, text, isMark);
     return;
   }
   if (typeof value === "number") {
@@ -145,7 +148,21 @@ function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark
 const KNOWN_NAMES = /^[a-z]{1,16}([_A-Z$-][a-z]{0,12}){0,3}$/;
 
 /** Base64 all the way: a name or a prefix alone must not make text pass as media. */
-const ENCODED = /^(data:[\w.+-]+\/[\w.+;=-]{1,100};base64,)?[A-Za-z0-9+/_=\s-]*$/;
+const ENCODED = /^(data:[\w.+-]+\/[\w.+;=-]{1,100};base64,)?[A-Za-z0-9+/_=\r\n-]*$/;
+
+const MIN_BASE64 = 20;
+
+/** Text that was sent in base64 (claude's event log does it, attachments are); null when it is anything else. */
+function textInBase64(value: string): string | null {
+  if (!ENCODED.test(value)) return null;
+  const bytes = Buffer.from(value.slice(value.startsWith("data:") ? value.indexOf(",") + 1 : 0), "base64");
+  if (bytes.length < MIN_BASE64 / 2 || !isUtf8(bytes)) return null;
+  const text = bytes.toString("utf8");
+  return CONTROL.test(text) ? null : text;
+}
+
+/** Control characters that no text has. */
+export const CONTROL = /[\0-\x08\x0e-\x1a\x1c-\x1f]/;
 
 /** Names of all objects within a parsed value, counted as a scan of its text counts them. */
 export function countNames(value: unknown): number {

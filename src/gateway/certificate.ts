@@ -64,7 +64,7 @@ export class SessionAuthority {
     }
     const made = createSecureContext({
       key: this.#leafKey.pem,
-      cert: this.#leaf(host) + this.certificate,
+      cert: this.leaf(host) + this.certificate,
       minVersion: "TLSv1.2",
     });
     this.#contexts.set(host, made);
@@ -73,7 +73,8 @@ export class SessionAuthority {
     return made;
   }
 
-  #leaf(host: string): string {
+  /** PEM of a new certificate for `host`, under the shared leaf key. */
+  leaf(host: string): string {
     return this.#issue(commonName(host.slice(0, 64)), this.#leafKey.publicKey, LEAF_DAYS, [
       extension(OID.basicConstraints, true, seq()),
       extension(OID.keyUsage, true, bitString(7, 0x80)),

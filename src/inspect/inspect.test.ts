@@ -27,8 +27,38 @@ describe("the inspector", () => {
     expect(hashes(Buffer.alloc(32, 8))[0]).not.toBe(first);
   });
 
-  test("only new parts are scanned", () => {
-    expect(createInspector({ key }).inspect([part(fake, false)]).findings).toEqual([]);
+  test("a part that was seen before is not scanned again, and stays a finding", () => {
+    let scans = 0;
+    const counting = {
+      id: "counting",
+      class: "secret" as const,
+      title: "counts",
+      source: "https://example.invalid",
+      anchors: ["needle"],
+      pattern: /needle-\w{4,8}/,
+      accept: () => ++scans > 0,
+      examples: [],
+      counterexamples: [],
+    };
+    const inspector = createInspector({ key, detectors: [counting] });
+    const text = `a long text with a needle-1234 in it, ${"longer than its own key ".repeat(20)}`;
+    expect(inspector.inspect([part(text)]).findings.length).toBe(1);
+    expect(inspector.inspect([part(text, false), part("new")]).findings.length).toBe(1);
+    expect(scans).toBe(1);
+    // Never seen by this inspector, though the decoder says it is old: scanned.
+    expect(inspector.inspect([part("needle-5678", false)]).findings.length).toBe(1);
+  });
+
+  test("a secret cut in two by a message border is found in both halves under one hash", () => {
+    const { findings } = createInspector({ key }).inspect([
+      part(`first half ${fake.slice(0, 15)}`),
+      part(`${fake.slice(15)} rest`),
+    ]);
+    expect(findings.map(({ part: p, start, end }) => ({ p, start, end }))).toEqual([
+      { p: 0, start: 11, end: 26 },
+      { p: 1, start: 0, end: fake.length - 15 },
+    ]);
+    expect(new Set(findings.map((f) => f.hash)).size).toBe(1);
   });
 
   test("a detector that throws fails the inspection, so that the caller denies", () => {

@@ -1,14 +1,16 @@
 /**
- * The Inspector: what is in the new parts of a request. Pure: no clock, no I/O, no randomness.
+ * The Inspector: what is in a request. Pure: no clock, no I/O, no randomness. New parts are scanned; parts that were
+ * scanned before are answered from a bounded memory by their SHA-256, so an old secret stays a finding in every turn.
  *
  * Failure contract: when a detector throws, `inspect` throws Fault("inspect.failed") that names the detector, and the
  * caller denies. A finding never holds the value, only its place and a keyed hash.
  */
-import { createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import { Fault, type FindingTally } from "../core/index.ts";
-import type { Detector, Reader } from "./detector.ts";
+import { type Detector, isReader, type Reader } from "./detector.ts";
 import { DETECTORS } from "./detectors/index.ts";
-import { createScanner, type Match } from "./scanner.ts";
+import { createScanner, type Match, type Scanner } from "./scanner.ts";
+import { decodedView, MAX_LAYERS, type View } from "./views.ts";
 
 export interface Finding {
   readonly class: string;
@@ -46,30 +48,117 @@ export interface InspectorOptions {
   readonly detectors?: readonly (Detector | Reader)[];
 }
 
+/** What was found in a text, wherever it stands. */
+interface Found {
+  readonly class: string;
+  readonly detector: string;
+  readonly start: number;
+  readonly end: number;
+  readonly hash: string;
+  readonly verified: boolean;
+}
+
+/** Texts remembered with what was found in them; the oldest go first. */
+const REMEMBERED_TEXTS = 20_000;
+/** Short texts are their own key. */
+const LONGEST_OWN_KEY = 64;
+/** How much of two neighbouring parts is read as one, for what was cut in two. */
+const BORDER_CHARACTERS = 256;
+
 export function createInspector(options: InspectorOptions): Inspector {
   if (options.key.length < 16)
     throw new Fault("inspect.failed", { detail: "the hash key is shorter than 16 bytes" });
-  const scanner = createScanner(options.detectors ?? DETECTORS);
+  const pack = options.detectors ?? DETECTORS;
+  const scanner = createScanner(pack);
+  // A name at the end of one message and a word at the start of the next are no assignment: formats only.
+  const borders = createScanner(pack.filter((d) => d.class === "secret" && !isReader(d)));
+  const memory = new Map<string, readonly Found[]>();
+
+  const judge = (text: string): readonly Found[] =>
+    disjoint(matchesIn(scanner, text)).map((match) => foundOf(match, text, options.key));
+
+  const remember = (text: string, isNew: boolean): readonly Found[] => {
+    const name = text.length <= LONGEST_OWN_KEY ? text : hash("sha256", text, "base64");
+    const known = isNew ? undefined : memory.get(name);
+    if (known !== undefined) return known;
+    const found = judge(text);
+    memory.delete(name);
+    memory.set(name, found);
+    if (memory.size > REMEMBERED_TEXTS)
+      for (const oldest of memory.keys()) {
+        memory.delete(oldest);
+        break;
+      }
+    return found;
+  };
+
   return {
     inspect(parts) {
       const findings: Finding[] = [];
-      parts.forEach((part, index) => {
-        if (!part.isNew) return;
-        for (const match of disjoint(scanText(scanner.scan, part.text)))
-          findings.push(findingOf(match, index, part.text, options.key));
-      });
+      try {
+        parts.forEach((part, index) => {
+          for (const found of remember(part.text, part.isNew)) findings.push({ ...found, part: index });
+          const previous = parts[index - 1];
+          if (previous !== undefined && (part.isNew || previous.isNew))
+            findings.push(...acrossBorder(borders, previous.text, part.text, index, options.key));
+        });
+      } catch (thrown) {
+        // The cause is kept for the operator, but its message could quote the text: the detail does not repeat it.
+        throw new Fault("inspect.failed", { detail: "a detector threw", cause: thrown });
+      }
       return { findings, tally: tally(findings) };
     },
   };
 }
 
-function scanText(scan: (text: string) => Match[], text: string): Match[] {
-  try {
-    return scan(text);
-  } catch (thrown) {
-    // The cause is kept for the operator, but its message could quote the text: the detail does not repeat it.
-    throw new Fault("inspect.failed", { detail: "a detector threw", cause: thrown });
+/** Matches in the text and in what it says when decoded, each at its place in the text. */
+function matchesIn(scanner: Scanner, text: string): Match[] {
+  const matches = scanner.scan(text);
+  let layer: View | null = decodedView(text);
+  // Where a place of the current layer lies in the text.
+  let toText = (place: number): number => place;
+  for (let depth = 0; layer !== null && depth < MAX_LAYERS; depth++) {
+    const { text: said, places } = layer;
+    const above = toText;
+    toText = (place) => above(places[place] ?? 0);
+    for (const match of scanner.scan(said)) {
+      const start = toText(match.start);
+      const end = Math.max(toText(match.end), above(ending(places, match.end)));
+      if (end > start) matches.push({ ...match, start, end });
+    }
+    layer = decodedView(said);
   }
+  return matches;
+}
+
+/** Where the character before `end` ends in the source: a run that is decoded as a whole ends with its last one. */
+function ending(places: Uint32Array, end: number): number {
+  const last = places[end - 1] ?? 0;
+  let at = end;
+  while (at < places.length && places[at] === last) at++;
+  return places[at] ?? last;
+}
+
+/** What two neighbouring parts hold only together: one finding in each, under one hash. */
+function acrossBorder(
+  scanner: Scanner,
+  before: string,
+  after: string,
+  part: number,
+  key: Uint8Array,
+): Finding[] {
+  const head = before.slice(-BORDER_CHARACTERS);
+  const text = head + after.slice(0, BORDER_CHARACTERS);
+  return disjoint(scanner.scan(text))
+    .filter((match) => match.start < head.length && match.end > head.length)
+    .flatMap((match) => {
+      const found = foundOf(match, text, key);
+      const shift = before.length - head.length;
+      return [
+        { ...found, part: part - 1, start: match.start + shift, end: before.length },
+        { ...found, part, start: 0, end: match.end - head.length },
+      ];
+    });
 }
 
 /** Overlapping findings of one class become one: the widest, or the first of the pack where equally wide. */
@@ -86,16 +175,15 @@ export function disjoint(matches: readonly Match[]): Match[] {
   return kept;
 }
 
-function findingOf(match: Match, part: number, text: string, key: Uint8Array): Finding {
+function foundOf(match: Match, text: string, key: Uint8Array): Found {
   const { start, end, verified } = match;
-  const value = text.slice(start, end);
+  const dataClass = match.detector.class;
   return {
-    class: match.detector.class,
+    class: dataClass,
     detector: match.detector.id,
-    part,
     start,
     end,
-    hash: keyedHash(key, match.detector.class, value),
+    hash: keyedHash(key, dataClass, text.slice(start, end)),
     verified,
   };
 }

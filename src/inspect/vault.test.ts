@@ -34,7 +34,9 @@ describe("redaction", () => {
 
   test("every byte outside of a redacted value is the very byte that came", () => {
     const vault = learned([`k = ${fakeToken}`]);
-    const body = new Uint8Array(Buffer.from(`{ "a" :1.50e+3,"b":"\\u0041\\/ ${fakeToken}\\n", "c":[ "é", null ],"d":"z"}  `));
+    const body = new Uint8Array(
+      Buffer.from(`{ "a" :1.50e+3,"b":"\\u0041\\/ ${fakeToken}\\n", "c":[ "é", null ],"d":"z"}  `),
+    );
     const { chunks, replaced } = vault.redact(body, "json");
     expect(replaced).toBe(1);
     const out = joined(chunks);

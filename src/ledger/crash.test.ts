@@ -1,10 +1,19 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { asSessionId, type Clock, type EventBody, exchangeId, Fault } from "../core/index.ts";
 import { type JournalIo, realIo } from "./files.ts";
-import { FRAME, frameEnd, parseFrames } from "./frame.ts";
+import { FRAME, type Frame, frameEnd, isZeros, parseFrames } from "./frame.ts";
 import { readEntries, readEvidence, verifyLedger } from "./index.ts";
 import { type Ledger, type LedgerOptions, openLedgerWith } from "./ledger.ts";
 import { findEnd } from "./recover.ts";
@@ -52,14 +61,13 @@ function faultyDisk(): { readonly io: JournalIo; tearWith: string | null; syncWi
     tearWith: null as string | null,
     syncWith: null as string | null,
     io: {
-      write: async (fd, bytes, position) => {
-        if (disk.tearWith === null) return realIo.write(fd, bytes, position);
-        await realIo.write(fd, bytes.subarray(0, bytes.length / 2), position);
-        throw errno(disk.tearWith);
-      },
-      sync: async (fd) => {
+      writeDurably: async (fd, bytes, position) => {
+        if (disk.tearWith !== null) {
+          await realIo.writeDurably(fd, bytes.subarray(0, bytes.length / 2), position);
+          throw errno(disk.tearWith);
+        }
+        await realIo.writeDurably(fd, bytes, position);
         if (disk.syncWith !== null) throw errno(disk.syncWith);
-        return realIo.sync(fd);
       },
     } satisfies JournalIo,
   };
@@ -134,10 +142,17 @@ async function crashed(count: number): Promise<LedgerOptions> {
   return left;
 }
 
+/** A segment without the room made ready behind its frames. */
+function used(path: string): { readonly whole: Buffer; readonly frames: readonly Frame[] } {
+  const bytes = readFileSync(path);
+  const { frames, consumed } = parseFrames(bytes, 0);
+  expect(isZeros(bytes.subarray(consumed))).toBe(true);
+  return { whole: bytes.subarray(0, consumed), frames };
+}
+
 it("cut off at any byte, recovery ends at the last whole entry before the cut", async () => {
   const left = await crashed(6);
-  const whole = readFileSync(segment(left));
-  const { frames } = parseFrames(whole, 0);
+  const { whole, frames } = used(segment(left));
   const home = mkdtempSync(join(tmpdir(), "cut-"));
   mkdirSync(join(home, "journal"));
   for (let cut = 0; cut <= whole.length; cut++) {
@@ -158,7 +173,7 @@ it("cut off at any byte, recovery ends at the last whole entry before the cut", 
 
 it("cut off at some 40 bytes, the ledger opens without help, goes on and verifies", async () => {
   const left = await crashed(3);
-  const length = statSync(segment(left)).size;
+  const { length } = used(segment(left)).whole;
   for (let cut = 0; cut <= length; cut += Math.ceil(length / 40)) {
     const options = {
       ...left,
@@ -179,8 +194,7 @@ it("cut off at some 40 bytes, the ledger opens without help, goes on and verifie
 
 it("3,000 bits flipped in an unsigned tail: recovery refuses, or ends exactly at the damaged frame of the last group", async () => {
   const left = await crashed(6);
-  const whole = readFileSync(segment(left));
-  const { frames } = parseFrames(whole, 0);
+  const { whole, frames } = used(segment(left));
   const lastGroup = frames.filter((f) => f.kind === FRAME.commit).at(-2);
   const begin = lastGroup === undefined ? 0 : frameEnd(lastGroup);
   const home = mkdtempSync(join(tmpdir(), "flip-"));
@@ -205,6 +219,48 @@ it("3,000 bits flipped in an unsigned tail: recovery refuses, or ends exactly at
     }
   }
   expect([refused > 1000, ended > 100]).toEqual([true, true]);
+});
+
+it("room that was made ready and not used is cut off at close, and read over after a crash", async () => {
+  const options = place();
+  const ledger = await openLedgerWith(options, { segmentBytes: 100_000 });
+  let n = 1;
+  for (; n < 400; n++) await append(ledger, n);
+  const left = `${options.directory}-left`;
+  cpSync(options.directory, left, { recursive: true });
+  expect(await entries(left)).toBe(400);
+  expect((await verifyLedger(left)).unsigned).toBe(400);
+  await ledger.close();
+  const { length } = used(segment(options)).whole;
+  expect(statSync(segment(options)).size).toBe(length);
+  expect(await entries(options.directory)).toBe(400);
+});
+
+it("after a power cut the tiles that were not synced are made again from the journal", async () => {
+  const options = place();
+  const boots = ["00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"];
+  const first = await openLedgerWith(options, { boot: boots[0] ?? "" });
+  await Promise.all(Array.from({ length: 1000 }, (_, n) => append(first, n)));
+  await first.checkpoint();
+  const left = {
+    ...options,
+    directory: `${options.directory}-left`,
+    keyDirectory: `${options.keyDirectory}-left`,
+  };
+  cpSync(options.directory, left.directory, { recursive: true });
+  cpSync(options.keyDirectory, left.keyDirectory, { recursive: true });
+  await first.close();
+  // What a power cut may leave of files that were never synced.
+  writeFileSync(join(left.directory, "tile/0/001"), Buffer.alloc(8192));
+  truncateSync(join(left.directory, "tile/entries/002"), 0);
+  rmSync(join(left.directory, "tile/0/003.p"), { recursive: true });
+  await expect(openLedgerWith(left, { boot: boots[0] ?? "" })).rejects.toMatchObject({
+    code: "ledger.unreadable",
+  });
+  const second = await openLedgerWith(left, { boot: boots[1] ?? "" });
+  await append(second, 1001);
+  await second.close();
+  expect(await verifyLedger(left.directory)).toMatchObject({ ok: true, size: 1003, problems: [] });
 });
 
 it("a clock that jumps back changes no order and no proof", async () => {

@@ -11,25 +11,35 @@ import { Fault } from "../core/index.ts";
 
 /** The system calls the journal makes; tests hand in ones that fail. */
 export interface JournalIo {
-  write(fd: number, bytes: Buffer, position: number): Promise<void>;
-  sync(fd: number): Promise<void>;
+  /** Resolves when the bytes are on the disk, as after write and fdatasync. `fd` is from `openJournalFile`. */
+  writeDurably(fd: number, bytes: Buffer, position: number): Promise<void>;
+}
+
+/**
+ * On Linux a write to a file opened with O_DSYNC is write and fdatasync in one call, so a group commit takes one turn
+ * through libuv's threads instead of two. Elsewhere (macOS: O_DSYNC does not reach the disk, libuv's fdatasync does)
+ * the two calls follow each other.
+ */
+const SYNCS_ON_WRITE = process.platform === "linux";
+
+export function openJournalFile(path: string, isNew: boolean): number {
+  const { O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
+  return fs.openSync(path, O_RDWR | (isNew ? O_CREAT | O_EXCL : 0) | (SYNCS_ON_WRITE ? O_DSYNC : 0), 0o644);
 }
 
 export const realIo: JournalIo = {
-  write: (fd, bytes, position) =>
+  writeDurably: (fd, bytes, position) =>
     new Promise((resolve, reject) => {
+      const finish = (error: Error | null): void => (error ? reject(error) : resolve());
       const step = (from: number): void => {
         fs.write(fd, bytes, from, bytes.length - from, position + from, (error, written) => {
           if (error) reject(error);
-          else if (from + written >= bytes.length) resolve();
-          else step(from + written);
+          else if (from + written < bytes.length) step(from + written);
+          else if (SYNCS_ON_WRITE) resolve();
+          else fs.fdatasync(fd, finish);
         });
       };
       step(0);
-    }),
-  sync: (fd) =>
-    new Promise((resolve, reject) => {
-      fs.fdatasync(fd, (error) => (error ? reject(error) : resolve()));
     }),
 };
 

@@ -1,6 +1,7 @@
 /**
  * The journal's frame: `length u32be | crc32 u32be | kind u8 | payload`, `length` counting the payload alone.
- * The checksum covers kind and payload and is seeded with the length, so a run of zeros is never a frame.
+ * The checksum covers kind and payload and is seeded with the length, so a run of zeros is never a frame: zeros behind
+ * the last frame are room made ready for the next ones.
  *
  * The checksum finds torn tails and bit rot; tampering is found by the tree, never by it.
  * An event's kind is 0 on purpose: kind byte and payload together are the RFC 6962 leaf input, hashed in place.
@@ -82,8 +83,8 @@ export interface Parsed {
   readonly frames: readonly Frame[];
   /** Bytes that whole frames take. */
   readonly consumed: number;
-  /** Why parsing stopped: at the end, inside a frame that goes on past the bytes, or at bytes that are no frame. */
-  readonly stop: "end" | "partial" | "damaged";
+  /** Why parsing stopped: at the end, inside a frame that goes on past the bytes, at zeros, or at bytes that are no frame. */
+  readonly stop: "end" | "partial" | "zeros" | "damaged";
   /** With `partial`: bytes needed from `consumed` on to hold the frame. */
   readonly needed: number;
 }
@@ -93,9 +94,13 @@ export function parseFrames(bytes: Buffer, base: number): Parsed {
   const frames: Frame[] = [];
   let at = 0;
   while (at < bytes.length) {
-    if (bytes.length - at < FRAME_HEAD_BYTES)
-      return { frames, consumed: at, stop: "partial", needed: FRAME_HEAD_BYTES };
+    if (bytes.length - at < FRAME_HEAD_BYTES) {
+      const stop = isZeros(bytes.subarray(at)) ? "zeros" : "partial";
+      return { frames, consumed: at, stop, needed: FRAME_HEAD_BYTES };
+    }
     const length = bytes.readUInt32BE(at);
+    if (length === 0 && bytes.readUInt32BE(at + 4) === 0 && bytes[at + 8] === 0)
+      return { frames, consumed: at, stop: "zeros", needed: 0 };
     if (length > MAX_FRAME_BYTES) return { frames, consumed: at, stop: "damaged", needed: 0 };
     const end = at + FRAME_HEAD_BYTES + length;
     if (end > bytes.length) return { frames, consumed: at, stop: "partial", needed: end - at };
@@ -106,4 +111,9 @@ export function parseFrames(bytes: Buffer, base: number): Parsed {
     at = end;
   }
   return { frames, consumed: at, stop: "end", needed: 0 };
+}
+
+export function isZeros(bytes: Buffer): boolean {
+  // A zero first byte and every byte equal to its neighbour; compared in one native call.
+  return bytes.length === 0 || (bytes[0] === 0 && bytes.subarray(1).equals(bytes.subarray(0, -1)));
 }

@@ -4,6 +4,8 @@
  * while a writer runs: a reader that meets the end of a segment goes on in the next, and one that meets a frame still
  * being written comes back to it.
  *
+ * Behind the last frame of a segment there may be zeros, room made ready for more.
+ *
  * A reader may see the last frames a few milliseconds before their fdatasync; the writer's own tailers are held to
  * what is durable.
  */
@@ -12,7 +14,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
 import { diskFault, errnoOf } from "./files.ts";
-import { FRAME, FRAME_HEAD_BYTES, type Frame, parseFrames, payloadOf } from "./frame.ts";
+import { FRAME, FRAME_HEAD_BYTES, type Frame, isZeros, parseFrames, payloadOf } from "./frame.ts";
 
 const READ_BYTES = 1024 * 1024;
 
@@ -154,7 +156,7 @@ export class JournalReader {
         this.#nextSeen = true;
         continue;
       }
-      if (bytes.length > 0) throw this.#damaged();
+      if (!isZeros(await this.#rest(bytes))) throw this.#damaged();
       await this.#turn();
     }
   }
@@ -192,6 +194,13 @@ export class JournalReader {
       length += got.bytesRead;
     }
     return bytes.subarray(0, length);
+  }
+
+  /** All that is left of this segment: nothing, or room that was never used. */
+  async #rest(bytes: Buffer): Promise<Buffer> {
+    if (bytes.length === 0) return bytes;
+    const size = (await this.#file?.stat())?.size ?? 0;
+    return await this.#bytesAt(Math.max(0, size - this.#offset));
   }
 
   async #nextExists(): Promise<boolean> {

@@ -3,7 +3,7 @@
  * next whole frame, and goes on, so that one flipped bit does not hide the rest. Holds one segment in memory.
  */
 import { readFile } from "node:fs/promises";
-import { FRAME_HEAD_BYTES, type Frame, MAX_FRAME_BYTES, parseFrames } from "./frame.ts";
+import { FRAME_HEAD_BYTES, type Frame, isZeros, MAX_FRAME_BYTES, parseFrames } from "./frame.ts";
 import { decodeHead, listSegments, type SegmentHead, segmentName, segmentPath } from "./segment.ts";
 
 export interface Step {
@@ -38,9 +38,11 @@ export async function* walkJournal(
 async function settled(directory: string, number: number, last: boolean): Promise<Buffer> {
   const path = segmentPath(directory, number);
   let bytes = await readFile(path);
-  for (let tries = 0; last && tries < RETRIES && parseFrames(bytes, 0).stop !== "end"; tries++) {
+  for (let tries = 0; last && tries < RETRIES; tries++) {
+    const { stop, consumed } = parseFrames(bytes, 0);
+    if (stop === "end" || isZeros(bytes.subarray(consumed))) break;
     const again = await readFile(path);
-    if (again.length === bytes.length) break;
+    if (again.equals(bytes)) break;
     bytes = again;
   }
   return bytes;
@@ -61,6 +63,7 @@ function* walkSegment(
     window = isCutByWindow ? Math.max(BATCH_BYTES, parsed.needed) : BATCH_BYTES;
     if (isCutByWindow || at >= bytes.length) continue;
     if (parsed.stop === "end") continue;
+    if (parsed.stop === "zeros" && isZeros(bytes.subarray(at))) return;
     const delimited = delimitedFrame(bytes, at);
     const next = delimited === null ? nextWhole(bytes, at + 1) : at + 8 + delimited.body.length;
     const where = `journal/${segmentName(segment)} offset ${at}`;

@@ -115,7 +115,7 @@ export interface GitFacts {
   readonly entry: PathFact;
   /** Where git's files are, when `entry` is a file that points there: the worktree's own directory, and the shared one. */
   readonly directories: readonly PathFact[];
-  /** Parts of these directories that make git run programs: config, hooks, info, … */
+  /** What makes git run programs: config, hooks, info, … of these directories, and files that their config names. */
   readonly executable: readonly PathFact[];
 }
 
@@ -167,7 +167,10 @@ const ROOT_PROC_MASKED = [
 ];
 
 /** What git executes or obeys when a tool on the host next runs in this repository. */
-const GIT_EXECUTABLE = ["config", "config.worktree", "hooks", "info", "commondir", "modules", "worktrees"];
+const GIT_EXECUTABLE = ["config", "config.worktree", "hooks", "info", "commondir", "modules"];
+/** Settings whose value names files that git reads as configuration or runs. */
+const GIT_PATH_SETTING =
+  /^\s*(?:path|hooksPath|attributesFile|excludesFile|fsmonitor|program|sshCommand)\s*=\s*"?([^"\n;#]+)"?/gim;
 
 /** Files and directories of a workspace that editors, shells, agents and CI on the host execute or obey. */
 export const GUARDED_NAMES: readonly string[] = [
@@ -194,6 +197,8 @@ export const GUARDED_NAMES: readonly string[] = [
   ".pre-commit-config.yaml",
 ];
 
+/** Of a git file that is read whole. */
+const MAX_SMALL_BYTES = 256 * 1024;
 /** Entries that expanding hide patterns may look at; more is a pattern too wide to promise anything. */
 const MAX_WALKED = 200_000;
 
@@ -293,11 +298,27 @@ function gitFacts(workspace: string): GitFacts | null {
   const entry = pathFact(path);
   if (entry.real === null) return null;
   const directories = entry.kind === "directory" ? [entry] : linkedDirectories(entry.real);
-  const executable = directories
-    .flatMap((d) => GIT_EXECUTABLE.map((name) => pathFact(join(d.real ?? "", name))))
-    // A linked worktree's own directory is under the shared `worktrees`, which must then stay writable in part.
-    .filter((fact) => fact.kind !== "missing" && !directories.some((d) => within(d.real ?? "", fact.path)));
+  const paths = directories.flatMap(({ real }) => {
+    const directory = real ?? "";
+    return [
+      ...GIT_EXECUTABLE.map((name) => join(directory, name)),
+      // Other worktrees are not this session's; new ones may be made.
+      ...list(join(directory, "worktrees")).map((other) => join(directory, "worktrees", other.name)),
+      ...configuredPaths(join(directory, "config"), workspace),
+    ];
+  });
+  const executable = [...new Set(paths)]
+    .map(pathFact)
+    .filter((fact) => fact.kind !== "missing" && !directories.some((d) => d.real === fact.real));
   return { entry, directories, executable };
+}
+
+/** Files of the workspace that the repository's configuration makes git read or run (`core.hooksPath=.husky/_`). */
+function configuredPaths(config: string, workspace: string): string[] {
+  return [...readSmall(config).matchAll(GIT_PATH_SETTING)]
+    .map((match) => (match[1] ?? "").trim())
+    .flatMap((value) => [resolve(workspace, value), resolve(dirname(config), value)])
+    .filter((path) => within(path, workspace) && path !== workspace && path !== dirname(config));
 }
 
 /**
@@ -374,7 +395,7 @@ export function within(path: string, ancestor: string): boolean {
 function readSmall(path: string): string {
   try {
     const found = statSync(path);
-    return found.isFile() && found.size < 4096 ? readFileSync(path, "utf8") : "";
+    return found.isFile() && found.size < MAX_SMALL_BYTES ? readFileSync(path, "utf8") : "";
   } catch {
     return "";
   }

@@ -285,6 +285,30 @@ describe.each<[string, number | null, boolean]>([
       expect(git("log", "--format=%s").trim()).toBe("one");
     });
 
+    it("hooks that the repository's configuration keeps in the tree are read-only, other worktrees too", async () => {
+      const git = (...args: string[]): string =>
+        execFileSync(
+          "git",
+          ["-c", "safe.directory=*", "-c", "user.name=a", "-c", "user.email=a@b", "-C", workspace, ...args],
+          { encoding: "utf8" },
+        );
+      git("init", "-q");
+      git("config", "core.hooksPath", "tools/hooks");
+      git("config", "include.path", "../settings.inc");
+      folder(join(workspace, "tools/hooks"));
+      file(join(workspace, "settings.inc"), "");
+      git("commit", "-q", "--allow-empty", "-m", "zero");
+      git("worktree", "add", "-q", join(root, "other"), "-b", "branch");
+      execFileSync("chown", ["-R", String(uid ?? machine.uid), workspace, join(root, "other")]);
+      const ran = await sh(
+        "echo x > tools/hooks/pre-commit; echo x >> settings.inc; echo /tmp > .git/worktrees/other/commondir; git worktree add -q /tmp/new -b new && echo added",
+      );
+      expect(ran.out).toBe("added\n");
+      expect(readdirSync(join(workspace, "tools/hooks"))).toEqual([]);
+      expect(readFileSync(join(workspace, "settings.inc"), "utf8")).toBe("");
+      expect(readFileSync(join(workspace, ".git/worktrees/other/commondir"), "utf8").trim()).toBe("../..");
+    });
+
     it("a hostile .git file does not open another repository", async () => {
       const other = folder(join(root, "other"));
       execFileSync("git", ["init", "-q", other]);
@@ -473,7 +497,7 @@ describe.each<[string, number | null, boolean]>([
     it("T: the host's kernel cannot be told what to run, not even by root without capabilities", async () => {
       const ran = await sh(`
         for f in core_pattern modprobe hotplug sysrq; do (echo '|/tmp/evil' > /proc/sys/kernel/$f) 2>/dev/null && echo "$f written"; done
-        find /proc/sys -writable -type f 2>/dev/null | grep -vE '^/proc/sys/(fs/mqueue|kernel/(msg|shm|sem|auto_msgmni|ns_last_pid)|net)'
+        find /proc/sys -writable -type f 2>/dev/null | grep -vE '^/proc/sys/(fs/mqueue|kernel/(msg|shm|sem|auto_msgmni|ns_last_pid|pid_max)|net)'
         (echo x > /proc/sysrq-trigger) 2>/dev/null && echo sysrq; head -c1 /proc/kpagecount /proc/vmallocinfo /proc/slabinfo /proc/kcore 2>/dev/null | grep -v '^==>'; echo end`);
       expect(ran.out.trim()).toBe("end");
     });
