@@ -115,15 +115,16 @@ export function createInspector(options: InspectorOptions): Inspector {
 function matchesIn(scanner: Scanner, text: string): Match[] {
   const matches = scanner.scan(text);
   let layer: View | null = decodedView(text);
-  // Where a place of the current layer lies in the text.
-  let toText = (place: number): number => place;
+  // Where a character of the current layer begins, and where the one before it ends, in the text.
+  let begin = (place: number): number => place;
+  let finish = (place: number): number => place;
   for (let depth = 0; layer !== null && depth < MAX_LAYERS; depth++) {
     const { text: said, places } = layer;
-    const above = toText;
-    toText = (place) => above(places[place] ?? 0);
+    const [beginAbove, finishAbove] = [begin, finish];
+    begin = (place) => beginAbove(places[place] ?? 0);
+    finish = (place) => finishAbove(ending(places, place));
     for (const match of scanner.scan(said)) {
-      const start = toText(match.start);
-      const end = Math.max(toText(match.end), above(ending(places, match.end)));
+      const [start, end] = [begin(match.start), finish(match.end)];
       if (end > start) matches.push({ ...match, start, end });
     }
     layer = decodedView(said);

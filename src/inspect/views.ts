@@ -1,0 +1,362 @@
+/**
+ * What a text says when it is decoded: base64, hexadecimal, URL, JSON and HTML escapes, gzip, UTF-16, look-alike and
+ * invisible characters, literals added together. Only stretches that a cheap sign gives away are decoded, each with a
+ * little of what stands round it, and all of them are scanned as one text; each character knows its place in the source.
+ *
+ * Not read, and said so: images, PDF, own ciphers, reversed or spaced-out text.
+ */
+import { gunzipSync, inflateSync } from "node:zlib";
+
+/** Layers that are taken off one after another. */
+export const MAX_LAYERS = 3;
+/** What one compressed run may unfold to. */
+const MAX_UNFOLDED_BYTES = 1 << 20;
+/** How much of the source is kept on each side of a decoded stretch, as its context. */
+const REACH = 96;
+/** Shorter encoded runs hide no credential. */
+const SHORTEST_BASE64 = 20;
+const SHORTEST_HEX = 32;
+
+/** A decoded text; `places[i]` is where its character i comes from, `places[length]` where the last one ends. */
+export interface View {
+  readonly text: string;
+  readonly places: Uint32Array;
+}
+
+/** All decoded stretches of one text as one view, or null when nothing in it is encoded. */
+export function decodedView(text: string): View | null {
+  const pieces: View[] = [];
+  encodedRuns(text, pieces);
+  rewritten(text, pieces);
+  if (pieces.length === 0) return null;
+  const separator = "\n\u0001\n";
+  const places = new Uint32Array(
+    pieces.reduce((sum, piece) => sum + piece.text.length + separator.length, 0) + 1,
+  );
+  let at = 0;
+  for (const piece of pieces) {
+    places.set(piece.places.subarray(0, piece.text.length), at);
+    at += piece.text.length;
+    // The separator, and with it the end of the piece.
+    places.fill(piece.places[piece.text.length] ?? 0, at, at + separator.length);
+    at += separator.length;
+  }
+  places[at] = places[at - 1] ?? 0;
+  return { text: pieces.map((piece) => piece.text + separator).join(""), places };
+}
+
+// --- runs of base64 and hexadecimal -------------------------------------------------------------------------------
+
+const RUN = new Uint8Array(128);
+for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
+  RUN[char.charCodeAt(0)] = 1;
+const isRun = (code: number): boolean => code < 128 && RUN[code] === 1;
+
+function encodedRuns(text: string, pieces: View[]): void {
+  // Only every 20th character is looked at until one of them is inside a run.
+  for (let at = SHORTEST_BASE64 - 1; at < text.length; ) {
+    if (!isRun(text.charCodeAt(at))) {
+      at += SHORTEST_BASE64;
+      continue;
+    }
+    let start = at;
+    while (start > 0 && isRun(text.charCodeAt(start - 1))) start--;
+    let end = at + 1;
+    while (end < text.length && isRun(text.charCodeAt(end))) end++;
+    end = wrappedEnd(text, start, end);
+    if (end - start >= SHORTEST_BASE64) {
+      const decoded = decodeRun(text.slice(start, end));
+      if (decoded !== null) pieces.push(opaque(decoded, start, end, text));
+    }
+    at = end + SHORTEST_BASE64;
+  }
+}
+
+/** base64 in lines of equal length (MIME, PEM): the run goes on behind the line ends. */
+function wrappedEnd(text: string, start: number, end: number): number {
+  const width = end - start;
+  if (width < 40 || width > 100) return end;
+  let to = end;
+  for (;;) {
+    const gap = /^(?:\\n|\r?\n)[ \t]{0,24}/.exec(text.slice(to, to + 32));
+    if (gap === null) return to;
+    let next = to + gap[0].length;
+    const from = next;
+    while (next < text.length && next - from < width && isRun(text.charCodeAt(next))) next++;
+    if (next === from || (next < text.length && isRun(text.charCodeAt(next)))) return to;
+    to = next;
+    if (next - from < width) return to;
+  }
+}
+
+const PROBE_CHARACTERS = 128;
+
+function decodeRun(raw: string): string | null {
+  const run = raw.length > 100 ? raw.replace(/\\n|[\s]/g, "") : raw;
+  const hex = /^(?:0x)?([0-9a-fA-F]{32,})$/.exec(run)?.[1];
+  if (hex !== undefined && hex.length >= SHORTEST_HEX) {
+    // A secret may begin or end in the middle of binary: the longest readable stretch counts.
+    return readable(Buffer.from(hex.slice(0, hex.length & ~1), "hex"));
+  }
+  if (!/[A-Z]/.test(run) || !/[a-z]/.test(run)) return null;
+  const probe = Buffer.from(run.slice(0, PROBE_CHARACTERS), "base64");
+  if (isCompressed(probe)) return unfold(Buffer.from(run, "base64"));
+  if (looksUtf16(probe)) return Buffer.from(run, "base64").toString("utf16le").replaceAll("\0", "");
+  if (!isReadable(probe)) return null;
+  return Buffer.from(run, "base64").toString("utf8");
+}
+
+function unfold(bytes: Buffer): string | null {
+  try {
+    const limit = { maxOutputLength: MAX_UNFOLDED_BYTES };
+    const out = bytes[0] === 0x1f ? gunzipSync(bytes, limit) : inflateSync(bytes, limit);
+    return isReadable(out.subarray(0, PROBE_CHARACTERS)) ? out.toString("utf8") : null;
+  } catch {
+    // Not what its first bytes promised, or larger than may be read: there is no text to scan.
+    return null;
+  }
+}
+
+const isCompressed = (bytes: Buffer): boolean =>
+  (bytes[0] === 0x1f && bytes[1] === 0x8b) ||
+  (bytes[0] === 0x78 && (((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)) % 31 === 0);
+
+const looksUtf16 = (bytes: Buffer): boolean => {
+  if (bytes.length < 12) return false;
+  let zeros = 0;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] === 0) zeros++;
+  return zeros * 5 > bytes.length * 2 && zeros * 5 < bytes.length * 3;
+};
+
+const isPrintable = (byte: number): boolean =>
+  (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13;
+
+/** More than 92 in 100 bytes are printable ASCII. */
+function isReadable(bytes: Buffer): boolean {
+  if (bytes.length < 8) return false;
+  let good = 0;
+  for (const byte of bytes) if (isPrintable(byte)) good++;
+  return good * 100 > bytes.length * 92;
+}
+
+/** The longest stretch of printable characters, if it is long enough to matter. */
+function readable(bytes: Buffer): string | null {
+  let best = 0;
+  let bestStart = 0;
+  let start = 0;
+  for (let i = 0; i <= bytes.length; i++) {
+    if (i < bytes.length && isPrintable(bytes[i] ?? 0)) continue;
+    if (i - start > best) {
+      best = i - start;
+      bestStart = start;
+    }
+    start = i + 1;
+  }
+  return best >= 16 ? bytes.toString("latin1", bestStart, bestStart + best) : null;
+}
+
+/** A decoded run with what names it in front; every decoded character stands for the whole run. */
+function opaque(decoded: string, start: number, end: number, text: string): View {
+  const lead = Math.max(text.lastIndexOf("\n", start - 1) + 1, start - REACH);
+  const head = text.slice(lead, start);
+  const places = new Uint32Array(head.length + decoded.length + 1);
+  for (let i = 0; i < head.length; i++) places[i] = lead + i;
+  places.fill(start, head.length, head.length + decoded.length);
+  places[head.length + decoded.length] = end;
+  return { text: head + decoded, places };
+}
+
+// --- escapes and characters, place by place -----------------------------------------------------------------------
+
+const ESCAPE =
+  /\\(?:u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{2})|(["'\\/`])|([nrt]))|%([0-9a-fA-F]{2})|&#(\d{2,6});|&#[xX]([0-9a-fA-F]{2,5});|&(quot|apos|amp|lt|gt);|=([0-9A-F]{2})(?=[0-9A-Za-z=])/g;
+const NAMED: Readonly<Record<string, string>> = { quot: '"', apos: "'", amp: "&", lt: "<", gt: ">" };
+const WHITE: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
+
+/** Invisible: zero-width, joiners, bidirectional marks and isolates, soft hyphen, variation selectors, tags. */
+const INVISIBLE = new RegExp(
+  "[\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufe00-\\ufe0f\\ufeff]" +
+    "|\\udb40[\\udc00-\\udc7f\\udd00-\\uddef]",
+);
+const LOOK_ALIKE: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    ["АΑ", "A"],
+    ["ВΒ", "B"],
+    ["СϹ", "C"],
+    ["ЕΕ", "E"],
+    ["НΗ", "H"],
+    ["ІΙӀ", "I"],
+    ["Ј", "J"],
+    ["КΚ", "K"],
+    ["МΜ", "M"],
+    ["Ν", "N"],
+    ["ОΟ", "O"],
+    ["РΡ", "P"],
+    ["Ѕ", "S"],
+    ["ТΤ", "T"],
+    ["ХΧ", "X"],
+    ["ҮΥ", "Y"],
+    ["Ζ", "Z"],
+    ["аα", "a"],
+    ["Ь", "b"],
+    ["сϲ", "c"],
+    ["ԁ", "d"],
+    ["е", "e"],
+    ["ɡ", "g"],
+    ["һ", "h"],
+    ["іι", "i"],
+    ["ј", "j"],
+    ["к", "k"],
+    ["ӏ", "l"],
+    ["м", "m"],
+    ["п", "n"],
+    ["оοσ", "o"],
+    ["рρ", "p"],
+    ["ԛ", "q"],
+    ["г", "r"],
+    ["ѕ", "s"],
+    ["т", "t"],
+    ["υ", "u"],
+    ["ѵν", "v"],
+    ["ѡ", "w"],
+    ["х", "x"],
+    ["уγ", "y"],
+    ["‐‑‒–—−", "-"],
+    ["＿", "_"],
+  ].flatMap(([from = "", to = ""]) => [...from].map((char) => [char, to])),
+);
+
+/** Signs that a text has something to rewrite; each is one search of the whole text by the engine's string search. */
+const needsEscapes = (text: string): boolean =>
+  text.includes("%") || text.includes("&#") || text.includes("&quot;") || text.includes("\\");
+
+function rewritten(text: string, pieces: View[]): void {
+  if (needsEscapes(text)) windows(text, escapePlaces(text), unescapeFrom, pieces);
+  if (/[^\x01-\x7f]/.test(text)) windows(text, strangePlaces(text), plainFrom, pieces);
+  windows(text, joinPlaces(text), joinFrom, pieces);
+}
+
+/** Places where an escape stands that could hide a plain character; `\n` alone hides none. */
+function escapePlaces(text: string): number[] {
+  const places: number[] = [];
+  for (const sign of ["%", "&#", "&quot;", "\\u", "\\x", '\\"', "\\/", "\\\\"])
+    for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + sign.length)) places.push(at);
+  return places.sort((a, b) => a - b);
+}
+
+function strangePlaces(text: string): number[] {
+  const places: number[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 128 && code !== 0) continue;
+    const char = text.charAt(at);
+    if (
+      code === 0 ||
+      LOOK_ALIKE[char] !== undefined ||
+      (code >= 0xff01 && code <= 0xff5e) ||
+      INVISIBLE.test(text.slice(at, at + 2)) ||
+      (code === 0xd835 && at + 1 < text.length)
+    )
+      places.push(at);
+  }
+  return places;
+}
+
+/** `"abc" + "def"`, `'abc' 'def'`: where two literals meet. */
+const JOIN = /(["'`])[ \t]{0,8}(?:[+.&][ \t]{0,8})?(?:\\?\r?\n[ \t]{0,40}(?:[+.&][ \t]{0,4})?)?(["'`])/y;
+
+function joinPlaces(text: string): number[] {
+  const places: number[] = [];
+  for (const sign of ['" +', "' +", '"+', "'+", '" "', "' '", "` +", '" .', "' .", '"\n', "'\n", '" &'])
+    for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + 1)) {
+      JOIN.lastIndex = at;
+      if (
+        /[A-Za-z0-9_+/=.-]/.test(text.charAt(at - 1)) &&
+        JOIN.test(text) &&
+        /[A-Za-z0-9_+/=.-]/.test(text.charAt(JOIN.lastIndex))
+      )
+        places.push(at);
+    }
+  return places.sort((a, b) => a - b);
+}
+
+/** Reads on from `at`: what stands there in the view, and how long it is in the source. Null: the character itself. */
+type Reading = (text: string, at: number) => { readonly text: string; readonly length: number } | null;
+
+function windows(text: string, places: readonly number[], reading: Reading, pieces: View[]): void {
+  for (let i = 0; i < places.length; ) {
+    const from = Math.max(0, (places[i] ?? 0) - REACH);
+    let to = (places[i] ?? 0) + REACH;
+    while (i + 1 < places.length && (places[i + 1] ?? 0) - REACH <= to) to = (places[++i] ?? 0) + REACH;
+    i++;
+    pieces.push(rewrite(text, from, Math.min(text.length, to), reading));
+  }
+}
+
+function rewrite(text: string, from: number, to: number, reading: Reading): View {
+  let out = "";
+  let copied = from;
+  // Upper bound: no reading makes more characters than it takes from the source.
+  const places = new Uint32Array(to - from + 1);
+  const copy = (end: number): void => {
+    for (let at = copied; at < end; at++) places[out.length + at - copied] = at;
+    out += text.slice(copied, end);
+  };
+  for (let at = from; at < to; ) {
+    const read = reading(text, at);
+    if (read === null) {
+      at++;
+      continue;
+    }
+    copy(at);
+    for (let k = 0; k < read.text.length; k++) places[out.length + k] = at;
+    out += read.text;
+    at += read.length;
+    copied = at;
+  }
+  copy(Math.max(copied, to));
+  places[out.length] = Math.max(copied, to);
+  return { text: out, places: places.slice(0, out.length + 1) };
+}
+
+const ESCAPE_AT = new RegExp(ESCAPE.source, "y");
+
+function unescapeFrom(text: string, at: number): { text: string; length: number } | null {
+  const code = text.charCodeAt(at);
+  if (code !== 92 && code !== 37 && code !== 38 && code !== 61) return null;
+  ESCAPE_AT.lastIndex = at;
+  const match = ESCAPE_AT.exec(text);
+  if (match === null) return null;
+  const [whole, u4, u6, x2, plain, white, url, decimal, hexadecimal, named, quoted] = match;
+  const hex = u4 ?? u6 ?? x2 ?? url ?? hexadecimal ?? quoted;
+  const point = hex !== undefined ? Number.parseInt(hex, 16) : decimal !== undefined ? Number(decimal) : -1;
+  if (point > 0x10ffff) return null;
+  const said =
+    point >= 0
+      ? String.fromCodePoint(point)
+      : (plain ?? (white === undefined ? NAMED[named ?? ""] : WHITE[white]) ?? "");
+  return { text: said, length: whole.length };
+}
+
+function plainFrom(text: string, at: number): { text: string; length: number } | null {
+  const code = text.charCodeAt(at);
+  if (code === 0) return { text: "", length: 1 };
+  if (code < 128) return null;
+  const invisible = INVISIBLE.exec(text.slice(at, at + 2));
+  if (invisible?.index === 0) return { text: "", length: invisible[0].length };
+  const alike = LOOK_ALIKE[text.charAt(at)];
+  if (alike !== undefined) return { text: alike, length: 1 };
+  // Full-width and mathematical letters fold by compatibility (Unicode NFKC).
+  const whole = code >= 0xd800 && code <= 0xdbff ? text.slice(at, at + 2) : text.charAt(at);
+  const folded = whole.normalize("NFKC");
+  return folded !== whole && folded.length <= whole.length ? { text: folded, length: whole.length } : null;
+}
+
+function joinFrom(text: string, at: number): { text: string; length: number } | null {
+  const code = text.charCodeAt(at);
+  if (code !== 34 && code !== 39 && code !== 96) return null;
+  JOIN.lastIndex = at;
+  const match = JOIN.exec(text);
+  if (match === null || !/[A-Za-z0-9_+/=.-]/.test(text.charAt(at - 1))) return null;
+  return { text: "", length: match[0].length };
+}
