@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "../core/index.ts";
 import { type AgentKind, agentNamed, buildFolder, splitVersion } from "../register/index.ts";
@@ -38,16 +38,10 @@ export async function ensureAgent(kind: AgentKind, version: string, places: Plac
   const fresh = await mkdtemp(`${folder}.`);
   try {
     process.stderr.write(`sallyport: fetching ${kind.package}@${version} from npm\n`);
-    const args = [
-      "install",
-      "--prefix",
-      fresh,
-      "--ignore-scripts",
-      "--no-audit",
-      "--no-fund",
-      "--no-save",
-      "--no-package-lock",
-    ];
+    // A package of its own to install into, not `--prefix`: that would also move where npm looks for the machine's
+    // settings, and with them an organisation's mirror and certificates.
+    await writeFile(join(fresh, "package.json"), '{"private":true}\n');
+    const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
     const done = spawnSync("npm", [...args, "--loglevel=error", `${kind.package}@${version}`], {
       cwd: fresh,
       stdio: ["ignore", 2, 2],

@@ -82,17 +82,11 @@ function form(text: string): readonly Cut[] {
   return text.split("&", MAX_CUTS).map((pair) => opaque(unescapeUrl(pair.replaceAll("+", " "))));
 }
 
-/** Percent escapes undone where they are whole; the rest stays. */
+/** Percent escapes undone; what is none stays as it is. */
 export function unescapeUrl(text: string): string {
-  if (!text.includes("%")) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return Buffer.from(
-      text.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
-      "latin1",
-    ).toString("utf8");
-  }
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (run) =>
+    Buffer.from(run.replaceAll("%", ""), "hex").toString("utf8"),
+  );
 }
 
 /**
@@ -105,8 +99,10 @@ export function textRuns(body: Buffer, pointer: string): readonly Cut[] {
     const end = endOfRun(body, at);
     const wideEnd = end - at < MIN_RUN ? endOfWideRun(body, at) : at;
     if (end - at >= MIN_RUN) runs.push(body.toString("utf8", at, end));
-    else if (wideEnd - at >= 2 * MIN_RUN) runs.push(body.toString("utf16le", at, wideEnd));
-    at = Math.max(end, wideEnd - at >= 2 * MIN_RUN ? wideEnd : at) + (end === at ? 1 : 0);
+    if (wideEnd - at >= 2 * MIN_RUN) {
+      runs.push(body.toString("utf16le", at, wideEnd));
+      at = wideEnd;
+    } else at = Math.max(end, at + 1);
   }
   return runs.length === 0 ? [] : [opaque(runs.join("\n"), pointer)];
 }

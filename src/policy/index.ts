@@ -4,3 +4,4 @@ export { isHidden } from "./hide.ts";
 export type { Point } from "./label.ts";
 export { layer, type Policy, type RuleRef } from "./layer.ts";
 export { READY_PROFILES, readyProfile } from "./ready.ts";
+export * as study from "./study.ts";

@@ -108,6 +108,8 @@ export interface WorkspaceFacts {
   readonly git: GitFacts | null;
   /** Existing files and directories of the workspace that tools on the host execute or obey. */
   readonly guarded: readonly PathFact[];
+  /** Directories above any of these, up to the workspace or grant that holds them: moving one would move what is in it. */
+  readonly parents: readonly PathFact[];
 }
 
 export interface GitFacts {
@@ -238,18 +240,46 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
     throw new Fault("sandbox.workspace", { at: spec.workspace, detail: "it is not a directory" });
   const absolute = (path: string): string =>
     path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : resolve(real, path);
+  const read = spec.read.map((path) => pathFact(absolute(path)));
+  const write = spec.write.map((path) => pathFact(absolute(path)));
+  const hidden = spec.hide.flatMap((pattern) => expand(absolute(pattern))).map(pathFact);
+  const git = gitFacts(real);
+  const guarded = GUARDED_NAMES.map((name) => pathFact(join(real, name))).filter((f) => f.kind !== "missing");
+  const inner = [
+    ...read,
+    ...write,
+    ...hidden,
+    ...guarded,
+    ...(git?.executable ?? []),
+    ...(git?.directories ?? []),
+  ];
   return {
     workspace: { ...workspace, owner: statSync(real).uid },
     homeDirectory: pathFact(spec.homeDirectory),
-    read: spec.read.map((path) => pathFact(absolute(path))),
-    write: spec.write.map((path) => pathFact(absolute(path))),
-    hidden: spec.hide.flatMap((pattern) => expand(absolute(pattern))).map(pathFact),
+    read,
+    write,
+    hidden,
     protect: (spec.protect ?? []).map((path) => realOr(resolve(path))),
-    git: gitFacts(real),
-    guarded: GUARDED_NAMES.map((name) => pathFact(join(real, name))).filter(
-      (fact) => fact.kind !== "missing",
-    ),
+    git,
+    guarded,
+    parents: parentsOf(inner, [workspace, ...read, ...write, ...(git?.directories ?? [])]),
   };
+}
+
+function parentsOf(inner: readonly PathFact[], roots: readonly PathFact[]): PathFact[] {
+  const found = new Set<string>();
+  for (const { real } of inner) {
+    const holding = roots.flatMap((root) =>
+      root.real !== null && real !== null && within(real, root.real) ? [root.real] : [],
+    );
+    for (
+      let at = dirname(real ?? "/");
+      holding.some((root) => at !== root && within(at, root));
+      at = dirname(at)
+    )
+      found.add(at);
+  }
+  return [...found].map(pathFact);
 }
 
 /** The system's bubblewrap and its version, or null when there is none or it does not start. */

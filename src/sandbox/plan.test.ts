@@ -60,6 +60,7 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
     protect: [],
     git: null,
     guarded: [],
+    parents: [fact("/home/ada/payments/conf"), fact("/home/ada/payments/conf/deep")],
     ...over,
   };
 };

@@ -84,7 +84,12 @@ const SYSTEM_DIRECTORIES = ["/proc", "/sys", "/dev", "/etc", "/boot", "/bin", "/
 /** Never granted as a whole: sockets, devices, hashes of passwords. */
 const MACHINE_STATE = ["/proc", "/sys", "/dev", "/etc", "/run", "/var", "/var/run", "/tmp", "/boot"];
 
-type Mount = { readonly at: string; readonly args: readonly string[] };
+interface Mount {
+  /** The place inside. */
+  readonly at: string;
+  readonly isWritable: boolean;
+  readonly args: readonly string[];
+}
 
 /**
  * The plan for one session.
@@ -102,7 +107,9 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   const grants = grantMounts(spec, facts, workspace, explain);
   const guards = guardMounts(facts, workspace, explain);
   const masks = maskMounts(facts, grants.visible, explain);
-  const expectations = [...grants.bound, ...guards.bound].map(expect);
+  const content = [...grants.mounts, ...guards.mounts, ...masks];
+  const pins = pinMounts(content, facts);
+  const expectations = [...grants.bound, ...guards.bound, ...pins.bound].map(expect);
   const stage = chooseStage(facts, arch, limits, spec, expectations, explain);
   const descriptors: { fd: number; text: string }[] = [];
   const file = (path: string, text: string): string[] => {
@@ -110,7 +117,7 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
     descriptors.push({ fd, text });
     return ["--perms", "0444", "--file", String(fd), path];
   };
-  const mounts = [...grants.mounts, ...guards.mounts, ...masks];
+  const mounts = [...content, ...pins.mounts];
   // Stable: of two at the same place the later wins, and what lies inside comes after what holds it.
   const ordered = mounts.toSorted((a, b) => depth(a.at) - depth(b.at)).flatMap((m) => m.args);
   const bwrapArgs = [
@@ -288,8 +295,12 @@ interface Grants {
 
 function grantMounts(spec: SandboxSpec, facts: HostFacts, workspace: string, explain: string[]): Grants {
   const mounts: Mount[] = [
-    { at: INSIDE.home, args: ["--bind", facts.homeDirectory.real ?? spec.homeDirectory, INSIDE.home] },
-    { at: workspace, args: ["--bind", workspace, workspace] },
+    {
+      at: INSIDE.home,
+      isWritable: true,
+      args: ["--bind", facts.homeDirectory.real ?? spec.homeDirectory, INSIDE.home],
+    },
+    { at: workspace, isWritable: true, args: ["--bind", workspace, workspace] },
   ];
   const bound: PathFact[] = [{ ...facts.workspace, path: workspace }];
   const grant = (fact: PathFact, option: "--bind" | "--ro-bind"): void => {
@@ -302,7 +313,8 @@ function grantMounts(spec: SandboxSpec, facts: HostFacts, workspace: string, exp
     checkGrant(fact.real, facts);
     explain.push(`${word} ${fact.path}`);
     // At its real place, and at the name that was asked for: a program's path may lead through a link.
-    for (const at of new Set([fact.real, fact.path])) mounts.push({ at, args: [option, fact.real, at] });
+    for (const at of new Set([fact.real, fact.path]))
+      mounts.push({ at, isWritable: option === "--bind", args: [option, fact.real, at] });
     bound.push({ ...fact, path: fact.real });
   };
   for (const fact of facts.read) grant(fact, "--ro-bind");
@@ -338,7 +350,7 @@ function guardMounts(
       return;
     }
     if (isGranted(fact.path)) return;
-    mounts.push({ at: fact.path, args: ["--ro-bind", fact.path, fact.path] });
+    mounts.push({ at: fact.path, isWritable: false, args: ["--ro-bind", fact.path, fact.path] });
     bound.push(fact);
     explain.push(`guard ${fact.path}: read only`);
   };
@@ -347,7 +359,7 @@ function guardMounts(
     for (const directory of directories) {
       if (directory.real === null || directory.real !== directory.path) continue;
       // Without a mount on the directory itself, `mv .git x; cp -r x .git` would shake off the read-only parts.
-      mounts.push({ at: directory.path, args: ["--bind", directory.path, directory.path] });
+      mounts.push({ at: directory.path, isWritable: true, args: ["--bind", directory.path, directory.path] });
       bound.push(directory);
     }
     if (entry.kind === "file") readOnly(entry);
@@ -357,27 +369,47 @@ function guardMounts(
   return { mounts, bound };
 }
 
-/** Covers hidden files and directories that would be visible, and pins the directories above them. */
+/** Covers hidden files and directories that would be visible. */
 function maskMounts(facts: HostFacts, visible: readonly string[], explain: string[]): Mount[] {
-  const mounts: Mount[] = [];
-  const pinned = new Set<string>();
-  for (const fact of facts.hidden) {
-    const real = fact.real;
-    const root = real === null ? undefined : visible.find((path) => within(real, path) && real !== path);
-    if (real === null || root === undefined) continue;
-    for (let at = parent(real); at !== root; at = parent(at)) {
-      if (pinned.has(at)) break;
-      pinned.add(at);
-      mounts.push({ at, args: ["--bind", at, at] });
-    }
+  return facts.hidden.flatMap((fact): Mount[] => {
+    const { real } = fact;
+    if (real === null || !visible.some((path) => within(real, path) && real !== path)) return [];
     explain.push(`hide ${fact.path}`);
-    mounts.push(
+    const cover =
       fact.kind === "directory"
-        ? { at: real, args: ["--perms", "0555", "--size", "4096", "--tmpfs", real, "--remount-ro", real] }
-        : { at: real, args: ["--ro-bind", "/dev/null", real] },
-    );
+        ? ["--perms", "0555", "--size", "4096", "--tmpfs", real, "--remount-ro", real]
+        : ["--ro-bind", "/dev/null", real];
+    return [{ at: real, isWritable: false, args: cover }];
+  });
+}
+
+/**
+ * A mount of its own for each directory between a mount and the writable one that holds it, or `mv conf conf2` would
+ * carry what is pinned or covered away, and a new `conf` could be made in its place.
+ */
+function pinMounts(
+  mounts: readonly Mount[],
+  facts: HostFacts,
+): { readonly mounts: Mount[]; readonly bound: PathFact[] } {
+  const pinned = new Map<string, PathFact>();
+  for (const { at } of mounts) {
+    const holders = mounts.filter((other) => other.at !== at && within(at, other.at));
+    const nearest = holders.toSorted((a, b) => depth(b.at) - depth(a.at))[0];
+    if (nearest === undefined || !nearest.isWritable) continue;
+    for (const fact of facts.parents)
+      if (
+        within(at, fact.path) &&
+        fact.path !== at &&
+        fact.path !== nearest.at &&
+        within(fact.path, nearest.at)
+      )
+        pinned.set(fact.path, fact);
   }
-  return mounts;
+  const bound = [...pinned.values()].filter((fact) => !mounts.some((mount) => mount.at === fact.path));
+  return {
+    bound,
+    mounts: bound.map(({ path }) => ({ at: path, isWritable: true, args: ["--bind", path, path] })),
+  };
 }
 
 function chooseStage(
@@ -449,7 +481,6 @@ function environment(spec: SandboxSpec, facts: MachineFacts, home: string): Reco
 }
 
 const depth = (path: string): number => path.split("/").length;
-const parent = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";
 const expect = (fact: PathFact): StageExpectation => ({
   path: fact.path,
   device: fact.device,

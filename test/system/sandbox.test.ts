@@ -301,7 +301,7 @@ describe.each<[string, number | null, boolean]>([
       git("worktree", "add", "-q", join(root, "other"), "-b", "branch");
       execFileSync("chown", ["-R", String(uid ?? machine.uid), workspace, join(root, "other")]);
       const ran = await sh(
-        "echo x > tools/hooks/pre-commit; echo x >> settings.inc; echo /tmp > .git/worktrees/other/commondir; git worktree add -q /tmp/new -b new && echo added",
+        "echo x > tools/hooks/pre-commit; mv tools away; mv .git/worktrees .git/away; mkdir -p tools/hooks && echo x > tools/hooks/pre-commit; echo x >> settings.inc; echo /tmp > .git/worktrees/other/commondir; git worktree add -q /tmp/new -b new && echo added",
       );
       expect(ran.out).toBe("added\n");
       expect(readdirSync(join(workspace, "tools/hooks"))).toEqual([]);
@@ -365,6 +365,17 @@ describe.each<[string, number | null, boolean]>([
       expect(ran.out).toBe("");
       expect(ran.code).toBe(6);
       expect(JSON.parse(ran.err)).toMatchObject({ code: "sandbox.failed" });
+    });
+
+    it("what is hidden in a read-only grant stays hidden, and the grant read-only", async () => {
+      const tools = folder(join(root, "tools"));
+      folder(join(tools, "conf"));
+      file(join(tools, "conf/token"), "host secret\n");
+      const ran = await sh(`cd '${tools}'; ls conf; cat conf/token; echo x > conf/new; mv conf away; ls`, {
+        read: [tools],
+        hide: [join(tools, "conf/token")],
+      });
+      expect(ran.out).toBe("token\nconf\n");
     });
 
     it("a set-user-id file cannot be made", async () => {
