@@ -21,21 +21,31 @@ export interface BinaryEventParser {
 }
 
 export function createBinaryEventParser(onEvent: (event: BinaryEvent) => void): BinaryEventParser {
-  let pending: Buffer = Buffer.alloc(0);
+  let chunks: Buffer[] = []; // what waits for the rest of its message
+  let size = 0;
+  let needed = PRELUDE; // joined only when there is something to read, lest small chunks cost their square
   let sound = true;
   const feed = (chunk: Uint8Array): void => {
     if (!sound) return;
-    pending = Buffer.concat([pending, chunk]);
+    chunks.push(Buffer.from(chunk));
+    size += chunk.byteLength;
+    if (size < needed) return;
+    let pending: Buffer = Buffer.concat(chunks);
+    needed = PRELUDE;
     while (pending.length >= PRELUDE) {
       const total = pending.readUInt32BE(0);
       const headers = pending.readUInt32BE(4);
       sound = total <= MAX_MESSAGE_BYTES && total >= PRELUDE + headers + CRC;
       if (!sound) pending = Buffer.alloc(0);
-      if (!sound || pending.length < total) return;
+      needed = total;
+      if (!sound || pending.length < total) break;
       const payload = pending.subarray(PRELUDE + headers, total - CRC);
       onEvent({ name: eventName(pending.subarray(PRELUDE, PRELUDE + headers)), payload });
       pending = pending.subarray(total);
+      needed = PRELUDE;
     }
+    chunks = [pending];
+    size = pending.length;
   };
   return { feed, isSound: () => sound };
 }

@@ -24,7 +24,9 @@ import {
   skipValue,
 } from "./token.ts";
 
-const MAX_ELEMENTS = 200_000;
+const MAX_ELEMENTS = 50_000;
+/** In one element: an object of very many names costs JSON.parse more than its bytes. */
+const MAX_NAMES = 100_000;
 /** Objects whose members are elements themselves: Gemini Code Assist wraps the usual request in one. */
 const WRAPPERS: ReadonlySet<string> = new Set(["/request"]);
 
@@ -138,7 +140,7 @@ function step(pass: Pass): boolean {
       return open(pass, pointer);
   }
   const names = skipValue(pass);
-  if (names < 0) return false;
+  if (names < 0 || names > MAX_NAMES) return false;
   const index = frame.isList ? frame.count - 1 : -1;
   pass.items.push({ start, end: pass.at, container: frame.pointer, index, name, names });
   return true;

@@ -10,7 +10,6 @@ import type { Cut } from "./unit.ts";
 
 /** Shortest run of text told from binary: shorter ones are chance. */
 const MIN_RUN = 4;
-const MAX_CUTS = 20_000;
 
 export function plainCuts(body: Buffer, contentType: string): readonly Cut[] {
   const inner = unpacked(body);
@@ -19,7 +18,8 @@ export function plainCuts(body: Buffer, contentType: string): readonly Cut[] {
   if (!isUtf8(body) || body.includes(0)) return textRuns(body, "");
   const text = body.toString("utf8");
   const raw = opaque(text);
-  if (/^application\/x-www-form-urlencoded/i.test(contentType)) return [raw, ...form(text)];
+  if (/^application\/x-www-form-urlencoded/i.test(contentType))
+    return [raw, opaque(unescapeUrl(text.replaceAll("+", " ")))];
   return text.includes('"') && text.includes("\\") ? [raw, ...literals(text)] : [raw];
 }
 
@@ -76,10 +76,6 @@ function unescapeJson(inner: string): string {
   } catch {
     return inner.replace(/\\u([0-9a-f]{4})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
   }
-}
-
-function form(text: string): readonly Cut[] {
-  return text.split("&", MAX_CUTS).map((pair) => opaque(unescapeUrl(pair.replaceAll("+", " "))));
 }
 
 /** Percent escapes undone; what is none stays as it is. */

@@ -86,12 +86,14 @@ export function createEventParser(onEvent: (event: ServerEvent) => void): EventP
     if (bytes.length === 0) return;
     let at = afterCr && bytes[0] === LF ? 1 : 0;
     afterCr = false;
-    let cr = bytes.indexOf(CR, at);
+    // Each is looked for again only when it was passed: a chunk without the other kind is searched once for it.
+    let cr = nextOf(bytes, CR, at);
+    let lf = nextOf(bytes, LF, at);
     while (at < bytes.length) {
-      if (cr >= 0 && cr < at) cr = bytes.indexOf(CR, at);
-      const lf = bytes.indexOf(LF, at);
-      const end = cr < 0 ? lf : lf < 0 ? cr : Math.min(cr, lf);
-      if (end < 0) break;
+      if (cr < at) cr = nextOf(bytes, CR, at);
+      if (lf < at) lf = nextOf(bytes, LF, at);
+      const end = Math.min(cr, lf);
+      if (end === bytes.length) break;
       endLine(bytes.subarray(at, end));
       at = end + 1;
       if (end !== cr) continue;
@@ -123,6 +125,11 @@ export function createEventParser(onEvent: (event: ServerEvent) => void): EventP
 function joined(lines: readonly Buffer[]): Buffer {
   return Buffer.concat(lines.flatMap((one, i) => (i === 0 ? [one] : [NEWLINE, one])));
 }
+
+const nextOf = (bytes: Buffer, byte: number, from: number): number => {
+  const found = bytes.indexOf(byte, from);
+  return found < 0 ? bytes.length : found;
+};
 
 /** `data:`, by far the most lines of a stream. */
 const isData = (line: Buffer): boolean =>
