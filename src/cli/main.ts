@@ -181,7 +181,6 @@ function agentIndex(argv: readonly string[]): { readonly flagsEnd: number; reado
 
 /** The station's own process. What its starter must hear goes to descriptor 3: `ready`, or one line with the fault. */
 async function stationCommand(places: ReturnType<typeof placesOf>): Promise<number> {
-  const { IDLE_MS, runStation } = await import("./station.ts");
   const { closeSync, fstatSync, writeSync } = await import("node:fs");
   const hasStarter = ((): boolean => {
     try {
@@ -200,12 +199,13 @@ async function stationCommand(places: ReturnType<typeof placesOf>): Promise<numb
     }
   };
   try {
+    const { IDLE_MS, runStation } = await import("./station.ts");
     await runStation({ places, idleMs: IDLE_MS }, () => tell("ready"));
     return 0;
   } catch (thrown) {
     const fault = asFault(thrown);
     if (fault.code === "ledger.locked") tell("locked");
-    else tell(JSON.stringify({ code: fault.code, detail: fault.message, remedy: fault.remedy }));
+    else tell(JSON.stringify({ detail: fault.message, remedy: fault.remedy }));
     throw fault;
   }
 }

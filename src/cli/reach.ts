@@ -78,14 +78,16 @@ async function startStation(places: Places): Promise<StationLine> {
   for (;;) {
     const line = await lineToRunning(places);
     if (line !== null) return line;
-    if (said.startsWith("{") || performance.now() > deadline) throw unreachable(said, places);
+    // Neither `ready` nor `locked`: it is gone, and has said why or could not even say that.
+    const isGone = said === "" || said.startsWith("{");
+    if (isGone || performance.now() > deadline) throw unreachable(said, places);
     await wait(25);
   }
 }
 
 const startFile = (): string => (import.meta.filename.endsWith(".ts") ? "start.ts" : "start.js");
 
-/** `ready`, or one JSON line with the fault; empty when it lost the race for the ledger to another station. */
+/** `ready`; `locked` when another station has the ledger; one JSON line with the fault; empty when it died unheard. */
 function firstWords(stream: NodeJS.ReadableStream): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
@@ -99,11 +101,9 @@ function firstWords(stream: NodeJS.ReadableStream): Promise<string> {
 }
 
 function unreachable(said: string, places: Places): Fault {
-  const heard: { code?: string; detail?: string; remedy?: string } = said.startsWith("{")
-    ? JSON.parse(said)
-    : {};
+  const heard: { detail?: string; remedy?: string } = said.startsWith("{") ? JSON.parse(said) : {};
   return new Fault("station.unreachable", {
-    detail: heard.detail ?? "it did not answer in time",
+    detail: heard.detail ?? (said === "" ? "it died at once" : "it did not answer in time"),
     at: places.stationLog,
     ...(heard.remedy === undefined ? {} : { remedy: heard.remedy }),
   });
