@@ -176,7 +176,7 @@ function sends(data: PolicyData): Contradiction | null {
       };
     const condition = conditionText(rule);
     const other = seen.get(condition);
-    if (other !== undefined && (decisive(rule.then) || decisive(other.then)))
+    if (other !== undefined && other.then !== rule.then && (decisive(rule.then) || decisive(other.then)))
       return {
         path,
         detail: `\`${rule.id}\` says \`${rule.then}\` where \`${other.id}\` says \`${other.then}\``,
