@@ -3,6 +3,7 @@
  * Vertex rawPredict carry it (model in the path, `anthropic_version` in the body). claude writes members in the order
  * model, messages, system, tools, and has messages of role `system` in the middle of the conversation.
  */
+import { withMentions } from "./mention.ts";
 import { blocks, type Fields, ofObject, type Protocol, textOf, whole, without } from "./protocol.ts";
 import type { Role } from "./request.ts";
 import { toolUse } from "./tool.ts";
@@ -24,7 +25,7 @@ export const anthropicMessages: Protocol = {
 function message(fields: Fields): readonly Cut[] {
   const role = ROLES[textOf(fields["role"]) ?? ""] ?? "user";
   return [
-    ...blocks("/content", fields["content"], role, block),
+    ...withMentions(blocks("/content", fields["content"], role, block)),
     { pointer: "", value: without(fields, "content"), role: "metadata" },
   ];
 }

@@ -2,6 +2,7 @@
  * OpenAI Chat Completions: platform.openai.com/docs/api-reference/chat (read November 2026), as qwen, copilot, cline,
  * Azure and every compatible server speak it; and its predecessor Completions (`prompt`), which editors use to fill in.
  */
+import { withMentions } from "./mention.ts";
 import {
   blocks,
   type Fields,
@@ -48,7 +49,7 @@ function message(fields: Fields): readonly Cut[] {
   const role = ROLES[textOf(fields["role"]) ?? ""] ?? "user";
   const rest = { pointer: "", value: without(fields, "content", "tool_calls"), role: "metadata" } as const;
   const calls = blocks("/tool_calls", fields["tool_calls"], "assistant", call);
-  if (role !== "tool") return [...blocks("/content", fields["content"], role), ...calls, rest];
+  if (role !== "tool") return [...withMentions(blocks("/content", fields["content"], role)), ...calls, rest];
   // One result for the message, however many blocks it has.
   const result = { id: textOf(fields["tool_call_id"]), name: textOf(fields["name"]) };
   return [{ pointer: "/content", value: fields["content"], role, result }, ...calls, rest];

@@ -170,6 +170,82 @@ describe("what left: tool results by the call they answer", () => {
     expect(decoder.decode(view(path, body)).sources).toEqual({ files: [], commands: 0, others: 0 });
   });
 
+  test.each<[string, string, object]>([
+    [
+      "claude",
+      "/v1/messages",
+      {
+        messages: [
+          {
+            role: "user",
+            content:
+              '<system-reminder>\nCalled the Read tool with the following input: {"file_path":"/w/README.md"}\n</system-reminder>',
+          },
+          {
+            role: "user",
+            content: [
+              {
+                type: "text",
+                text: "<system-reminder>\nResult of calling the Read tool:\n1\t# Sample\n</system-reminder>",
+              },
+              { type: "text", text: "Look at @README.md" },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      "opencode",
+      "/v1/messages",
+      {
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "Look at @README.md" },
+              {
+                type: "text",
+                text: 'Called the Read tool with the following input: {"filePath":"/w/README.md"}',
+              },
+              { type: "text", text: "<file>\n# Sample\n</file>" },
+            ],
+          },
+        ],
+      },
+    ],
+    [
+      "qwen",
+      "/v1/chat/completions",
+      {
+        messages: [
+          {
+            role: "user",
+            content: [
+              "Look at @README.md",
+              "\n--- Content from referenced files ---",
+              "\nContent from README.md:\n",
+              "# Sample\n",
+            ].map((text) => ({ type: "text", text })),
+          },
+        ],
+      },
+    ],
+    [
+      "gemini",
+      "/m:generateContent",
+      {
+        contents: [{ role: "user", parts: [{ text: "\nContent from @README.md:\n" }, { text: "# Sample" }] }],
+      },
+    ],
+  ])("a file that the person mentioned: %s", (_, path, body) => {
+    const decoder = createDecoder({ workspace: "/w" });
+    expect(decoder.decode(view(path, body)).sources).toEqual({
+      files: ["README.md"],
+      commands: 0,
+      others: 0,
+    });
+  });
+
   it("counts what was withdrawn again", () => {
     const decoder = newDecoder();
     const first = view("/v1/messages", anthropic([use("t1", "Bash", {}), result("t1", "out")]));

@@ -358,7 +358,7 @@ function count(turn: Turn, use: ToolUse): void {
 /** What the call was for whose result this is: by id, else (Gemini) by name and order in the latest calls before it. */
 function useOf(turn: Turn, before: readonly ReadItem[], units: readonly Unit[], unit: Unit): ToolUse {
   const { result } = unit;
-  if (result === null) return OTHER;
+  if (result === null || result.use !== undefined) return result?.use ?? OTHER;
   const byId = result.id === null ? undefined : turn.session.memory.calls.get(result.id);
   if (byId !== undefined || result.name === null) return byId ?? OTHER;
   const siblings = units.filter((one) => one.result?.name === result.name);

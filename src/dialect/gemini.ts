@@ -2,7 +2,8 @@
  * Gemini generateContent, streamGenerateContent and countTokens: ai.google.dev/api/generate-content (read November
  * 2026), on the Gemini API, on Vertex AI, and wrapped in `request` by Code Assist. Names come in camel and snake case.
  */
-import { type Fields, fieldsOf, type Protocol, textOf, whole, without } from "./protocol.ts";
+import { withMentions } from "./mention.ts";
+import { blocks, type Fields, fieldsOf, type Protocol, textOf, whole, without } from "./protocol.ts";
 import { toolUse } from "./tool.ts";
 import type { Cut } from "./unit.ts";
 
@@ -22,9 +23,7 @@ function content(value: unknown): readonly Cut[] {
   const role = fields["role"] === "model" ? "assistant" : "user";
   if (!Array.isArray(fields["parts"])) return whole(value, role);
   return [
-    ...fields["parts"].map(
-      (part, i) => ({ pointer: `/parts/${i}`, value: part, role, ...partCut(fieldsOf(part)) }) as const,
-    ),
+    ...withMentions(blocks("/parts", fields["parts"], role, partCut)),
     { pointer: "", value: without(fields, "parts"), role: "metadata" },
   ];
 }

@@ -36,10 +36,11 @@ export interface CalledTool {
   readonly use: ToolUse;
 }
 
-/** Of which call: by its id, else by the tool's name. */
+/** Of which call: by its id, else by the tool's name, unless the result itself says. */
 export interface ToolResult {
   readonly id: string | null;
   readonly name: string | null;
+  readonly use?: ToolUse;
 }
 
 export interface Unit {
