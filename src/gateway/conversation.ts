@@ -201,10 +201,13 @@ class Conversation {
     return {
       about: { door, protocol: "websocket", method: "MESSAGE", target, bytes: payload.length },
       evidence: [{ role: "frames", chunks: frames.map((frame) => frame.wire) }],
-      content: async () =>
-        frames[0]?.isCompressed === true && this.#inflater !== null
-          ? this.#inflater.inflate(payload)
-          : payload,
+      content: async () => {
+        const isCompressed = frames[0]?.isCompressed === true;
+        const content =
+          isCompressed && this.#inflater !== null ? await this.#inflater.inflate(payload) : payload;
+        this.#sitting.custody.check(target.host, "", [], content);
+        return content;
+      },
       decode: (decoder, content) => decoder.decodeMessage(content),
       prepare: () => {},
       refuse: (fault, judgement) => {

@@ -14,6 +14,7 @@ import {
 } from "node:tls";
 import { Fault } from "../core/index.ts";
 import { reachOf } from "./address.ts";
+import { type ProxyChoice, passHop, proxyPort } from "./hop.ts";
 import type { Limits } from "./limits.ts";
 
 export interface Destination {
@@ -44,21 +45,39 @@ export class Dialler {
   readonly #lookup: Lookup;
   readonly #limits: Limits;
   readonly #roots: () => SecureContext;
+  readonly #proxy: ProxyChoice;
   readonly #tickets = new Map<string, Buffer>();
 
-  constructor(o: { readonly lookup: Lookup; readonly limits: Limits; readonly roots: () => SecureContext }) {
+  constructor(o: {
+    readonly lookup: Lookup;
+    readonly proxy: ProxyChoice;
+    readonly limits: Limits;
+    readonly roots: () => SecureContext;
+  }) {
     this.#lookup = o.lookup;
     this.#limits = o.limits;
     this.#roots = o.roots;
+    this.#proxy = o.proxy;
   }
 
   async dial(destination: Destination, protocols: readonly string[]): Promise<Dialled> {
     const deadline = AbortSignal.timeout(this.#limits.connectMs);
-    const addresses = await this.#addresses(destination, deadline);
+    const proxy = destination.standsIn
+      ? null
+      : this.#proxy(destination.scheme, destination.host, destination.port);
+    const addresses =
+      proxy === null
+        ? await this.#addresses(destination, deadline)
+        : await this.#proxyAddresses(proxy, destination, deadline);
     let last: unknown;
     for (const address of addresses) {
       try {
-        const socket = await this.#open(address, destination.port, deadline);
+        const opened = await this.#open(
+          address,
+          proxy === null ? destination.port : proxyPort(proxy),
+          deadline,
+        );
+        const socket = proxy === null ? opened : await this.#pass(opened, proxy, destination, deadline);
         if (destination.scheme === "http") return { socket, address, tlsPeer: null, protocol: "http/1.1" };
         return await this.#secure(socket, address, destination, protocols, deadline);
       } catch (error) {
@@ -72,6 +91,43 @@ export class Dialler {
       at: `${destination.host}:${destination.port}`,
       cause: last,
     });
+  }
+
+  /** The proxy's own addresses; a destination that is itself an address is checked all the same. */
+  async #proxyAddresses(
+    proxy: URL,
+    destination: Destination,
+    deadline: AbortSignal,
+  ): Promise<readonly string[]> {
+    if (isIP(destination.host) !== 0) await this.#addresses(destination, deadline);
+    const host = proxy.hostname.replace(/^\[|\]$/g, "");
+    return isIP(host) !== 0 ? [host] : within(this.#resolve(host), deadline, host);
+  }
+
+  async #pass(opened: Socket, proxy: URL, destination: Destination, deadline: AbortSignal): Promise<Socket> {
+    const { hostname: host } = proxy;
+    const hop = {
+      scheme: "https",
+      host,
+      port: proxyPort(proxy),
+      privateAddresses: true,
+      standsIn: true,
+    } as const;
+    const socket =
+      proxy.protocol === "https:"
+        ? (await this.#secure(opened, "", hop, ["http/1.1"], deadline)).socket
+        : opened;
+    const late = (): void => void socket.destroy();
+    deadline.addEventListener("abort", late, { once: true });
+    try {
+      await passHop(socket, proxy, destination);
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      throw deadline.aborted ? timeoutFault(host) : error;
+    } finally {
+      deadline.removeEventListener("abort", late);
+    }
   }
 
   async #addresses(destination: Destination, deadline: AbortSignal): Promise<readonly string[]> {

@@ -13,12 +13,15 @@ import { decideConnection } from "../policy/index.ts";
 import { reachOf } from "./address.ts";
 import type { Authority } from "./authority.ts";
 import { type LeafKey, newLeafKey, SessionAuthority } from "./certificate.ts";
+import { Custody } from "./custody.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Dialler, type Lookup, systemLookup, trustedRoots } from "./dial.ts";
 import type { Inbound, Refusal, Reply } from "./exchange.ts";
 import { type Desk, FrontH1 } from "./front-h1.ts";
+import type { ProxyChoice } from "./hop.ts";
 import { ruleText } from "./judge.ts";
 import { LIMITS, type Limits } from "./limits.ts";
+import { Meter } from "./metrics.ts";
 import { Peers } from "./peers.ts";
 import { pass } from "./pipeline.ts";
 import { refusalFor } from "./refuse.ts";
@@ -33,6 +36,10 @@ export interface Gateway {
   /** Lets exchanges under way end, within the limit; then nothing of the session is left. Of an unknown session: nothing. */
   closeSession(id: SessionId): Promise<void>;
   close(): Promise<void>;
+  /** Counts and gauges in Prometheus' text format. */
+  metrics(): string;
+  /** False while the ledger does not take records. */
+  readonly isReady: boolean;
 }
 
 export interface GatewayDependencies {
@@ -43,6 +50,8 @@ export interface GatewayDependencies {
   readonly lookup?: Lookup;
   /** PEM certificates that destinations may be verified against, beside Node's and the system's. */
   readonly extraRoots?: readonly string[];
+  /** The organisation's proxy for a destination; default: none. Not asked for a server that stands in. */
+  readonly proxy?: ProxyChoice;
   readonly limits?: Partial<Limits>;
   /** Calls back regularly until the returned function is called; default: four times a second. */
   readonly tick?: (sweep: () => void) => () => void;
@@ -59,9 +68,10 @@ export function openGateway(deps: GatewayDependencies): Gateway {
   const limits: Limits = { ...LIMITS, ...deps.limits };
   const deadlines = new Deadlines(deps.clock);
   const stopTicking = (deps.tick ?? everyQuarterSecond)(() => deadlines.sweep());
+  const meter = new Meter();
   const rooms: Rooms = {
     clock: deps.clock,
-    append: deps.append,
+    append: meter.round(deps.append, deps.clock.monotonic),
     inspector: deps.inspector,
     limits,
     deadlines,
@@ -71,6 +81,7 @@ export function openGateway(deps: GatewayDependencies): Gateway {
   const shared: Shared = {
     rooms,
     lookup: deps.lookup ?? systemLookup,
+    proxy: deps.proxy ?? (() => null),
     held: new Room(limits.heldBytes),
     leafKey: newLeafKey(),
     roots: once(() => trustedRoots(deps.extraRoots ?? [])),
@@ -100,6 +111,20 @@ export function openGateway(deps: GatewayDependencies): Gateway {
       await Promise.all([...sessions.keys()].map(closeSession));
       stopTicking();
     },
+    metrics: () => {
+      const doors = [...sessions.values()];
+      return meter.text({
+        sessions: doors.length,
+        connections: doors.reduce((sum, door) => sum + door.connections, 0),
+        exchangesUnderWay: doors.reduce((sum, door) => sum + door.exchangesUnderWay, 0),
+        heldBytes: shared.held.held,
+        capturedBytes: rooms.captured.held,
+        deadlines: deadlines.size,
+      });
+    },
+    get isReady() {
+      return meter.isReady;
+    },
   };
 }
 
@@ -114,6 +139,7 @@ function once<T>(make: () => T): () => T {
 interface Shared {
   readonly rooms: Rooms;
   readonly lookup: Lookup;
+  readonly proxy: ProxyChoice;
   readonly held: Room;
   readonly leafKey: LeafKey;
   readonly roots: () => SecureContext;
@@ -136,16 +162,30 @@ class SessionDoor implements Desk {
     this.#shared = shared;
     this.limits = rooms.limits;
     this.deadlines = rooms.deadlines;
-    const dialler = new Dialler({ lookup: shared.lookup, limits: rooms.limits, roots: shared.roots });
+    const dialler = new Dialler({
+      lookup: shared.lookup,
+      proxy: shared.proxy,
+      limits: rooms.limits,
+      roots: shared.roots,
+    });
     this.#sitting = {
       session,
       reader: new Reader(() => createDecoder({ workspace: session.workspace }), rooms.inspector),
       peers: new Peers(dialler, rooms.limits, rooms.deadlines),
+      custody: new Custody(session.credentials ?? []),
       withheld: { files: [], commands: 0, others: 0 },
       exchanges: 0,
     };
     this.#authority = new SessionAuthority(session.id, shared.leafKey, rooms.clock.now, rooms.limits.leaves);
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  get exchangesUnderWay(): number {
+    return this.#underWay.size;
   }
 
   get caCertificate(): string {

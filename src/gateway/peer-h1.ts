@@ -61,6 +61,7 @@ export class PeerH1 implements Peer {
     const socket = dialled.socket;
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
+    socket.resume();
     socket.on("error", (error) =>
       this.#fail(new Fault("gateway.broken", { detail: reasonOf(error), cause: error })),
     );

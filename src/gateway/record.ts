@@ -23,7 +23,8 @@ export async function recordVerdict(
     ? { files: [], commands: 0, others: 0 }
     : sum(judgement.sources, sitting.withheld);
   const path = pathOf(about.target);
-  const durable = rooms.append(
+  const durable = appended(
+    rooms,
     {
       kind: "exchange.judged",
       session: sitting.session.id,
@@ -117,6 +118,10 @@ export async function recordOutcome(
     if (outcome.kind === "answered") outcome.reply.release();
   }
 }
+
+/** An append that throws instead of rejecting is one that rejects. */
+const appended = async (rooms: Rooms, ...event: Parameters<Rooms["append"]>): Promise<unknown> =>
+  rooms.append(...event);
 
 const elapsed = (exchange: Verdicted, rooms: Rooms): number =>
   Math.round(rooms.clock.monotonic() - exchange.startedAt);

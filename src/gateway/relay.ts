@@ -7,6 +7,7 @@ import { asFault, Fault } from "../core/index.ts";
 import { decideConnection } from "../policy/index.ts";
 import { codingsOf, undoCodings } from "./coding.ts";
 import { converse } from "./conversation.ts";
+import type { Custody } from "./custody.ts";
 import type { Destination } from "./dial.ts";
 import type { Inbound, Outbound, Peer, Reply, Sending, Sink } from "./exchange.ts";
 import { hostText } from "./front-h1.ts";
@@ -26,7 +27,11 @@ export function requestMatter(inbound: Inbound, reply: Reply, sitting: Sitting, 
       { role: "request-head", chunks: [inbound.head] },
       ...(inbound.bodyBytes > 0 ? [{ role: "request-body" as const, chunks: inbound.body }] : []),
     ],
-    content: () => contentOf(inbound, rooms),
+    content: async () => {
+      const content = await contentOf(inbound, rooms);
+      sitting.custody.check(inbound.target.host, inbound.target.path, inbound.headers, content);
+      return content;
+    },
     decode: (decoder, body) => {
       const { method, target, headers } = inbound;
       return decoder.decode({ method, host: target.host, path: target.path, headers, body });
@@ -52,7 +57,7 @@ export function requestMatter(inbound: Inbound, reply: Reply, sitting: Sitting, 
           ready.release();
           return { kind: "failed", fault: new Fault("gateway.aborted"), mayHaveLeft: false };
         }
-        const outbound = outboundFor(inbound, standIn);
+        const outbound = outboundFor(inbound, standIn, sitting.custody);
         return await new Relay(ready, reply, sitting, rooms, (fault) => refusalFor(dialect, fault)).run(
           outbound,
           inbound,
@@ -96,7 +101,7 @@ function destinationOf(inbound: Inbound, { standIn }: Judgement, sitting: Sittin
   };
 }
 
-function outboundFor(inbound: Inbound, standIn: URL | null): Outbound {
+function outboundFor(inbound: Inbound, standIn: URL | null, custody: Custody): Outbound {
   const { method, target, framing, body, bodyBytes, trailers, upgrades, protocol } = inbound;
   const kept: RawHeaders = upgrades
     ? inbound.headers.filter(([name]) => !/^proxy-/i.test(name))
@@ -104,12 +109,15 @@ function outboundFor(inbound: Inbound, standIn: URL | null): Outbound {
   const hostAt = kept.findIndex(([name]) => name.length === 4 && name.toLowerCase() === "host");
   const [hostName = "Host", hostValue = hostText(target)] = kept[hostAt] ?? [];
   const authority = standIn !== null ? standIn.host : inbound.door === "base" ? hostText(target) : hostValue;
+  const host = standIn === null ? target.host : standIn.hostname.replace(/^\[|\]$/g, "");
+  const path = standIn === null ? target.path : standIn.pathname.replace(/\/$/, "") + target.path;
+  const swapped = custody.swap(host, path, hostAt < 0 ? kept : kept.filter((_, i) => i !== hostAt));
   return {
     method,
-    path: standIn === null ? target.path : standIn.pathname.replace(/\/$/, "") + target.path,
+    path: swapped.path,
     scheme: standIn !== null ? (standIn.protocol === "https:" ? "https" : "http") : target.scheme,
     authority,
-    headers: hostAt < 0 ? kept : kept.filter((_, i) => i !== hostAt),
+    headers: swapped.headers,
     hostAt: Math.max(0, hostAt),
     hostName,
     framing,

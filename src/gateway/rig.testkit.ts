@@ -109,6 +109,7 @@ export async function startRig(
     lookup: o.lookup ?? (async () => ["127.0.0.1"]),
     extraRoots: o.extraRoots ?? [],
     ...(o.limits === undefined ? {} : { limits: o.limits }),
+    ...(o.proxy === undefined ? {} : { proxy: o.proxy }),
     ...(o.onFault === undefined ? {} : { onFault: o.onFault }),
     tick: (callback) => {
       sweep = callback;
@@ -122,6 +123,7 @@ export async function startRig(
     socketPath,
     workspace: o.workspace ?? "/work",
     upstream: o.upstream ?? null,
+    credentials: o.credentials ?? [],
     label:
       o.label ??
       ((host) => ({

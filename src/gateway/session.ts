@@ -12,9 +12,10 @@ import {
   type SourceTally,
 } from "../core/index.ts";
 import type { createDecoder, Decoded } from "../dialect/index.ts";
-import type { Inspector } from "../inspect/index.ts";
+import type { Finding, Inspector } from "../inspect/index.ts";
 import type { Ledger } from "../ledger/index.ts";
 import type { Point, Policy } from "../policy/index.ts";
+import type { Credential, Custody } from "./custody.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Limits } from "./limits.ts";
 import type { Peers } from "./peers.ts";
@@ -43,6 +44,8 @@ export interface GatewaySession {
   /** A server that stands in for every destination of channel `llm` that policy allows; null: none does. */
   readonly upstream: URL | null;
   readonly label: (host: string, port: number, path: string) => DestinationLabels;
+  /** Credentials that the agent holds sentinels for. */
+  readonly credentials?: readonly Credential[];
   /** Standing of the build; `unknown` when left out. */
   readonly build?: Point["build"];
   /** The repository's class; `unknown` when left out. */
@@ -71,18 +74,15 @@ export interface Reading {
 }
 
 type Decoder = ReturnType<typeof createDecoder>;
-const MOST_REMEMBERED = 10_000;
 
 /**
- * The session's reader. The decoder tells which parts are new, and only those are inspected; what was found in a part
- * is remembered with its text, so that a request that was denied is denied again when it is sent again.
+ * The session's reader. The inspector answers for every part, new or old, so that what was denied is denied when it is
+ * sent again; the record counts what is new.
  */
 export class Reader {
   readonly #newDecoder: () => Decoder;
   readonly #inspector: Inspector;
   #decoder: Decoder;
-  /** Classes by the text they were found in. */
-  #found = new Map<string, readonly string[]>();
 
   constructor(newDecoder: () => Decoder, inspector: Inspector) {
     this.#newDecoder = newDecoder;
@@ -94,31 +94,24 @@ export class Reader {
   read(decode: (decoder: Decoder) => Decoded): Reading {
     try {
       const decoded = decode(this.#decoder);
-      const { findings, tally } = this.#inspector.inspect(decoded.parts);
-      for (const { part, class: dataClass } of findings)
-        this.#remember(decoded.parts[part]?.text ?? "", dataClass);
-      const classes = new Set<string>();
-      if (this.#found.size > 0)
-        for (const { text } of decoded.parts)
-          for (const dataClass of this.#found.get(text) ?? []) classes.add(dataClass);
-      if (this.#found.size > MOST_REMEMBERED) this.#forget();
-      return { decoded, found: tally, classes };
+      const { findings } = this.#inspector.inspect(decoded.parts);
+      const fresh = findings.filter(({ part }) => decoded.parts[part]?.isNew ?? true);
+      return { decoded, found: tallyOf(fresh), classes: new Set(findings.map((finding) => finding.class)) };
     } catch (error) {
       // What was seen but not inspected must be new again.
-      this.#forget();
+      this.#decoder = this.#newDecoder();
       throw error;
     }
   }
+}
 
-  #remember(text: string, dataClass: string): void {
-    const classes = this.#found.get(text) ?? [];
-    if (!classes.includes(dataClass)) this.#found.set(text, [...classes, dataClass]);
+function tallyOf(findings: readonly Finding[]): FindingTally[] {
+  const tallies = new Map<string, FindingTally>();
+  for (const { class: dataClass, detector } of findings) {
+    const key = `${dataClass} ${detector}`;
+    tallies.set(key, { class: dataClass, detector, count: (tallies.get(key)?.count ?? 0) + 1 });
   }
-
-  #forget(): void {
-    this.#decoder = this.#newDecoder();
-    this.#found = new Map();
-  }
+  return [...tallies.values()];
 }
 
 /** One open session. Its fields are owned by the gateway, its reader and withheld sources by the pipeline. */
@@ -126,6 +119,7 @@ export interface Sitting {
   readonly session: GatewaySession;
   readonly reader: Reader;
   readonly peers: Peers;
+  readonly custody: Custody;
   /** What denied requests would have been the first to carry; the next allowed request declares it. */
   withheld: SourceTally;
   exchanges: number;

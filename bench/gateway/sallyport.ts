@@ -1,0 +1,64 @@
+/**
+ * The gateway as a station runs it, for the bench: its own process, one session, the real ledger on a real disk, the full
+ * pipeline. `node bench/gateway/sallyport.ts <folder> <stand-in url> [roots.pem] [null]`; prints `ready` when it listens at
+ * <folder>/out.sock, the session's certificate in <folder>/ca.pem. `null`: a ledger that only counts, to tell its share.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type EventBody, newSessionId, systemClock } from "../../src/core/index.ts";
+import { openGateway } from "../../src/gateway/index.ts";
+import { createInspector } from "../../src/inspect/index.ts";
+import { type EvidenceInput, openLedger } from "../../src/ledger/index.ts";
+import { layer, parseDocument, readyProfile } from "../../src/policy/index.ts";
+
+const [folder = "", upstream = "", roots, mode] = process.argv.slice(2);
+mkdirSync(folder, { recursive: true, mode: 0o700 });
+const ledger =
+  mode === "null"
+    ? null
+    : await openLedger({
+        directory: join(folder, "ledger"),
+        keyDirectory: join(folder, "keys"),
+        clock: systemClock,
+        program: "bench",
+      });
+let count = 0;
+const append =
+  ledger === null
+    ? async (body: EventBody, _evidence?: readonly EvidenceInput[]) => ({
+        index: count++,
+        event: { v: 1 as const, at: 0, ...body },
+      })
+    : (body: EventBody, evidence?: readonly EvidenceInput[]) => ledger.append(body, evidence);
+const gateway = openGateway({
+  clock: systemClock,
+  append,
+  inspector: createInspector({ key: Buffer.alloc(32, 1) }),
+  extraRoots: roots === undefined || roots === "" ? [] : [readFileSync(roots, "utf8")],
+  onFault: (fault) => console.error(fault.message),
+});
+const session = await gateway.openSession({
+  id: newSessionId((bytes) => randomBytes(bytes)),
+  agent: "claude",
+  policy: layer([parseDocument(readyProfile("default") ?? "", "default")]),
+  socketPath: join(folder, "out.sock"),
+  workspace: "/work",
+  upstream: new URL(upstream),
+  label: (host) => ({
+    destination: host,
+    channel: "llm",
+    serverIn: "US",
+    operatorLaw: "US",
+    trains: "no",
+    dpa: "unknown",
+  }),
+});
+writeFileSync(join(folder, "ca.pem"), session.caCertificate);
+console.log("ready");
+process.on("SIGTERM", () => {
+  void gateway
+    .close()
+    .then(() => ledger?.close())
+    .then(() => process.exit(0));
+});
