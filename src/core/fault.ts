@@ -210,6 +210,7 @@ export const FAULTS = {
     6,
     502,
   ),
+  "gateway.sentinel": kind("a stand-in for a credential was sent where it does not belong", "find out what sent it: the agent, a tool or the repository may be trying to take the credential away", 4, 403),
   "gateway.handshake": kind("the agent did not complete TLS with the gateway", "the program must trust the session's certificate: see the certificate variables in `sallyport run --explain`", 6, 502),
   "gateway.broken": kind("the destination broke off the connection", "try again", 6, 502),
   "gateway.bad-reply": kind(
