@@ -108,6 +108,8 @@ export interface WorkspaceFacts {
   readonly git: GitFacts | null;
   /** Existing files and directories of the workspace that tools on the host execute or obey. */
   readonly guarded: readonly PathFact[];
+  /** Guarded names that do not exist; a mount can keep nobody from making them. */
+  readonly absent: { readonly guarded: readonly string[]; readonly git: readonly string[] };
   /** Directories above any of these, up to the workspace or grant that holds them: moving one would move what is in it. */
   readonly parents: readonly PathFact[];
 }
@@ -244,7 +246,8 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
   const write = spec.write.map((path) => pathFact(absolute(path)));
   const hidden = spec.hide.flatMap((pattern) => expand(absolute(pattern))).map(pathFact);
   const git = gitFacts(real);
-  const guarded = GUARDED_NAMES.map((name) => pathFact(join(real, name))).filter((f) => f.kind !== "missing");
+  const names = GUARDED_NAMES.map((name) => pathFact(join(real, name)));
+  const guarded = names.filter((fact) => fact.kind !== "missing");
   const inner = [
     ...read,
     ...write,
@@ -262,6 +265,10 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
     protect: (spec.protect ?? []).map((path) => realOr(resolve(path))),
     git,
     guarded,
+    absent: {
+      guarded: names.filter((fact) => fact.kind === "missing").map((fact) => fact.path),
+      git: absentGit(git),
+    },
     parents: parentsOf(inner, [workspace, ...read, ...write, ...(git?.directories ?? [])]),
   };
 }
@@ -341,6 +348,14 @@ function gitFacts(workspace: string): GitFacts | null {
     .map(pathFact)
     .filter((fact) => fact.kind !== "missing" && !directories.some((d) => d.real === fact.real));
   return { entry, directories, executable };
+}
+
+/** What git would execute or obey in the workspace's own `.git` directory, but is not there. */
+function absentGit(git: GitFacts | null): string[] {
+  if (git === null || git.entry.kind !== "directory") return [];
+  return ["commondir", "config.worktree", "hooks", "info"]
+    .map((name) => join(git.entry.real ?? "", name))
+    .filter((path) => !existing(path));
 }
 
 /** Files of the workspace that the repository's configuration makes git read or run (`core.hooksPath=.husky/_`). */

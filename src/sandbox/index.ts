@@ -6,6 +6,6 @@ export {
   type SandboxLimits,
   type SandboxSpec,
 } from "./facts.ts";
-export { type Launched, type LaunchOptions, launch } from "./launch.ts";
+export { type Ended, type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";
 export { type MachineControl, type MachineReport, probeMachine } from "./probe.ts";

@@ -14,7 +14,17 @@
  * Failure contract: `launch` either resolves with a running program, or rejects with a Fault and leaves nothing running.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, constants, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,10 +34,19 @@ import type { SandboxPlan } from "./plan.ts";
 import { DESCRIPTOR } from "./stage.ts";
 
 export interface Launched {
-  /** The program's exit code; 128 + n if signal n ended it. Never rejects. */
-  readonly exit: Promise<{ readonly code: number }>;
+  /** Never rejects. */
+  readonly exit: Promise<Ended>;
   /** Delivers a signal to the program itself (not to bubblewrap). False when it has gone already. */
   signal(name: NodeJS.Signals): boolean;
+}
+
+export interface Ended {
+  /** The program's exit code; 128 + n if signal n ended it. */
+  readonly code: number;
+  /** Files that were made during the session and would have made git on the host run something: renamed `….refused`. */
+  readonly refused: readonly string[];
+  /** New files and directories that editors, shells, agents or CI on the host execute or obey: to be looked at. */
+  readonly appeared: readonly string[];
 }
 
 export interface LaunchOptions {
@@ -96,7 +115,11 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
   }
   if (heard.listener !== null && heard.refusal === null && heard.problem === "") {
     release.started();
-    return { exit: exited, signal: sender((name) => sendTo(heard.program, name), child) };
+    const exit = exited.then(async ({ code }) => {
+      await vanished(heard.program?.parent ?? 0);
+      return { code, ...lookRound(plan) };
+    });
+    return { exit, signal: sender((name) => sendTo(heard.program, name), child) };
   }
   const { code } = await exited;
   const { refusal } = heard;
@@ -219,7 +242,8 @@ async function launchBare(plan: SandboxPlan, options: LaunchOptions): Promise<La
     release.all();
     server.close();
   });
-  return { exit: exited, signal: sender((name) => child.exitCode === null && child.kill(name), child) };
+  const exit = exited.then(({ code }) => ({ code, refused: [], appeared: [] }));
+  return { exit, signal: sender((name) => child.exitCode === null && child.kill(name), child) };
 }
 
 function programFault(program: string, errno: number, isThere: boolean): Fault {
@@ -230,6 +254,42 @@ function programFault(program: string, errno: number, isThere: boolean): Fault {
       ? "its interpreter or loader is not visible inside"
       : (Object.entries(osConstants.errno).find(([, number]) => number === errno)?.[0] ?? `error ${errno}`);
   return new Fault("program.unusable", { at: program, detail: reason });
+}
+
+/**
+ * Resolves when the sandbox's pid 1 has gone, and with it, as the kernel sees to that first, everything inside.
+ * bubblewrap's outer half does not wait for it. Gives up after a second: then a kernel call hangs, and so would we.
+ */
+async function vanished(pid: number): Promise<void> {
+  const end = performance.now() + 1_000;
+  while (performance.now() < end) {
+    try {
+      const status = readFileSync(`/proc/${pid}/stat`, "utf8");
+      if (status.slice(status.lastIndexOf(")") + 2).startsWith("Z")) return;
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** After the end, when nothing inside lives any more: what no mount could prevent. */
+function lookRound(plan: SandboxPlan): {
+  readonly refused: readonly string[];
+  readonly appeared: readonly string[];
+} {
+  const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  const refused = plan.atEnd.refuse.filter(isThere).map((path) => {
+    try {
+      renameSync(path, `${path}.refused`);
+      return path;
+    } catch {
+      // An earlier `.refused` directory is in the way: one more name, and still out of git's sight.
+      renameSync(path, `${path}.refused-${process.pid}-${Date.now()}`);
+      return path;
+    }
+  });
+  return { refused, appeared: plan.atEnd.report.filter(isThere) };
 }
 
 /** Sends, and after a request to end sees to it that the program does. */

@@ -60,6 +60,7 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
     protect: [],
     git: null,
     guarded: [],
+    absent: { guarded: [], git: [] },
     parents: [fact("/home/ada/payments/conf"), fact("/home/ada/payments/conf/deep")],
     ...over,
   };
@@ -284,6 +285,22 @@ describe("laws of the argument list", () => {
     );
     expect(plan.bwrapArgs.join(" ")).not.toContain(".ssh");
     expect(plan.explain).toContain("guard /home/ada/payments/.vscode: is a link, not guarded");
+  });
+
+  it("what is absent is looked for at the end, unless a grant names it", () => {
+    const absent = {
+      git: ["/home/ada/payments/.git/commondir", "/home/ada/payments/.git/hooks"],
+      guarded: ["/home/ada/payments/.envrc", "/home/ada/payments/.vscode"],
+    };
+    const write = [
+      fact("/home/ada/payments"),
+      fact("/home/ada/payments/.git/hooks", "missing"),
+      fact("/home/ada/payments/.vscode", "missing"),
+    ];
+    expect(planSandbox(spec(), facts({ absent, write })).atEnd).toEqual({
+      refuse: ["/home/ada/payments/.git/commondir"],
+      report: ["/home/ada/payments/.envrc"],
+    });
   });
 
   it("what is hidden but not visible anyway is not mounted", () => {

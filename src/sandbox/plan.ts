@@ -51,6 +51,11 @@ export interface SandboxPlan {
   /** 127.0.0.1, inside (kind `bubblewrap`) or on the host (kind `none`). */
   readonly proxyPort: number;
   readonly program: readonly string[];
+  /**
+   * Paths that do not exist now. At the end those in `refuse` are set aside, as they would make git on the host run what
+   * they say; those in `report` are told.
+   */
+  readonly atEnd: { readonly refuse: readonly string[]; readonly report: readonly string[] };
   /** What a person should know, one line each: what is granted, what is masked, what could not be. */
   readonly explain: readonly string[];
 }
@@ -152,6 +157,10 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
     cwd,
     proxyPort: spec.proxyPort,
     program: spec.program,
+    atEnd: {
+      refuse: facts.absent.git.filter((path) => !isGranted(path, facts, workspace)),
+      report: facts.absent.guarded.filter((path) => !isGranted(path, facts, workspace)),
+    },
     explain,
   };
 }
@@ -171,6 +180,7 @@ function planWithoutWall(spec: SandboxSpec, cwd: string): SandboxPlan {
     cwd,
     proxyPort: spec.proxyPort,
     program: spec.program,
+    atEnd: { refuse: [], report: [] },
     explain: [
       "NO SANDBOX: the program can read and write everything that you can, and reach every host",
       "its environment is scrubbed and its settings point to the gateway; it can ignore both",
@@ -333,6 +343,13 @@ function checkGrant(real: string, facts: HostFacts): void {
   if (held !== undefined) refuse(`it opens Sallyport's own files (\`${held}\`)`);
 }
 
+/** Whether a write grant, other than the workspace as a whole, covers this path. */
+function isGranted(path: string, facts: HostFacts, workspace: string): boolean {
+  return facts.write.some(
+    ({ path: asked, real }) => (real ?? asked) !== workspace && within(path, real ?? asked),
+  );
+}
+
 /** Pins `.git` and makes read-only what tools on the host execute or obey, unless a write grant names it. */
 function guardMounts(
   facts: HostFacts,
@@ -341,15 +358,13 @@ function guardMounts(
 ): { readonly mounts: readonly Mount[]; readonly bound: readonly PathFact[] } {
   const mounts: Mount[] = [];
   const bound: PathFact[] = [];
-  const isGranted = (path: string): boolean =>
-    facts.write.some((w) => w.real !== null && w.real !== workspace && within(path, w.real));
   const readOnly = (fact: PathFact): void => {
     // A link cannot be pinned by a mount, and binding its end could show what nobody granted.
     if (fact.real !== fact.path) {
       explain.push(`guard ${fact.path}: is a link, not guarded`);
       return;
     }
-    if (isGranted(fact.path)) return;
+    if (isGranted(fact.path, facts, workspace)) return;
     mounts.push({ at: fact.path, isWritable: false, args: ["--ro-bind", fact.path, fact.path] });
     bound.push(fact);
     explain.push(`guard ${fact.path}: read only`);

@@ -20,7 +20,8 @@ export interface Orders {
   readonly swap?: readonly [path: string, target: string];
   /** Print `ready` on stderr when the program has started. */
   readonly announce?: boolean;
-  readonly times?: boolean;
+  /** Print what `exit` tells besides the code. */
+  readonly tell?: boolean;
 }
 
 const orders = JSON.parse(process.argv[2] ?? "") as Orders;
@@ -39,13 +40,11 @@ try {
     renameSync(path, `${path}.away`);
     symlinkSync(target, path);
   }
-  const before = performance.now();
   const launched = await launch(plan, { onConnection: converse });
-  const after = performance.now();
   for (const name of ["SIGTERM", "SIGHUP", "SIGUSR1"] as const) process.on(name, () => launched.signal(name));
   if (orders.announce === true) process.stderr.write("ready\n");
-  const { code } = await launched.exit;
-  if (orders.times === true) process.stderr.write(`launch ${(after - before).toFixed(1)} ms\n`);
+  const { code, ...rest } = await launched.exit;
+  if (orders.tell === true) process.stderr.write(`${JSON.stringify(rest)}\n`);
   process.exitCode = code;
 } catch (thrown) {
   const { code, message, at, remedy, kind } = asFault(thrown);
