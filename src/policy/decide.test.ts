@@ -60,6 +60,30 @@ describe("the strictest rule that matches wins", () => {
   });
 });
 
+test("a rule about a host sees through capitals, a dot at the end and other spellings of an address", () => {
+  const byHost = layer([
+    document(
+      "Profile",
+      "p",
+      `network: { default: allow }
+send:
+  default: allow
+  rules:
+    - { id: H, title: t, because: b, when: { host: ["*.evil.example", 169.254.169.254] }, then: deny }
+`,
+    ),
+  ]);
+  for (const host of [
+    "a.evil.example",
+    "A.EVIL.example.",
+    "169.254.169.254",
+    "[::ffff:a9fe:a9fe]",
+    "0xa9fea9fe",
+  ])
+    expect(decide(byHost, point({ host })).verdict, host).toBe("deny");
+  expect(decide(byHost, point({ host: "evil.example" })).verdict).toBe("allow");
+});
+
 test("rerouting targets of all rules are intersected, and none left is a denial that names the rules", () => {
   expect(decide(policy, point({ data: "eu" })).rerouteTo).toEqual(["eu-one", "eu-two"]);
   expect(decide(policy, point({ data: "eu", repo: "two" })).rerouteTo).toEqual(["eu-two"]);
@@ -116,6 +140,7 @@ send: { default: allow }
     ["a host named as private", "git.corp.example", 22, "allow", "B", true],
     ["an address named as private", "10.0.0.5", 443, "allow", "B", true],
     ["the same address as one number", "167772165", 443, "allow", "B", true],
+    ["the same address as IPv6", "::ffff:10.0.0.5", 443, "allow", "B", true],
     ["an IPv6 address in another form", "[2001:DB8:0::1]", 443, "allow", "A", false],
     ["a user name before the host", "api.a.example@evil.example", 443, "deny", "malformed-host", false],
     ["a path after the host", "evil.example/api.a.example", 443, "deny", "malformed-host", false],

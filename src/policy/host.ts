@@ -20,7 +20,23 @@ export function canonicalHost(written: string): string | null {
   if (!(isIp6 ? /^\[?[0-9A-Fa-f:.]+\]?$/ : /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/).test(host)) return null;
   const bare = host.replace(/^\[|\]$/g, "");
   const url = URL.parse(isIp6 ? `http://[${bare}]/` : `http://${host}/`);
-  return url === null || url.hostname === "" ? null : url.hostname.replace(/^\[|\]$/g, "");
+  return url === null || url.hostname === "" ? null : unmapped(url.hostname.replace(/^\[|\]$/g, ""));
+}
+
+/** An IPv4 address written as an IPv6 one (`::ffff:a9fe:a9fe`) leads to the IPv4 host: a rule about that must see it. */
+function unmapped(host: string): string {
+  const halves = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
+  if (halves === null) return host;
+  return halves
+    .slice(1)
+    .flatMap((half) => [Number.parseInt(half, 16) >> 8, Number.parseInt(half, 16) & 255])
+    .join(".");
+}
+
+/** The patterns that stand for a host as somebody wrote it; what is no host stands under none but `*`. */
+export function patternsOfWritten(written: string): readonly string[] {
+  const host = canonicalHost(written);
+  return host === null ? ["*"] : patternsOf(host);
 }
 
 /** The patterns that stand for a canonical host, most exact first. */

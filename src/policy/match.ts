@@ -1,6 +1,6 @@
 /** Whether one rule matches one point: the meaning of a rule, in its plainest form. The index (send.ts) is an equal of it. */
 import type { AllowRule, DenyRule, SendRule } from "./document.ts";
-import { patternsOf } from "./host.ts";
+import { patternsOfWritten } from "./host.ts";
 import { LABEL_NAMES, type Point } from "./label.ts";
 
 export function matches(rule: Pick<SendRule, "when" | "unless">, point: Point): boolean {
@@ -12,7 +12,7 @@ function holds(labels: SendRule["when"], point: Point): boolean {
   return LABEL_NAMES.every((name) => {
     const values: readonly (string | number)[] | undefined = labels[name];
     if (values === undefined) return true;
-    if (name === "host") return patternsOf(point.host).some((pattern) => values.includes(pattern));
+    if (name === "host") return patternsOfWritten(point.host).some((pattern) => values.includes(pattern));
     return values.includes(point[name]);
   });
 }

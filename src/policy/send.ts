@@ -6,7 +6,7 @@
  * found the same way. 200 rules are seven 32-bit words. The plain meaning is match.ts; a property holds them equal.
  */
 import type { SendRule } from "./document.ts";
-import { patternsOf } from "./host.ts";
+import { patternsOfWritten } from "./host.ts";
 import { LABEL_NAMES, type LabelName, type Point } from "./label.ts";
 
 type Value = string | number;
@@ -70,7 +70,7 @@ export function matchingRules(index: SendIndex, point: Point): Bits {
 function and(bits: Bits, column: Column, point: Point): void {
   if (column.label === "host") {
     const accepted = column.indifferent.slice();
-    for (const pattern of patternsOf(point.host)) {
+    for (const pattern of patternsOfWritten(point.host)) {
       const more = column.accepting.get(pattern);
       if (more !== undefined)
         for (let w = 0; w < bits.length; w++) accepted[w] = (accepted[w] ?? 0) | (more[w] ?? 0);
