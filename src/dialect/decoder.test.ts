@@ -246,6 +246,28 @@ describe("what left: tool results by the call they answer", () => {
     });
   });
 
+  test.each([
+    [
+      "claude",
+      "Codebase instructions.\n\nContents of /w/CLAUDE.md (project instructions, checked into the codebase):\n\nBe nice.",
+      ["CLAUDE.md"],
+    ],
+    [
+      "qwen",
+      "---\n\n--- Context from: QWEN.md ---\nBe nice.\n--- End of Context from: QWEN.md ---\n\n--- Context from: AGENTS.md ---\nx",
+      ["QWEN.md", "AGENTS.md"],
+    ],
+    ["gemini", "<project_context>\n--- Context from: /w/sub/GEMINI.md ---\nBe nice.", ["sub/GEMINI.md"]],
+    ["opencode", "</env>\nInstructions from: /w/AGENTS.md\nBe nice.", ["AGENTS.md"]],
+    ["codex", "# AGENTS.md instructions for /w\n\n<INSTRUCTIONS>\nBe nice.", ["AGENTS.md"]],
+    ["nobody", "The contents of /w/README.md (see there): none", []],
+  ])("instructions that the agent puts in itself: %s", (_, text, files) => {
+    const decoder = createDecoder({ workspace: "/w", minComparedBytes: 0 });
+    const body = anthropic([{ role: "user", content: text }]);
+    expect(decoder.decode(view("/v1/messages", body)).sources.files).toEqual(files);
+    expect(decoder.decode(view("/v1/messages", body)).sources.files).toEqual([]);
+  });
+
   it("counts what was withdrawn again", () => {
     const decoder = newDecoder();
     const first = view("/v1/messages", anthropic([use("t1", "Bash", {}), result("t1", "out")]));

@@ -333,6 +333,7 @@ function tell(
     hasNew = true;
     turn.newUnits.push(unit);
     if (unit.result !== null) count(turn, use(unit));
+    if (unit.files.length > 0) count(turn, { kind: "file", paths: unit.files });
   }
   return hasNew;
 }

@@ -7,6 +7,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
+import { instructionFiles } from "./instruction.ts";
 import type { Role } from "./request.ts";
 import { escaped, MAX_DEPTH } from "./token.ts";
 import type { ToolUse } from "./tool.ts";
@@ -49,6 +50,8 @@ export interface Unit {
   readonly pieces: readonly Piece[];
   readonly call: CalledTool | null;
   readonly result: ToolResult | null;
+  /** Files of instructions that its text holds. */
+  readonly files: readonly string[];
 }
 
 /**
@@ -90,14 +93,20 @@ export function unitsOf(cut: Cut): readonly Unit[] {
     if (!isMark) told.push(pointer, text);
   });
   if (pieces.length + marks.length === 0 && cut.call === undefined && cut.result === undefined) return [];
-  const unit = { key: keyOf(cut.role, told), pieces, call: cut.call ?? null, result: cut.result ?? null };
+  const files = pieces.flatMap(({ role, text }) =>
+    role === "system" || role === "user" ? instructionFiles(text) : NO_FILES,
+  );
+  const { call = null, result = null } = cut;
+  const unit = { key: keyOf(cut.role, told), pieces, call, result, files };
   if (marks.length === 0) return [unit];
   const markKey = keyOf(
     "mark",
     marks.map(({ text }) => text),
   );
-  return [unit, { key: markKey, pieces: marks, call: null, result: null }];
+  return [unit, { key: markKey, pieces: marks, call: null, result: null, files: NO_FILES }];
 }
+
+const NO_FILES: readonly string[] = [];
 
 /** With its length before each text, no two lists of texts join to the same; what is short is its own key. */
 function keyOf(role: string, texts: readonly string[]): string {
