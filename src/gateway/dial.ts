@@ -3,7 +3,6 @@
  * checked. TLS is always verified: the system's roots, Node's, and those handed in.
  * Throws `gateway.unresolved`, `gateway.address-refused`, `gateway.unreachable`, `gateway.tls`, `gateway.timeout`.
  */
-import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import {
   createSecureContext,
@@ -37,8 +36,14 @@ export interface Dialled {
 /** All addresses of a name, best first. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
 
-export const systemLookup: Lookup = async (host) =>
-  (await lookup(host, { all: true, order: "verbatim" })).map(({ address }) => address);
+/** getaddrinfo. The module is loaded at the first name: as an import it costs every start. */
+export const systemLookup: Lookup = (host) =>
+  new Promise((resolve, reject) => {
+    process.getBuiltinModule("node:dns").lookup(host, { all: true, order: "verbatim" }, (error, found) => {
+      if (error === null) resolve(found.map(({ address }) => address));
+      else reject(error);
+    });
+  });
 
 /** Owns the trusted roots and the TLS sessions for resumption. One per session of an agent. */
 export class Dialler {

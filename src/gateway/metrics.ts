@@ -2,7 +2,6 @@
  * The gateway's own measure, in Prometheus' text format (0.0.4). Counts are taken where every event passes anyway, round
  * the ledger's append; so they hold no host, path or name, and the pipeline knows nothing of them.
  */
-import { createServer } from "node:http";
 import type { EventBody } from "../core/index.ts";
 import type { Ledger } from "../ledger/index.ts";
 
@@ -125,6 +124,8 @@ export function serveMetrics(
   gateway: Observable,
   o: { readonly port: number; readonly host?: string },
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
+  // Loaded when it is used: as an import, node:http brings Node's whole fetch with it.
+  const { createServer } = process.getBuiltinModule("node:http");
   const server = createServer((request, response) => {
     const give = (status: number, body: string): void =>
       void response
