@@ -4,7 +4,7 @@
  * loosening wants two approvers, tightening one.
  */
 import { decide, decideConnection, STRICTNESS } from "./decide.ts";
-import type { PolicyDocument } from "./document.ts";
+import { BUDGET_NAMES, type PolicyDocument } from "./document.ts";
 import { LABEL_NAMES, type LabelName, type Point } from "./label.ts";
 import { layer, type Policy } from "./layer.ts";
 import { conditionsOf, pointsOf, type Quotient, quotientOf } from "./quotient.ts";
@@ -122,6 +122,7 @@ function grantChanges(old: Policy, fresh: Policy, language: Language): readonly 
     ["commands refused", "禁止的命令", old.programs.deny, fresh.programs.deny, false],
     ["agents' tools switched off", "关闭的代理工具", old.tools.deny, fresh.tools.deny, false],
     ["MCP servers", "MCP 服务器", old.mcpServers ?? ["(any)"], fresh.mcpServers ?? ["(any)"], true],
+    ["budgets", "额度", budgetsOf(old), budgetsOf(fresh), false],
     ["sandbox", "沙箱", sandboxGrants(old), sandboxGrants(fresh), true],
   ];
   const [added, removed] = language === "en" ? ["added", "removed"] : ["新增", "移除"];
@@ -142,3 +143,12 @@ const sandboxGrants = ({ sandbox }: Policy): readonly string[] => [
   ...(sandbox.mode === "none" ? ["off"] : []),
   ...(sandbox.nested ? ["nested sandboxes"] : []),
 ];
+
+/** A budget that is changed is one removed and one added: taken as loosening, unless it was only added. */
+const budgetsOf = ({ layers }: Policy): readonly string[] =>
+  layers.flatMap(({ document: { data } }) =>
+    BUDGET_NAMES.flatMap((name) => {
+      const limit = data.budgets?.[name];
+      return limit === undefined ? [] : [`${name} ${limit} (${data.metadata.name})`];
+    }),
+  );

@@ -17,7 +17,10 @@ import { text } from "./text.ts";
 
 const MAX_RULES = 20_000;
 
-/** Tools that agents have under different names: see settings.ts. */
+export const BUDGET_NAMES = ["requests", "bytesOut", "inputTokens", "outputTokens", "minutes"] as const;
+export type BudgetName = (typeof BUDGET_NAMES)[number];
+
+/** Tools that agents have under different names: see native.ts. */
 export const AGENT_TOOLS = ["web_fetch", "web_search"] as const;
 
 const Line = text("one line of text", /^[^\p{Cc}\u2028\u2029]{1,400}$/u);
@@ -127,7 +130,18 @@ const sections = {
     })
     .optional(),
   environment: z.strictObject({ pass: z.array(EnvironmentName).max(500).optional() }).optional(),
-  // What only the agents' own settings can hold them to: see settings.ts, and its gap table.
+  budgets: z
+    .strictObject({
+      because: Sentence,
+      requests: z.int().min(0).optional(),
+      bytesOut: z.int().min(0).optional(),
+      inputTokens: z.int().min(0).optional(),
+      outputTokens: z.int().min(0).optional(),
+      minutes: z.int().min(0).optional(),
+    })
+    .optional()
+    .describe("what one session may use up; layered, the smallest of each holds"),
+  // What only the agents' own settings can hold them to: see native.ts, and its gap table.
   programs: z
     .strictObject({ ask: z.array(Command).max(500).optional(), deny: z.array(Command).max(500).optional() })
     .optional()
