@@ -1,6 +1,10 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { asFault, type Fault } from "../core/index.ts";
 import { parseDocument } from "./document.ts";
+import { layer } from "./layer.ts";
+import { parseProperties } from "./property.ts";
 
 const profile = (body: string): string => `apiVersion: sallyport/v1
 kind: Profile
@@ -373,4 +377,14 @@ test("a document of 10,000 rules is read", () => {
 
 test("more text than any document needs is refused before it is parsed", () => {
   expect(faultOf(`# ${" ".repeat(17_000_000)}`).at).toBe("profile.yaml");
+});
+
+test("the examples in docs/policy.md are what they say they are", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../docs/policy.md"), "utf8");
+  const [profileText = "", propertiesText = "", ...more] = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(
+    (match) => match[1] ?? "",
+  );
+  expect(more).toEqual([]);
+  expect(layer([parseDocument(profileText, "docs/policy.md")]).name).toBe("payments");
+  expect(parseProperties(propertiesText, "docs/policy.md")).toHaveLength(1);
 });
