@@ -11,7 +11,7 @@ let publisher: Publisher | null = null;
 
 async function answer(limit: Position): Promise<Answer> {
   try {
-    publisher ??= Publisher.restore(publisherOptions(source, null, monotonic));
+    publisher ??= Publisher.restore({ ...publisherOptions(source, null, monotonic), blocking: true });
     await publisher.advance(limit);
     const note = await publisher.publish();
     return { note, signed: publisher.signed };

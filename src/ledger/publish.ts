@@ -35,6 +35,8 @@ export interface PublisherOptions {
   readonly remember: (note: string) => Promise<void>;
   /** Monotonic ms. */
   readonly monotonic: () => number;
+  /** Whether tiles may be written without leaving the thread. */
+  readonly blocking?: boolean;
   /** Default: the running kernel's; tests say otherwise. */
   readonly boot?: string | null;
 }
@@ -83,7 +85,7 @@ export class Publisher {
     const { directory } = options;
     const boot = options.boot === undefined ? bootId() : options.boot;
     const mark = readMark(directory, boot);
-    const files = new TileFiles(directory, mark, boot);
+    const files = new TileFiles(directory, mark, boot, options.blocking ?? false);
     const note = readIfThere(join(directory, "checkpoint"))?.toString("utf8") ?? null;
     if (note === null) {
       const empty = new Publisher(options, files, new GrowingTree(), [], null);

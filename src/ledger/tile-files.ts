@@ -9,7 +9,8 @@
  * good. After a power cut the boot differs, and opening makes the tiles behind the mark again from the journal. A missing
  * or strange mark means: make them all again.
  */
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { renameSync, writeFileSync } from "node:fs";
+import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "../core/index.ts";
 import { putFile, readIfThere, syncDirectory } from "./files.ts";
@@ -47,11 +48,16 @@ export class TileFiles {
   #synced: number;
   /** Sizes published, with the time; older ones than `SETTLED_AFTER_MS` may be synced. */
   readonly #published: { readonly entries: number; readonly at: number }[] = [];
+  /** Whether to wait for the disk in this thread: where nothing else runs in it, that is several times cheaper. */
+  readonly #blocking: boolean;
+  /** Only the first publication of a process can meet tiles that a crash left without their checkpoint. */
+  #isFirst = true;
   /** After a power cut, tiles behind the mark may be torn: they are replaced, not held against the journal. */
   readonly #mayReplace: boolean;
 
-  constructor(directory: string, mark: SyncedMark, boot: string | null) {
+  constructor(directory: string, mark: SyncedMark, boot: string | null, blocking: boolean) {
     this.#directory = directory;
+    this.#blocking = blocking;
     this.#boot = boot;
     this.#synced = mark.entries;
     this.#mayReplace = !mark.isThisBoot;
@@ -71,37 +77,35 @@ export class TileFiles {
           await mkdir(dirname(path), { recursive: true });
           this.#made.add(dirname(path));
         }
-        await this.#writeOne(path, next[1]);
+        if (this.#isFirst && (await this.#isThere(path, next[1]))) continue;
+        if (this.#blocking) writeAsideNow(path, next[1]);
+        else await writeAside(path, next[1]);
       }
     };
     await Promise.all(Array.from({ length: FILES_IN_FLIGHT }, work));
   }
 
   /** Tiles never change: bytes that differ from those already there mean that history would be rewritten. */
-  async #writeOne(path: string, bytes: Buffer): Promise<void> {
+  async #isThere(path: string, bytes: Buffer): Promise<boolean> {
     const there = await readFile(path).catch(() => null); // not there, or unreadable: written anew
-    if (there?.equals(bytes) === true) return;
+    if (there?.equals(bytes) === true) return true;
     if (there !== null && there.length === bytes.length && !this.#mayReplace)
       throw new Fault("ledger.unreadable", {
         at: path,
         detail: "a tile already written differs from the journal",
       });
-    const file = await open(`${path}.new`, "w", 0o644);
-    try {
-      await file.writeFile(bytes);
-    } finally {
-      await file.close();
-    }
-    await rename(`${path}.new`, path);
+    return false;
   }
 
   /** c2sp.org/tlog-tiles: a partial tile may go once the full one exists. Nothing depends on its going. */
   async dropPartials(finished: readonly string[]): Promise<void> {
     for (const path of finished) {
       const partials = join(this.#directory, `${path}.p`);
+      if (!this.#isFirst && !this.#made.has(partials)) continue;
       await rm(partials, { recursive: true, force: true }).catch(() => undefined); // only tidiness is lost
       this.#made.delete(partials);
     }
+    this.#isFirst = false;
   }
 
   /** Syncs tiles that were published long enough ago, for a bounded time, and moves the mark. */
@@ -147,6 +151,16 @@ export class TileFiles {
     const boot = this.#boot ?? "00000000-0000-0000-0000-000000000000";
     await putFile(join(this.#directory, "tiles.synced"), `${this.#synced} ${boot}\n`);
   }
+}
+
+async function writeAside(path: string, bytes: Buffer): Promise<void> {
+  await writeFile(`${path}.new`, bytes);
+  await rename(`${path}.new`, path);
+}
+
+function writeAsideNow(path: string, bytes: Buffer): void {
+  writeFileSync(`${path}.new`, bytes);
+  renameSync(`${path}.new`, path);
 }
 
 /** The files that the entry before `size`, a multiple of 256, completed. */

@@ -1,5 +1,5 @@
 /**
- * The verifier as one file, `dist/verify.mjs`: no dependency, no network, nothing but Node ≥ 22.2 and the log's public
+ * The verifier as one file, `dist/verify.mjs`: no dependency, no network, nothing but Node ≥ 20.15 and the log's public
  * key. It verifies a ledger directory, or a copy of its published files (`checkpoint`, `tile/`, `vkey.txt`).
  *
  *   node verify.mjs <directory> [--key <verifier key or file>] [--remembered <file>]… [--json]
