@@ -1,3 +1,4 @@
+export { buildCodeIndex, type CodeIndex, type CodeMatch, openCodeIndex } from "./fingerprint.ts";
 export {
   createInspector,
   type Finding,
@@ -6,11 +7,7 @@ export {
   type Inspector,
   type InspectorOptions,
 } from "./inspect.ts";
-export {
-  createEventRestorer,
-  createRestorer,
-  type EventRestorer,
-  type Restorer,
-  type RestorerOptions,
-} from "./restore.ts";
+export type { EventRestorer, Restorer, RestorerOptions } from "./restore.ts";
+export { explain, type Scan, type ScanFinding, type ScanInput, scan } from "./scan.ts";
 export { createVault, type Redacted, type Vault } from "./vault.ts";
+export { type Waived, type Waiver, withoutWaived } from "./waiver.ts";

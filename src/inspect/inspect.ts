@@ -9,6 +9,7 @@ import { createHmac, hash } from "node:crypto";
 import { Fault, type FindingTally } from "../core/index.ts";
 import { type Detector, isReader, type Reader } from "./detector.ts";
 import { DETECTORS } from "./detectors/index.ts";
+import type { CodeIndex } from "./fingerprint.ts";
 import { createScanner, type Match, type Scanner } from "./scanner.ts";
 import { decodedView, MAX_LAYERS, type View } from "./views.ts";
 
@@ -46,6 +47,8 @@ export interface InspectorOptions {
   readonly key: Uint8Array;
   /** Instead of the built-in pack. */
   readonly detectors?: readonly (Detector | Reader)[];
+  /** Classified code to recognise. */
+  readonly code?: CodeIndex;
 }
 
 /** What was found in a text, wherever it stands. */
@@ -74,8 +77,19 @@ export function createInspector(options: InspectorOptions): Inspector {
   const borders = createScanner(pack.filter((d) => d.class === "secret" && !isReader(d)));
   const memory = new Map<string, readonly Found[]>();
 
-  const judge = (text: string): readonly Found[] =>
-    disjoint(matchesIn(scanner, text)).map((match) => foundOf(match, text, options.key));
+  const judge = (text: string): readonly Found[] => [
+    ...disjoint(matchesIn(scanner, text)).map((match) => foundOf(match, text, options.key)),
+    ...(options.code?.match(text) ?? []).map(
+      ({ label, start, end }): Found => ({
+        class: "classified",
+        detector: `code:${label}`,
+        start,
+        end,
+        hash: keyedHash(options.key, "classified", text.slice(start, end)),
+        verified: false,
+      }),
+    ),
+  ];
 
   const remember = (text: string, isNew: boolean): readonly Found[] => {
     const name = text.length <= LONGEST_OWN_KEY ? text : hash("sha256", text, "base64");

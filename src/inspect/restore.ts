@@ -17,7 +17,13 @@ import {
   type JsonString,
   walkStrings,
 } from "./json-strings.ts";
-import type { Vault } from "./vault.ts";
+
+/** What restoring needs of a vault. */
+export interface Placeholders {
+  readonly size: number;
+  restore(text: string, escaped: boolean): string;
+  pending(text: string, escaped: boolean): number;
+}
 
 export interface RestorerOptions {
   /** Whether values may go into this tool's input (its name), or into text to the person (null). */
@@ -43,7 +49,11 @@ const WRITERS =
 const writesOnly = (tool: string | null): boolean => tool === null || WRITERS.test(tool);
 
 /** By content type: an event stream, a JSON body, or neither (passes). */
-export function createRestorer(vault: Vault, contentType: string, options: RestorerOptions = {}): Restorer {
+export function createRestorer(
+  vault: Placeholders,
+  contentType: string,
+  options: RestorerOptions = {},
+): Restorer {
   const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
   const events = createEventRestorer(vault, options);
   if (type === "text/event-stream") return streamRestorer(events);
@@ -178,7 +188,7 @@ const record = (value: unknown): Parsed =>
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
-export function createEventRestorer(vault: Vault, options: RestorerOptions = {}): EventRestorer {
+export function createEventRestorer(vault: Placeholders, options: RestorerOptions = {}): EventRestorer {
   const mayRestore = options.mayRestore ?? writesOnly;
   const channels = new Map<string, Channel>();
   const tools = new Map<string, string>();

@@ -43,6 +43,12 @@ interface Filter {
   /** Trigram to bucket number, or -1. */
   readonly heads: Int16Array;
   readonly buckets: readonly (readonly Item[])[];
+  /**
+   * Eight words a bucket: which classes may follow the trigram for the items sampled at 0 (two words of 32), may stand
+   * before and may follow for those sampled at 1, and none. Two letters and a wildcard are met everywhere; this is what
+   * keeps three-character anchors cheap.
+   */
+  readonly guards: Uint32Array;
 }
 
 /** `anchors[i]` are the anchors of detector i; `numbers`: three digits in a row, or two behind a separator, count too. */
@@ -87,11 +93,27 @@ function compileFilter(anchors: readonly (readonly string[])[], numbers: boolean
         put(((CLASSES[first.charCodeAt(0)] ?? 0) << 12) | (second << 6) | third, item);
       }
   }
-  return { bits, heads, buckets };
+  const guards = new Uint32Array(buckets.length * 8);
+  const allow = (bucket: number, word: number, byte: number | undefined): void => {
+    const at = bucket * 8 + word;
+    const allowed = byte === undefined ? -1 : (CLASSES[byte] ?? 63);
+    if (allowed < 0) guards.fill(0xffffffff, at, at + 2);
+    else guards[at + (allowed >>> 5)] = (guards[at + (allowed >>> 5)] ?? 0) | (1 << (allowed & 31));
+  };
+  buckets.forEach((items, bucket) => {
+    for (const { bytes, at } of items) {
+      if (at === 0) allow(bucket, 0, bytes[3]);
+      else {
+        allow(bucket, 2, bytes[0]);
+        allow(bucket, 4, bytes[4]);
+      }
+    }
+  });
+  return { bits, heads, buckets, guards };
 }
 
 /** Bytes filtered at a time; texts longer than this are taken in pieces that overlap by an anchor's length. */
-const PIECE_BYTES = 1 << 20;
+const PIECE_BYTES = 1 << 17;
 const LONGEST_ANCHOR = 64;
 
 export interface Match {
@@ -253,16 +275,28 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
   };
 
   const scanPiece = (text: string, base: number, size: number, found: Match[]): void => {
-    const { bits, heads } = filter;
-    // These arrays cover every byte and every trigram, so no index below can miss.
+    const { bits, heads, guards } = filter;
+    // These arrays cover every byte, every trigram and every bucket, so no index below can miss.
     let rolled = CLASSES[piece[0] as number] as number;
     for (let i = 0; i < size; i += 2) {
+      const before = (rolled >>> 6) & 63;
       rolled =
         ((rolled & 63) << 12) |
         ((CLASSES[piece[i + 1] as number] as number) << 6) |
         (CLASSES[piece[i + 2] as number] as number);
-      if (((bits[rolled >>> 5] as number) >>> (rolled & 31)) & 1)
-        inBucket(heads[rolled] as number, text, base, i, size, found);
+      if ((((bits[rolled >>> 5] as number) >>> (rolled & 31)) & 1) === 0) continue;
+      const head = heads[rolled] as number;
+      const after = CLASSES[piece[i + 3] as number] as number;
+      const guard = head * 8 + (after >>> 5);
+      if (
+        (((guards[guard] as number) >>> (after & 31)) & 1) === 0 &&
+        (((guards[guard + 4] as number) >>> (after & 31)) &
+          1 &
+          ((guards[head * 8 + 2 + (before >>> 5)] as number) >>> (before & 31))) ===
+          0
+      )
+        continue;
+      inBucket(head, text, base, i, size, found);
     }
   };
 

@@ -22,6 +22,13 @@ import {
 } from "./json-strings.ts";
 import { type ManyStrings, manyStrings } from "./many.ts";
 import { placeholder } from "./placeholder.ts";
+import {
+  createEventRestorer,
+  createRestorer,
+  type EventRestorer,
+  type Restorer,
+  type RestorerOptions,
+} from "./restore.ts";
 
 /** More values than this in one session are refused. */
 const MAX_VALUES = 5_000;
@@ -51,6 +58,10 @@ export interface Vault {
   restore(text: string, escaped: boolean): string;
   /** How many characters at the end of the text may be the beginning of a placeholder. */
   pending(text: string, escaped: boolean): number;
+  /** Puts values back into one reply as it streams by; see restore.ts. */
+  restorer(contentType: string, options?: RestorerOptions): Restorer;
+  /** The same for the events of one reply: WebSocket messages, or an event stream that the caller frames. */
+  eventRestorer(options?: RestorerOptions): EventRestorer;
   /** Forgets everything. */
   close(): void;
 }
@@ -164,7 +175,7 @@ export function createVault(options: {
     return hits.length > 0 && value.length - covered < SHORTEST_OWN_REST;
   };
 
-  return {
+  const vault: Vault = {
     get size() {
       return values.size;
     },
@@ -230,6 +241,8 @@ export function createVault(options: {
       const complete = machine(escaped).search(text).at(-1)?.end ?? 0;
       return Math.min(machine(escaped).pending(text), text.length - complete);
     },
+    restorer: (contentType, restoring) => createRestorer(vault, contentType, restoring),
+    eventRestorer: (restoring) => createEventRestorer(vault, restoring),
     close() {
       entries.clear();
       values.clear();
@@ -238,6 +251,7 @@ export function createVault(options: {
       changed();
     },
   };
+  return vault;
 }
 
 /** A finding with this many characters beside a placeholder holds something of its own. */

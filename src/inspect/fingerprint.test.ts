@@ -1,0 +1,60 @@
+import { describe, expect, test } from "vitest";
+import { buildCodeIndex, openCodeIndex } from "./fingerprint.ts";
+import { createInspector } from "./inspect.ts";
+
+const key = Buffer.alloc(32, 6);
+/** Code nobody else has: different in every line. */
+const code = (name: string, lines: number): string =>
+  Array.from(
+    { length: lines },
+    (_, i) =>
+      `    const ${name}${i * 7919} = compute_${name}(${i}, table["${(i * 31337).toString(36)}"]) ?? ${i * i};`,
+  ).join("\n");
+const secretCode = code("ledger", 200);
+
+function indexOf(...except: string[]) {
+  const builder = buildCodeIndex(key);
+  builder.add("payments", secretCode);
+  builder.add("other", code("other", 200));
+  for (const text of except) builder.except(text);
+  return builder.encode();
+}
+const lines = secretCode.split("\n").slice(60, 80);
+const disguises: [string, string][] = [
+  ["as it is", lines.join("\n")],
+  ["re-indented", lines.map((l) => `\t\t${l.trim()}  `).join("\n")],
+  ["behind line numbers", lines.map((l, i) => `  ${i + 61}→${l}`).join("\n")],
+  ["as a diff", lines.map((l) => `+${l}`).join("\n")],
+  ["quoted", lines.map((l) => `> ${l}`).join("\n")],
+  ["without white space", lines.join("").replaceAll(/\s/g, "")],
+  ["in capitals", lines.join("\n").toUpperCase()],
+];
+
+describe("classified code", () => {
+  const index = openCodeIndex(key, indexOf());
+  test.each(disguises)("20 lines %s are recognised under their label", (_, text) => {
+    const [match, ...more] = index.match(`please explain\n${text}\nthanks`);
+    expect(match?.label).toBe("payments");
+    expect(more).toEqual([]);
+  });
+  test("other text is not", () => {
+    expect(index.match(code("unrelated", 400))).toEqual([]);
+  });
+  test("public code that the repository shares is taken out of the index", () => {
+    expect(openCodeIndex(key, indexOf(secretCode)).match(secretCode)).toEqual([]);
+  });
+  test("without the key the index answers nothing and reveals no line", () => {
+    expect(openCodeIndex(Buffer.alloc(32, 7), indexOf()).match(secretCode)).toEqual([]);
+    expect(Buffer.from(indexOf()).toString("latin1")).not.toMatch(/ledger|compute/);
+  });
+  test("a truncated or foreign index is refused", () => {
+    const bytes = indexOf();
+    for (const bad of [bytes.subarray(0, bytes.length - 3), bytes.subarray(0, 6), Buffer.from("nonsense")])
+      expect(() => openCodeIndex(key, bad)).toThrow();
+  });
+  test("the inspector reports it as classified", () => {
+    const inspector = createInspector({ key, code: index });
+    const { tally } = inspector.inspect([{ text: lines.join("\n"), isNew: true, role: "tool" }]);
+    expect(tally).toEqual([{ class: "classified", detector: "code:payments", count: 1 }]);
+  });
+});

@@ -1,0 +1,278 @@
+/**
+ * Fingerprints of classified code: a stretch of a restricted repository is recognised after re-indentation, other white
+ * space, another case, quoting, diff marks and a tool's line numbers.
+ *
+ * Text is normalised to its visible characters; a gear hash picks about one position in 18 by content alone (so the same
+ * stretch gives the same positions wherever it stands); each picked position stands for the SPAN characters before it.
+ * (Xia et al., FastCDC, 2016, for the gear hash; Schleimer, Wilkerson, Aiken, Winnowing, 2003, for the idea.)
+ *
+ * The index holds, per label, a Golomb-coded set of keyed hashes: about 10 bits each, no code, and without the key no
+ * guess can be tested. It answers "maybe" wrongly once in FALSE_RATE; a match needs MATCH_HITS within WINDOW characters.
+ *
+ * Format of an encoded index, big-endian: "SPF1", then per label: u16 length and UTF-8 label, u32 count, u32 modulus,
+ * u32 length and bits of the Golomb-Rice coded differences (quotient in unary ones, zero, RICE_BITS of remainder).
+ */
+import { createHmac } from "node:crypto";
+import { Fault } from "../core/index.ts";
+
+/** One position in this many is picked. */
+const SAMPLE_ONE_IN = 18;
+/** Normalised characters that one fingerprint stands for. */
+const SPAN = 60;
+const FALSE_RATE = 512;
+const RICE_BITS = 9;
+const MATCH_HITS = 4;
+/** Source characters within which the hits must lie. */
+const WINDOW = 1_600;
+const MAGIC = "SPF1";
+const MAX_LABEL_BYTES = 512;
+const MAX_LABEL_FINGERPRINTS = 1 << 24;
+
+export interface CodeMatch {
+  readonly label: string;
+  /** UTF-16 offsets of the stretch between the first and the last hit. */
+  readonly start: number;
+  readonly end: number;
+  readonly hits: number;
+}
+
+export interface CodeIndex {
+  readonly labels: readonly string[];
+  /** Stretches of the text that the index knows, per label, in order of place. */
+  match(text: string): CodeMatch[];
+}
+
+/** Calls `emit` with a keyed 48-bit hash and the source place behind each picked position. */
+type Sampler = (text: string, emit: (hash: number, place: number) => void) => void;
+
+/** The sampler's tables come from the key: without it neither positions nor hashes can be made. */
+function createSampler(key: Uint8Array): Sampler {
+  const stream = (label: string, words: number): Int32Array => {
+    const bytes: Buffer[] = [];
+    for (let n = 0; n * 8 < words; n++) bytes.push(createHmac("sha256", key).update(`${label}${n}`).digest());
+    const all = Buffer.concat(bytes);
+    return Int32Array.from({ length: words }, (_, i) => all.readInt32BE(i * 4));
+  };
+  const gear = stream("gear", 256);
+  const [seedA = 0, seedB = 0, multiplyA = 0, multiplyB = 0] = stream("hash", 4);
+  const timesA = multiplyA | 1;
+  const timesB = multiplyB | 1;
+  const picked = Math.floor(2 ** 32 / SAMPLE_ONE_IN);
+  return (text, emit) => {
+    const kept = new Uint8Array(text.length);
+    const places = new Uint32Array(text.length);
+    const count = normalise(text, kept, places);
+    let rolling = 0;
+    for (let i = 0; i < count; i++) {
+      rolling = ((rolling << 1) + (gear[kept[i] as number] as number)) | 0;
+      if (rolling >>> 0 >= picked || i < SPAN - 1) continue;
+      let a = seedA;
+      let b = seedB;
+      for (let j = i - SPAN + 1; j <= i; j++) {
+        const byte = kept[j] as number;
+        a = Math.imul(a ^ byte, timesA);
+        b = (Math.imul(b, timesB) + byte) | 0;
+      }
+      a ^= a >>> 15;
+      a = Math.imul(a, 0x2c1b3c6d);
+      a ^= a >>> 13;
+      b ^= b >>> 16;
+      b = Math.imul(b, 0x7feb352d);
+      b ^= b >>> 15;
+      emit((a >>> 0) * 65536 + (b >>> 16), (places[i] as number) + 1);
+    }
+  };
+}
+
+/** Visible characters, case folded; what a tool or a diff put before a line is left out. Returns how many. */
+function normalise(text: string, kept: Uint8Array, places: Uint32Array): number {
+  let count = 0;
+  let atLineStart = true;
+  for (let i = 0; i < text.length; i++) {
+    if (atLineStart) {
+      i += lineHead(text, i);
+      atLineStart = false;
+      if (i >= text.length) break;
+    }
+    const code = text.charCodeAt(i);
+    if (code === 10) {
+      atLineStart = true;
+      continue;
+    }
+    if (code <= 32 || code === 127) continue;
+    kept[count] = code >= 65 && code <= 90 ? code + 32 : code & 255;
+    places[count++] = i;
+  }
+  return count;
+}
+
+/** Length of `  12→`, `12:`, `12\t`, `path:12:` is not code; neither is one `+`, `-`, `>` or `|` before it. */
+function lineHead(text: string, start: number): number {
+  let at = start;
+  while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;
+  const digits = at;
+  while (at < digits + 7 && text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) at++;
+  if (at > digits && /[→\t:|]/.test(text.charAt(at))) return at + 1 - start;
+  const sign = text.charAt(digits);
+  if ((sign === "+" || sign === "-" || sign === ">" || sign === "|") && text.charAt(digits + 1) !== sign)
+    return digits + 1 - start;
+  return digits - start;
+}
+
+/** An index under the key over everything `add`ed; texts `except`ed (public code) take their fingerprints out again. */
+export function buildCodeIndex(key: Uint8Array): {
+  add(label: string, text: string): void;
+  except(text: string): void;
+  encode(): Uint8Array;
+} {
+  requireKey(key);
+  const sample = createSampler(key);
+  const sets = new Map<string, Set<number>>();
+  const common = new Set<number>();
+  return {
+    add(label, text) {
+      let set = sets.get(label);
+      if (set === undefined) {
+        set = new Set();
+        sets.set(label, set);
+      }
+      const into = set;
+      sample(text, (hash) => into.add(hash));
+      if (into.size > MAX_LABEL_FINGERPRINTS)
+        throw new Fault("inspect.full", { detail: "too much code under one label" });
+    },
+    except(text) {
+      sample(text, (hash) => common.add(hash));
+    },
+    encode() {
+      const chunks: Buffer[] = [Buffer.from(MAGIC)];
+      for (const [label, set] of sets)
+        chunks.push(
+          encodeSet(
+            label,
+            [...set].filter((hash) => !common.has(hash)),
+          ),
+        );
+      return Buffer.concat(chunks);
+    },
+  };
+}
+
+const requireKey = (key: Uint8Array): void => {
+  if (key.length < 16)
+    throw new Fault("inspect.failed", { detail: "the fingerprint key is shorter than 16 bytes" });
+};
+
+/** A 48-bit hash as a number below the modulus, order kept. */
+const reduced = (hash: number, modulus: number): number => Math.floor((hash / 2 ** 48) * modulus);
+
+function encodeSet(label: string, hashes: readonly number[]): Buffer {
+  const name = Buffer.from(label, "utf8");
+  if (name.length > MAX_LABEL_BYTES) throw new Fault("inspect.full", { detail: "a label is too long" });
+  const modulus = Math.min(0xffffffff, Math.max(1, hashes.length) * FALSE_RATE);
+  const members = [...new Set(hashes.map((hash) => reduced(hash, modulus)))].sort((a, b) => a - b);
+  const bits: number[] = [];
+  let used = 0;
+  const put = (bit: number): void => {
+    if ((used & 7) === 0) bits.push(0);
+    if (bit === 1) bits[used >> 3] = (bits[used >> 3] ?? 0) | (128 >> (used & 7));
+    used++;
+  };
+  let previous = 0;
+  for (const member of members) {
+    const difference = member - previous;
+    previous = member;
+    for (let q = Math.floor(difference / 2 ** RICE_BITS); q > 0; q--) put(1);
+    put(0);
+    for (let bit = RICE_BITS - 1; bit >= 0; bit--) put((difference >>> bit) & 1);
+  }
+  const head = Buffer.alloc(2 + name.length + 12);
+  head.writeUInt16BE(name.length, 0);
+  name.copy(head, 2);
+  head.writeUInt32BE(members.length, 2 + name.length);
+  head.writeUInt32BE(modulus, 6 + name.length);
+  head.writeUInt32BE(bits.length, 10 + name.length);
+  return Buffer.concat([head, Buffer.from(bits)]);
+}
+
+interface LabelSet {
+  readonly label: string;
+  readonly modulus: number;
+  readonly members: ReadonlySet<number>;
+}
+
+/** Reads an encoded index. Throws Fault("inspect.unreadable") for bytes that are none. */
+export function openCodeIndex(key: Uint8Array, encoded: Uint8Array): CodeIndex {
+  requireKey(key);
+  const sets = decodeSets(Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength));
+  const sample = createSampler(key);
+  return {
+    labels: sets.map(({ label }) => label),
+    match(text) {
+      const places: number[][] = sets.map(() => []);
+      sample(text, (hash, place) => {
+        for (let i = 0; i < sets.length; i++) {
+          const set = sets[i];
+          if (set?.members.has(reduced(hash, set.modulus))) places[i]?.push(place);
+        }
+      });
+      return sets.flatMap(({ label }, i) => stretches(label, places[i] ?? []));
+    },
+  };
+}
+
+function decodeSets(bytes: Buffer): LabelSet[] {
+  const broken = (): Fault => new Fault("inspect.unreadable", { detail: "not a code index" });
+  if (bytes.toString("latin1", 0, 4) !== MAGIC) throw broken();
+  const sets: LabelSet[] = [];
+  for (let at = 4; at < bytes.length; ) {
+    if (at + 2 > bytes.length) throw broken();
+    const length = bytes.readUInt16BE(at);
+    const head = at + 2 + length;
+    if (length > MAX_LABEL_BYTES || head + 12 > bytes.length) throw broken();
+    const [count, modulus, size] = [
+      bytes.readUInt32BE(head),
+      bytes.readUInt32BE(head + 4),
+      bytes.readUInt32BE(head + 8),
+    ];
+    const end = head + 12 + size;
+    if (end > bytes.length || count > MAX_LABEL_FINGERPRINTS) throw broken();
+    const members = new Set<number>();
+    let bit = (head + 12) * 8;
+    const next = (): number => {
+      if (bit >= end * 8) throw broken();
+      const value = ((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1;
+      bit++;
+      return value;
+    };
+    let member = 0;
+    for (let n = 0; n < count; n++) {
+      let difference = 0;
+      while (next() === 1) difference += 2 ** RICE_BITS;
+      let rest = 0;
+      for (let k = 0; k < RICE_BITS; k++) rest = rest * 2 + next();
+      member += difference + rest;
+      members.add(member);
+    }
+    sets.push({ label: bytes.toString("utf8", at + 2, head), modulus, members });
+    at = end;
+  }
+  return sets;
+}
+
+/** Hits that lie close enough together, joined. */
+function stretches(label: string, places: readonly number[]): CodeMatch[] {
+  const found: CodeMatch[] = [];
+  let first = 0;
+  for (let last = 0; last < places.length; last++) {
+    const end = places[last] ?? 0;
+    while (end - (places[first] ?? 0) > WINDOW) first++;
+    if (last - first + 1 < MATCH_HITS) continue;
+    const start = Math.max(0, (places[first] ?? 0) - SPAN);
+    const open = found.at(-1);
+    if (open !== undefined && start <= open.end)
+      found[found.length - 1] = { ...open, end, hits: open.hits + 1 };
+    else found.push({ label, start, end, hits: last - first + 1 });
+  }
+  return found;
+}
