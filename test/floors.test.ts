@@ -17,10 +17,15 @@ const SRC = resolve(process.env["FLOORS_SRC"] ?? join(import.meta.dirname, "../s
 const IMPORT =
   /^\s*(?:import|export)\b[^"';=()]*?\bfrom\s*["'](\.[^"']+)["']|^\s*import\s*["'](\.[^"']+)["']|\bimport\(\s*["'](\.[^"']+)["']/gm;
 
-// The verifier ships alone, so the ledger has a second door that pulls in nothing but proofs.
+// Two rooms have a second door, because what comes through it must be light: the ledger's verifier ships alone, and the
+// launcher runs in the client that a person waits for.
+const SECOND_DOORS: Readonly<Record<string, string>> = {
+  ledger: "ledger/verify.ts",
+  sandbox: "sandbox/launch.ts",
+};
 const DOORS = (folder: string): string[] => [
   `${folder}/index.ts`,
-  ...(folder === "ledger" ? ["ledger/verify.ts"] : []),
+  ...(SECOND_DOORS[folder] === undefined ? [] : [SECOND_DOORS[folder]]),
 ];
 
 const floorOf = (folder: string): number => FLOORS.findIndex((floor) => floor.includes(folder));

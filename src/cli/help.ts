@@ -74,7 +74,7 @@ something does not. --key: the verifier key you trust; without it, the one publi
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",
   status: "sallyport status [--json]\n\nWhether the station runs, and its sessions.",
   setup:
-    "sallyport setup\n\nInstalls what this machine lacks (bubblewrap, by the system's package manager), saying so.",
+    "sallyport setup [--for-tests]\n\nInstalls what this machine lacks (bubblewrap, by the system's package manager), saying so.\n--for-tests: also what the test suite drives (git).",
 };
 
 export function helpFor(command: string): string {

@@ -45,9 +45,10 @@ async function command(argv: readonly string[]): Promise<number> {
       return runCommand(rest, places);
     case "station":
       return stationCommand(places);
-    case "setup":
-      flags(rest, {});
-      return (await import("./setup.ts")).setup();
+    case "setup": {
+      const { values } = flags(rest, { "for-tests": { type: "boolean" } });
+      return (await import("./setup.ts")).setup(values["for-tests"] === true);
+    }
     case "demo":
       return (await import("./demo.ts")).demo(
         flags(rest, { agent: { type: "string" }, json: { type: "boolean" } }).values,

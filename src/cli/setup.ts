@@ -25,17 +25,20 @@ const NEEDED: readonly { readonly command: string; readonly package: string }[] 
   { command: "prlimit", package: "util-linux" },
 ];
 
+/** What the test suite drives beside it. */
+const NEEDED_BY_TESTS: typeof NEEDED = [{ command: "git", package: "git" }];
+
 /** Resolves to 0. Throws `setup.failed` with the command to run by hand. */
-export async function setup(): Promise<number> {
-  ensureSystemPackages();
+export async function setup(forTests: boolean): Promise<number> {
+  ensureSystemPackages(forTests ? [...NEEDED, ...NEEDED_BY_TESTS] : NEEDED);
   process.stderr.write("sallyport: this machine has what is needed; `sallyport doctor` tells the details\n");
   return 0;
 }
 
 /** Installs missing system packages; silent when nothing is missing. */
-export function ensureSystemPackages(): void {
+export function ensureSystemPackages(needed: typeof NEEDED = NEEDED): void {
   if (process.platform !== "linux") return;
-  const missing = NEEDED.filter(({ command }) => !has(command)).map((row) => row.package);
+  const missing = needed.filter(({ command }) => !has(command)).map((row) => row.package);
   if (missing.length === 0) return;
   const manager = MANAGERS.find(({ command }) => has(command));
   const byHand = `install ${missing.join(" ")} with this system's package manager`;
@@ -44,7 +47,7 @@ export function ensureSystemPackages(): void {
   if (prefix.length > 0 && !has("sudo"))
     throw new Fault("setup.failed", { detail: missing.join(" "), remedy: `as root: ${byHand}` });
   const install = [...prefix, manager.command, ...manager.install, ...missing];
-  process.stderr.write(`sallyport: installing ${missing.join(", ")} (needed for the sandbox)\n`);
+  process.stderr.write(`sallyport: installing ${missing.join(", ")} (needed)\n`);
   if (attempt(install)) return;
   // Package lists of a fresh machine are empty or old: refresh them once.
   if (
