@@ -17,7 +17,7 @@ import {
   realpathSync,
   statSync,
 } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Fault } from "../core/index.ts";
 
@@ -59,6 +59,8 @@ export interface SandboxLimits {
   readonly fileBytes: number;
   /** Bytes of the private /tmp. */
   readonly tmpBytes: number;
+  /** Bytes of memory of the whole sandbox; held only where the machine lets this user limit it (see `doctor`). */
+  readonly memoryBytes: number;
 }
 
 export interface PathFact {
@@ -85,6 +87,7 @@ export interface MachineFacts {
   readonly etc: Readonly<Record<string, string | null>>;
   /** For root only: what under /proc is root's to write or read by file mode alone, without any capability. */
   readonly rootProc: { readonly readOnly: readonly string[]; readonly masked: readonly string[] };
+  readonly memoryBytes: number;
   readonly perl: string | null;
   readonly node: string;
   readonly prlimit: string | null;
@@ -220,6 +223,7 @@ export function readMachineFacts(): MachineFacts {
       ETC_NAMES.filter((name) => existing(`/etc/${name}`)).map((name) => [name, linkIntoUsr(`/etc/${name}`)]),
     ),
     rootProc: process.getuid?.() === 0 ? rootProc() : { readOnly: [], masked: [] },
+    memoryBytes: totalmem(),
     perl: firstUsable(["/usr/bin/perl", "/bin/perl"]),
     node: realOr(process.execPath),
     prlimit: firstUsable(["/usr/bin/prlimit", "/bin/prlimit"]),

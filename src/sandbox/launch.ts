@@ -30,6 +30,7 @@ import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { Fault } from "../core/index.ts";
+import { type Cgroup, openCgroup } from "./cgroup.ts";
 import type { SandboxPlan } from "./plan.ts";
 import { DESCRIPTOR } from "./stage.ts";
 
@@ -73,20 +74,25 @@ export async function launch(plan: SandboxPlan, options: LaunchOptions): Promise
 
 async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<Launched> {
   const { child, information } = spawnWithDescriptors(plan);
+  const group = plan.groupLimits === null ? null : openCgroup(plan.groupLimits, String(child.pid));
+  // The first move makes the kernel wait for some milliseconds, which bubblewrap uses to mount.
+  enter(group, child.pid);
   const exited = new Promise<{ code: number }>((resolve) => {
     child.once("exit", (code, signal) => resolve({ code: exitCode(code, signal) }));
   });
   const complaint = collect(child.stderr, MAX_COMPLAINT_BYTES);
   const heard: Heard = { listener: null, program: null, refusal: null, problem: "" };
   child.on("message", (message: unknown, handle: unknown) => {
-    const isAsking = message === "listener, answer me";
-    if ((message === "listener" || isAsking) && heard.listener === null && isServer(handle)) {
+    if (message === "listener" && heard.listener === null && isServer(handle)) {
       heard.listener = handle;
       // Read for each connection (lib/net.js), though not in the published types: a reply may follow the end of a request.
       Object.assign(handle, { allowHalfOpen: true });
       handle.on("connection", options.onConnection);
       heard.program = findProgram(information);
-      if (isAsking) child.send("go", () => {}); // a stage that has gone ends the channel, which is heard below
+      // What bubblewrap had started before the move; the stage starts nothing until it is answered.
+      enter(group, heard.program?.parent);
+      enter(group, heard.program?.pid);
+      child.send("go", () => {}); // a stage that has gone ends the channel, which is heard below
     } else if (isRefusal(message)) heard.refusal = message;
     else if (isProblem(message)) heard.problem = message.problem;
   });
@@ -117,16 +123,26 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
     release.started();
     const exit = exited.then(async ({ code }) => {
       await vanished(heard.program?.parent ?? 0);
+      group?.close();
       return { code, ...lookRound(plan) };
     });
     return { exit, signal: sender((name) => sendTo(heard.program, name), child) };
   }
   const { code } = await exited;
+  group?.close();
   const { refusal } = heard;
   if (refusal !== null) throw programFault(plan.program[0] ?? "", refusal.execError, refusal.there === 1);
   await complaint.ended;
   const detail = heard.problem || oneLine(complaint.text()) || `it ended with code ${code}`;
   throw new Fault("sandbox.failed", { detail });
+}
+
+function enter(group: Cgroup | null, pid: number | undefined): void {
+  try {
+    if (pid !== undefined) group?.enter(pid);
+  } catch {
+    // It has ended already, which is heard on its own.
+  }
 }
 
 /** What the first stage has said on the channel. Owned by {@link launchInside}. */

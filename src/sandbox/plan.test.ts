@@ -48,6 +48,7 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
       "ssl/openssl.cnf": null,
     },
     rootProc: { readOnly: [], masked: [] },
+    memoryBytes: 16 * 1024 ** 3,
     perl: "/usr/bin/perl",
     node: "/opt/node/bin/node",
     prlimit: "/usr/bin/prlimit",

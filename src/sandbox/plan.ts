@@ -56,6 +56,8 @@ export interface SandboxPlan {
    * they say; those in `report` are told.
    */
   readonly atEnd: { readonly refuse: readonly string[]; readonly report: readonly string[] };
+  /** For the session as a whole, where the machine allows it. */
+  readonly groupLimits: { readonly processes: number; readonly memoryBytes: number } | null;
   /** What a person should know, one line each: what is granted, what is masked, what could not be. */
   readonly explain: readonly string[];
 }
@@ -67,12 +69,15 @@ const NODE_PATH = "/etc/sallyport/node";
 const ROOT_INSIDE = 1000; // agents refuse to run as root
 
 const MIB = 1024 * 1024;
-const LIMITS: SandboxLimits = {
+const LIMITS: Omit<SandboxLimits, "memoryBytes"> = {
   processes: 960, // threads count; a build on many cores needs hundreds, a fork bomb takes what it gets
   openFiles: 16_384,
   fileBytes: 2048 * MIB,
   tmpBytes: 896 * MIB,
 };
+
+/** Of the machine's memory: what is left keeps the machine usable. */
+const MEMORY_SHARE = 0.75;
 
 /** Where distributions' libraries look for trusted roots; all get the session's bundle. */
 const BUNDLE_PATHS = [
@@ -108,7 +113,8 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   if (spec.mode === "none") return planWithoutWall(spec, cwd);
   const { bubblewrap, arch } = checkMachine(facts);
   const explain: string[] = [`workspace ${workspace}: read and write`];
-  const limits = { ...LIMITS, ...spec.limits };
+  const memoryBytes = Math.floor((facts.memoryBytes * MEMORY_SHARE) / MIB) * MIB;
+  const limits: SandboxLimits = { ...LIMITS, memoryBytes, ...spec.limits };
   const grants = grantMounts(spec, facts, workspace, explain);
   const guards = guardMounts(facts, workspace, explain);
   const masks = maskMounts(facts, grants.visible, explain);
@@ -161,6 +167,7 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
       refuse: facts.absent.git.filter((path) => !isGranted(path, facts, workspace)),
       report: facts.absent.guarded.filter((path) => !isGranted(path, facts, workspace)),
     },
+    groupLimits: { processes: limits.processes, memoryBytes: limits.memoryBytes },
     explain,
   };
 }
@@ -181,6 +188,7 @@ function planWithoutWall(spec: SandboxSpec, cwd: string): SandboxPlan {
     proxyPort: spec.proxyPort,
     program: spec.program,
     atEnd: { refuse: [], report: [] },
+    groupLimits: null,
     explain: [
       "NO SANDBOX: the program can read and write everything that you can, and reach every host",
       "its environment is scrubbed and its settings point to the gateway; it can ignore both",
@@ -438,7 +446,7 @@ function chooseStage(
   const rows = stageLimits(limits);
   const port = String(spec.proxyPort);
   explain.push(
-    `limits: ${limits.processes} processes, ${limits.openFiles} open files, ${limits.fileBytes / MIB} MiB per file, ${limits.tmpBytes / MIB} MiB in /tmp, no core dumps`,
+    `limits: ${limits.processes} processes, ${limits.openFiles} open files, ${limits.fileBytes / MIB} MiB per file, ${limits.tmpBytes / MIB} MiB in /tmp, no core dumps; where the machine allows it ${limits.memoryBytes / MIB} MiB of memory`,
   );
   if (facts.perl !== null) {
     const list = rows.map((row) => `${row.resource}=${row.value}`).join(",");

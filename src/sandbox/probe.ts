@@ -5,10 +5,11 @@
  * Failure contract: never throws. What cannot be tried counts as missing, with the reason.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { asFault } from "../core/index.ts";
+import { openCgroup } from "./cgroup.ts";
 import { type MachineFacts, readHostFacts, readMachineFacts, type SandboxSpec } from "./facts.ts";
 import { launch } from "./launch.ts";
 import { planSandbox } from "./plan.ts";
@@ -108,26 +109,27 @@ type Say = (
 ) => void;
 
 function sayLimits(facts: MachineFacts, say: Say): void {
-  const processes = facts.uid === 0 ? "not for root, whom the kernel exempts" : "960";
+  const group = openCgroup({ processes: 960, memoryBytes: facts.memoryBytes }, "doctor");
+  group?.close();
+  const isCounted = group !== null || facts.uid !== 0;
   say(
     "limits",
     "limits by process",
-    facts.uid === 0 ? "degraded" : "enforced",
-    `processes: ${processes}; files open, size of a file, core dumps, private /tmp are limited`,
-    facts.uid === 0 ? "run as a plain user" : null,
+    isCounted ? "enforced" : "degraded",
+    `${isCounted ? "processes, " : "not processes, as the kernel does not count root's; "}open files, size of a file, core dumps, private /tmp`,
+    isCounted ? null : "run as a plain user",
     false,
   );
-  const cgroup = delegatedCgroup();
-  if (cgroup === null)
-    say(
-      "memory",
-      "limit of memory",
-      "missing",
-      "no writable cgroup v2 of our own, so memory is not limited",
-      "run under systemd: systemd-run --user --scope -p MemoryMax=8G -p TasksMax=1000 sallyport run …",
-      false,
-    );
-  else say("memory", "limit of memory", "degraded", `${cgroup} could be used; not done yet`, null, false);
+  say(
+    "memory",
+    "limit of memory",
+    group === null ? "missing" : "enforced",
+    group === null
+      ? "no control group that is ours to divide, so memory is not limited"
+      : "by a control group of the session's own",
+    group === null ? "run inside: systemd-run --user --scope -p Delegate=yes sallyport run …" : null,
+    false,
+  );
   const overlay = tryOverlay();
   say(
     "overlay",
@@ -233,19 +235,6 @@ function tryUserNamespace(facts: MachineFacts): { readonly detail: string; reado
     remedy:
       "in a container: allow user namespaces and an unmasked /proc (see docs/containers), or run outside of it",
   };
-}
-
-/** A cgroup v2 directory of ours in which we may make children; null without one. */
-function delegatedCgroup(): string | null {
-  try {
-    const own = /^0::(.+)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
-    if (own === undefined || own === "/") return null;
-    const directory = join("/sys/fs/cgroup", own);
-    accessSync(join(directory, "cgroup.subtree_control"), constants.W_OK);
-    return /\bmemory\b/.test(readFileSync(join(directory, "cgroup.controllers"), "utf8")) ? directory : null;
-  } catch {
-    return null; // cgroup v1, none, or not delegated
-  }
 }
 
 /** Null when an unprivileged overlay mount works, else why not. */

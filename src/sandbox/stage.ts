@@ -5,12 +5,13 @@
  *
  * Handing over speaks Node's own handle format on its IPC channel (lib/internal/child_process.js; unchanged since Node
  * 0.x, pinned by test/system/sandbox.test.ts): one JSON line `{"cmd":"NODE_HANDLE","type":"net.Server",…}` carrying the
- * descriptor by SCM_RIGHTS, answered by a `NODE_HANDLE_ACK` line. Perl does it in about 5 ms and is part of every
- * Debian; where it is missing, Node does it in about 40.
+ * descriptor by SCM_RIGHTS, answered by a `NODE_HANDLE_ACK` line; and then, when the launcher has done its part, by a
+ * line `"go"`. No program starts whose launcher has died. Perl does it in about 5 ms and is part of every Debian; where
+ * it is missing, Node does it in about 40.
  *
  * The channel is close-on-exec. End of file on it therefore means "the program has started"; a line `{"execError":…}`
- * means it has not, and why. Before that, what Perl and bubblewrap complain of goes to the launcher's pipe, not to the terminal;
- * Node's stage sends it as `{"problem":…}`.
+ * means it has not, and why. Before that, what Perl and bubblewrap complain of goes to the launcher's pipe, not to the
+ * terminal; Node's stage sends it as `{"problem":…}`.
  *
  * Failure contract: whatever goes wrong ends the stage with a non-zero code before the program starts.
  */
@@ -73,7 +74,7 @@ my $control = pack 'Q i i i x4', 20, 1, 1, fileno $listener;
 my $message = pack 'Q Q P Q P Q Q', 0, 0, $vector, 1, $control, length $control, 0;
 syscall(${sendmsg}, $fd + 0, $message, 0) == length $line or die "handing over: $!\\n";
 my $answer = '';
-while ($answer !~ /\\n/) { sysread($channel, $answer, 1, length $answer) or exit 125 }
+while ($answer =~ tr/\\n// < 2) { sysread($channel, $answer, 1, length $answer) or exit 125 }
 close $listener;
 open(STDERR, '>&', ${DESCRIPTOR.stderr}) && open(my $spare, '<&=', ${DESCRIPTOR.stderr}) or die "stderr: $!\\n";
 close $spare;
@@ -124,8 +125,8 @@ function start() {
 const server = require("node:net").createServer();
 server.on("error", (error) => fail("port " + port + ": " + error.message));
 server.listen({ port: Number(port), host: "127.0.0.1", backlog: 256 }, () =>
-  process.send("listener, answer me", server, () => server.close(() => {})));
-// Node takes the ACK for itself and hides a failed write, so the launcher says in words that it lives.
+  process.send("listener", server, () => server.close(() => {})));
+// Node takes the ACK for itself and hides a failed write.
 process.once("message", start);
 `;
 }

@@ -29,12 +29,15 @@ const isRoot = machine.uid === 0;
 const PLAIN = 54_321; // needs no account: the kernel knows numbers only
 const LATE_MS = 20_000;
 
+const hasGroups = (await probeMachine()).controls.some((c) => c.id === "memory" && c.state === "enforced");
+
 /** What this run cannot check, said once and loudly. */
 const unguarded: string[] = [];
 if (machine.bubblewrap === null) throw new Error("bubblewrap is not installed: nothing here can be checked");
 if (machine.perl === null)
   unguarded.push("perl is missing: attacks written in perl, and the quick first stage");
 if (!existsSync("/usr/bin/script")) unguarded.push("script(1) is missing: everything about the terminal");
+if (!hasGroups) unguarded.push("no control group is ours: limits of memory, and of root's processes");
 if (!isRoot) unguarded.push("not root: root's own sessions");
 for (const line of unguarded) process.stderr.write(`\n!!! NOT CHECKED: ${line}\n`);
 
@@ -549,19 +552,36 @@ describe.each<[string, number | null, boolean]>([
       expect(Number(ran.out.split("\n")[0])).toBeLessThanOrEqual(16_384);
     });
 
-    test.skipIf(uid === null && isRoot)("a fork bomb ends at the limit of processes", async () => {
-      const ran = await run(
-        [
-          "perl",
-          "-e",
-          `$n = 0; for (1..400) { $p = fork; defined $p or last; if (!$p) { sleep 60; exit } $n++ } print $n < 120 ? "stopped" : "$n"`,
-        ],
-        {
-          limits: { processes: 100 },
-        },
-      );
-      expect(ran.out).toBe("stopped");
-    });
+    test.skipIf(uid === null && isRoot && !hasGroups)(
+      "a fork bomb ends at the limit of processes",
+      async () => {
+        const ran = await run(
+          [
+            "perl",
+            "-e",
+            `$n = 0; for (1..400) { $p = fork; defined $p or last; if (!$p) { sleep 60; exit } $n++ } print $n < 120 ? "stopped" : "$n"`,
+          ],
+          { limits: { processes: 100 } },
+        );
+        expect(ran.out).toBe("stopped");
+      },
+    );
+
+    test.skipIf(uid !== null || !hasGroups)(
+      "an eater of memory is stopped, the session goes on",
+      async () => {
+        const ran = await sh(
+          `perl -e '$x = "x" x (1 << 29); print "ate"'; echo still here; cat /proc/self/cgroup`,
+          {
+            limits: { memoryBytes: 128 * 1024 * 1024 },
+          },
+        );
+        expect(ran.out).toMatch(/^still here\n/);
+        const name = /sallyport-\d+-\d+/.exec(ran.out)?.[0] ?? "none";
+        expect(name).not.toBe("none");
+        expect(execFileSync("find", ["/sys/fs/cgroup", "-name", name], { encoding: "utf8" })).toBe("");
+      },
+    );
   });
 
   describe("how it ends", () => {
