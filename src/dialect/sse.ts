@@ -51,33 +51,39 @@ export function createEventParser(onEvent: (event: ServerEvent) => void): EventP
     name = "";
   };
 
-  const endLine = (rest: Buffer): void => {
-    let whole = line.length === 0 ? rest : Buffer.concat([...line, rest]);
-    const isTooLong = lineBytes + rest.length > MAX_EVENT_BYTES;
-    line = [];
-    lineBytes = 0;
-    if (isFirstLine && whole.subarray(0, 3).equals(BOM)) whole = whole.subarray(3);
-    isFirstLine = false;
-    if (isTooLong) oddities = true;
-    else if (whole.length === 0) dispatch();
-    else field(whole);
-  };
-
-  const field = (whole: Buffer): void => {
-    if (isData(whole)) {
-      data.push(whole.subarray(whole[5] === SPACE ? 6 : 5));
-      dataBytes += whole.length - 4;
+  /** A line is [start, end) of `from`; nothing is made of most lines but their place. */
+  const endLine = (from: Buffer, start: number, end: number): void => {
+    if (line.length > 0) {
+      const whole = Buffer.concat([...line, from.subarray(start, end)]);
+      const isTooLong = lineBytes + end - start > MAX_EVENT_BYTES;
+      line = [];
+      lineBytes = 0;
+      if (isTooLong) oddities = true;
+      else endLine(whole, 0, whole.length);
       return;
     }
-    const colon = whole.indexOf(COLON);
-    if (colon === 0) return; // a comment
-    const key = whole.toString("latin1", 0, colon < 0 ? whole.length : colon);
-    const space = colon >= 0 && whole[colon + 1] === SPACE ? 2 : 1;
-    const value = colon < 0 ? whole.subarray(0, 0) : whole.subarray(colon + space);
-    if (key === "data") {
+    const at = isFirstLine && from.subarray(start, start + 3).equals(BOM) ? start + 3 : start;
+    isFirstLine = false;
+    if (end === at) dispatch();
+    else field(from, at, end);
+  };
+
+  const field = (from: Buffer, start: number, end: number): void => {
+    if (isData(from, start, end)) {
+      const value = from.subarray(from[start + 5] === SPACE ? start + 6 : start + 5, end);
       data.push(value);
       dataBytes += value.length + 1;
-    } else if (key === "event") name = value.toString("utf8");
+      return;
+    }
+    if (from[start] === COLON) return; // a comment
+    const text = from.toString("utf8", start, end);
+    const colon = text.indexOf(":");
+    const key = colon < 0 ? text : text.slice(0, colon);
+    const value = colon < 0 ? "" : text.slice(text[colon + 1] === " " ? colon + 2 : colon + 1);
+    if (key === "data") {
+      data.push(Buffer.from(value));
+      dataBytes += value.length + 1;
+    } else if (key === "event") name = value;
     else if (key !== "id" && key !== "retry") oddities = true;
   };
 
@@ -94,7 +100,7 @@ export function createEventParser(onEvent: (event: ServerEvent) => void): EventP
       if (lf < at) lf = nextOf(bytes, LF, at);
       const end = Math.min(cr, lf);
       if (end === bytes.length) break;
-      endLine(bytes.subarray(at, end));
+      endLine(bytes, at, end);
       at = end + 1;
       if (end !== cr) continue;
       if (bytes[at] === LF) at++;
@@ -132,5 +138,10 @@ const nextOf = (bytes: Buffer, byte: number, from: number): number => {
 };
 
 /** `data:`, by far the most lines of a stream. */
-const isData = (line: Buffer): boolean =>
-  line[0] === 0x64 && line[1] === 0x61 && line[2] === 0x74 && line[3] === 0x61 && line[4] === COLON;
+const isData = (from: Buffer, at: number, end: number): boolean =>
+  end - at >= 5 &&
+  from[at] === 0x64 &&
+  from[at + 1] === 0x61 &&
+  from[at + 2] === 0x74 &&
+  from[at + 3] === 0x61 &&
+  from[at + 4] === COLON;
