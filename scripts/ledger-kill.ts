@@ -63,8 +63,8 @@ async function torment(rounds: number): Promise<void> {
   const acknowledged = new Map<number, { readonly hash: string; readonly id: string }>();
   let starts = 0;
   for (let round = 1; round <= rounds; round++) {
-    // Spread over the whole life: while opening, early, and under full load.
-    const lines = await killed(ledger, keys, 60 + Math.random() * 300);
+    // One in five while it starts and recovers, the others under load.
+    const lines = await killed(ledger, keys, round % 5 === 0 ? "start" : "load");
     if (lines.length > 0) starts++;
     for (const line of lines) {
       const [index = "", hash = "", id = ""] = line.split(" ");
@@ -106,13 +106,18 @@ async function torment(rounds: number): Promise<void> {
 }
 
 /** What one writer had acknowledged when it was killed. */
-function killed(ledger: string, keys: string, afterMs: number): Promise<string[]> {
+function killed(ledger: string, keys: string, when: "start" | "load"): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [import.meta.filename, "write", ledger, keys], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     let text = "";
+    const killAfter = (ms: number): void => {
+      setTimeout(() => child.kill("SIGKILL"), Math.random() * ms);
+    };
+    if (when === "start") killAfter(250);
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      if (text === "" && when === "load") killAfter(150);
       text += chunk;
     });
     child.on("error", reject);
@@ -121,6 +126,5 @@ function killed(ledger: string, keys: string, afterMs: number): Promise<string[]
       // The last line may be cut; whole ones were acknowledged.
       else resolve(text.split("\n").slice(0, -1));
     });
-    setTimeout(() => child.kill("SIGKILL"), afterMs);
   });
 }

@@ -5,7 +5,7 @@
  * directory). Whatever it returns from is on the disk as far as the kernel and the disk tell the truth.
  */
 import * as fs from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Fault } from "../core/index.ts";
 
@@ -55,14 +55,19 @@ export function readIfThere(path: string): Buffer | null {
 
 export async function putFile(path: string, bytes: Uint8Array | string, mode = 0o644): Promise<void> {
   const aside = `${path}.new`;
-  const file = await open(aside, "w", mode);
   try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(aside, "w", mode);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true }); // on a full disk even half a file is in the way
+    throw error;
   }
-  await rename(aside, path);
   await syncDirectory(dirname(path));
 }
 

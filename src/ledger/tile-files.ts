@@ -9,7 +9,7 @@
  * good. After a power cut the boot differs, and opening makes the tiles behind the mark again from the journal. A missing
  * or strange mark means: make them all again.
  */
-import { renameSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "../core/index.ts";
@@ -52,6 +52,7 @@ export class TileFiles {
   readonly #blocking: boolean;
   /** Only the first publication of a process can meet tiles that a crash left without their checkpoint. */
   #isFirst = true;
+  #hasFailed = false;
   /** After a power cut, tiles behind the mark may be torn: they are replaced, not held against the journal. */
   readonly #mayReplace: boolean;
 
@@ -125,8 +126,18 @@ export class TileFiles {
     else if (left !== undefined && this.#published.length > 4096) this.#published.splice(1, 2048);
   }
 
-  /** Syncs the full tiles below `size`, within the budget. */
+  /** Syncs the full tiles below `size`, within the budget. Never fails: what is not synced stays behind the mark. */
   async syncUpTo(size: number): Promise<void> {
+    if (this.#hasFailed) return;
+    try {
+      await this.#sync(size);
+    } catch {
+      // A full disk, or one that lost a tile: a second fdatasync would lie, so the mark stays until the next process.
+      this.#hasFailed = true;
+    }
+  }
+
+  async #sync(size: number): Promise<void> {
     const before = this.#synced;
     const until = performance.now() + SYNC_BUDGET_MS;
     const directories = new Set<string>();
@@ -154,13 +165,23 @@ export class TileFiles {
 }
 
 async function writeAside(path: string, bytes: Buffer): Promise<void> {
-  await writeFile(`${path}.new`, bytes);
-  await rename(`${path}.new`, path);
+  try {
+    await writeFile(`${path}.new`, bytes);
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    await rm(`${path}.new`, { force: true }); // on a full disk even half a tile is in the way
+    throw error;
+  }
 }
 
 function writeAsideNow(path: string, bytes: Buffer): void {
-  writeFileSync(`${path}.new`, bytes);
-  renameSync(`${path}.new`, path);
+  try {
+    writeFileSync(`${path}.new`, bytes);
+    renameSync(`${path}.new`, path);
+  } catch (error) {
+    rmSync(`${path}.new`, { force: true });
+    throw error;
+  }
 }
 
 /** The files that the entry before `size`, a multiple of 256, completed. */
