@@ -619,6 +619,12 @@ describe("which protocol", () => {
     ["llm.corp", "/custom", { model: "m", system: "s", messages: [] }, "anthropic-messages", true],
     ["ab.chatgpt.com", "/otlp/v1/metrics", { resourceMetrics: [] }, "telemetry", true],
     ["statsig.anthropic.com", "/v1/rgstr", { events: [], statsigMetadata: {} }, "telemetry", true],
+    ["statsig.anthropic.com", "/v1/initialize", { user: {} }, "telemetry", true],
+    ["api3.cursor.sh", "/tev1/v1/rgstr", { events: [] }, "telemetry", true],
+    ["api2.cursor.sh", "/aiserver.v1.AnalyticsService/Batch", { events: [] }, "telemetry", true],
+    ["mobile.events.data.microsoft.com", "/OneCollector/1.0/", { name: "x" }, "telemetry", true],
+    ["otel.cline.bot", "/x", { a: 1 }, "telemetry", true],
+    ["data.corp.internal", "/v1/chat/completions", { messages: [] }, "openai-chat", true],
     ["api.anthropic.com", "/api/event_logging/v2/batch", { events: [] }, "telemetry", true],
     [
       "o1.ingest.sentry.io",

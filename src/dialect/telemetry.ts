@@ -13,11 +13,11 @@ export const telemetry: Protocol = {
 };
 
 const HOSTS =
-  /(^|\.)(statsig(api)?\.(com|net)|statsigapi\.net|featuregates\.org|featureassets\.org|prodregistryv2\.org|sentry\.io|segment\.(io|com)|posthog\.com|amplitude\.com|mixpanel\.com|datadoghq\.(com|eu)|launchdarkly\.com|rum\.aliyuncs\.com|honeycomb\.io|applicationinsights\.azure\.com|bugsnag\.com|rollbar\.com|newrelic\.com|nr-data\.net|google-analytics\.com|app-measurement\.com)$|^copilot-telemetry\.githubusercontent\.com$|^browser-intake-|^dc\.services\.visualstudio\.com$/;
+  /(^|\.)(statsig(api)?\.(com|net)|statsigapi\.net|featuregates\.org|featureassets\.org|prodregistryv2\.org|sentry\.io|segment\.(io|com)|posthog\.com|amplitude\.com|mixpanel\.com|datadoghq\.(com|eu)|launchdarkly\.com|rum\.aliyuncs\.com|honeycomb\.io|applicationinsights\.azure\.com|bugsnag\.com|rollbar\.com|newrelic\.com|nr-data\.net|google-analytics\.com|app-measurement\.com)$|^copilot-telemetry\.githubusercontent\.com$|^browser-intake-|^dc\.services\.visualstudio\.com$|^statsig\.|(^|\.)(events\.data\.microsoft\.com|exp-tas\.com)$|^firebaselogging(-pa)?\.googleapis\.com$/;
 /** Names people give such hosts: believed only when nothing else tells what a request is. */
 const LIKELY_HOSTS = /^(otel|otlp|telemetry|metrics|data|events|stats)[.-]/;
 const PATHS =
-  /^\/(api\/(event_logging|eval\/sdk-|claude_code\/metrics|claude_cli_feedback|telemetry)|v1\/(rgstr|log_event|sdk_exception)|otlp\/|telemetry\b|2\/(httpapi|batch)$)|\/v1\/(traces|metrics|logs)$|^\/api\/\d+\/(envelope|store|minidump|security)\/?$|\.(AnalyticsService|MetricsService|TelemetryService)\//;
+  /^\/(api\/(event_logging|eval\/sdk-|claude_code\/metrics|claude_cli_feedback|telemetry)|otlp\/|telemetry\b|2\/(httpapi|batch)$)|\/v1\/(traces|metrics|logs)$|^\/api\/\d+\/(envelope|store|minidump|security)\/?$|\/v1\/(rgstr|log_event|sdk_exception)$|\/analytics-events\b|\.(AnalyticsService|MetricsService|TelemetryService)\//;
 const SEGMENT = /^\/v1\/(batch|track|identify|page|screen|group|alias|import|[tipgasm])$/;
 
 export const isTelemetryTarget = (host: string, path: string): boolean =>
