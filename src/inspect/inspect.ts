@@ -71,10 +71,7 @@ const BORDER_CHARACTERS = 256;
 export function createInspector(options: InspectorOptions): Inspector {
   if (options.key.length < 16)
     throw new Fault("inspect.failed", { detail: "the hash key is shorter than 16 bytes" });
-  const pack = options.detectors ?? DETECTORS;
-  const scanner = createScanner(pack);
-  // A name at the end of one message and a word at the start of the next are no assignment: formats only.
-  const borders = createScanner(pack.filter((d) => d.class === "secret" && !isReader(d)));
+  const scanner = createScanner(options.detectors ?? DETECTORS);
   const memory = new Map<string, readonly Found[]>();
 
   const judge = (text: string): readonly Found[] => [
@@ -114,7 +111,7 @@ export function createInspector(options: InspectorOptions): Inspector {
           for (const found of remember(part.text, part.isNew)) findings.push({ ...found, part: index });
           const previous = parts[index - 1];
           if (previous !== undefined && (part.isNew || previous.isNew))
-            findings.push(...acrossBorder(borders, previous.text, part.text, index, options.key));
+            findings.push(...acrossBorder(scanner, previous.text, part.text, index, options.key));
         });
       } catch (thrown) {
         // The cause is kept for the operator, but its message could quote the text: the detail does not repeat it.
@@ -164,16 +161,20 @@ function acrossBorder(
 ): Finding[] {
   const head = before.slice(-BORDER_CHARACTERS);
   const text = head + after.slice(0, BORDER_CHARACTERS);
-  return disjoint(scanner.scan(text))
-    .filter((match) => match.start < head.length && match.end > head.length)
-    .flatMap((match) => {
-      const found = foundOf(match, text, key);
-      const shift = before.length - head.length;
-      return [
-        { ...found, part: part - 1, start: match.start + shift, end: before.length },
-        { ...found, part, start: 0, end: match.end - head.length },
-      ];
-    });
+  return (
+    disjoint(scanner.scan(text))
+      // A name at the end of one message and a word at the start of the next are no assignment: formats only.
+      .filter(({ detector }) => detector.class === "secret" && !isReader(detector))
+      .filter((match) => match.start < head.length && match.end > head.length)
+      .flatMap((match) => {
+        const found = foundOf(match, text, key);
+        const shift = before.length - head.length;
+        return [
+          { ...found, part: part - 1, start: match.start + shift, end: before.length },
+          { ...found, part, start: 0, end: match.end - head.length },
+        ];
+      })
+  );
 }
 
 /** Overlapping findings of one class become one: the widest, or the first of the pack where equally wide. */

@@ -12,7 +12,7 @@ export const MAX_LAYERS = 3;
 /** What one compressed run may unfold to. */
 const MAX_UNFOLDED_BYTES = 1 << 20;
 /** How much of the source is kept on each side of a decoded stretch, as its context. */
-const REACH = 96;
+const REACH = 64;
 /** Shorter encoded runs hide no credential. */
 const SHORTEST_BASE64 = 20;
 const SHORTEST_HEX = 32;
@@ -50,25 +50,44 @@ export function decodedView(text: string): View | null {
 const RUN = new Uint8Array(128);
 for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
   RUN[char.charCodeAt(0)] = 1;
+const UPPER_CASE = 1;
+const LOWER_CASE = 2;
+const BEYOND_HEX = 4;
+const MIXED = UPPER_CASE | LOWER_CASE;
+const KIND: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code);
+  return (
+    (/[A-Z]/.test(char) ? UPPER_CASE : 0) |
+    (/[a-z]/.test(char) ? LOWER_CASE : 0) |
+    (/[0-9a-fA-F]/.test(char) ? 0 : BEYOND_HEX)
+  );
+});
 const isRun = (code: number): boolean => code < 128 && RUN[code] === 1;
 
 function encodedRuns(text: string, pieces: View[]): void {
-  // Only every 20th character is looked at until one of them is inside a run.
-  for (let at = SHORTEST_BASE64 - 1; at < text.length; ) {
-    if (!isRun(text.charCodeAt(at))) {
-      at += SHORTEST_BASE64;
+  // As Boyer and Moore search: the last character that the shortest run would have is looked at first.
+  for (let at = SHORTEST_BASE64 - 1, from = 0; at < text.length; ) {
+    let start = at;
+    while (start >= from && isRun(text.charCodeAt(start))) start--;
+    if (start >= from) {
+      from = start + 1;
+      at = start + SHORTEST_BASE64;
       continue;
     }
-    let start = at;
-    while (start > 0 && isRun(text.charCodeAt(start - 1))) start--;
-    let end = at + 1;
-    while (end < text.length && isRun(text.charCodeAt(end))) end++;
-    end = wrappedEnd(text, start, end);
-    if (end - start >= SHORTEST_BASE64) {
-      const decoded = decodeRun(text.slice(start, end));
-      if (decoded !== null) pieces.push(opaque(decoded, start, end, text));
+    start = from;
+    let end = start;
+    // Which kinds of characters the run holds: words and rulers are told from base64 before anything is copied.
+    let kinds = 0;
+    for (let code = text.charCodeAt(end); end < text.length && isRun(code); code = text.charCodeAt(++end))
+      kinds |= KIND[code] ?? 0;
+    if (end - start >= SHORTEST_BASE64 && ((kinds & MIXED) === MIXED || (kinds & BEYOND_HEX) === 0)) {
+      const runEnd = wrappedEnd(text, start, end);
+      const decoded = decodeRun(text.slice(start, runEnd));
+      if (decoded !== null) pieces.push(opaque(decoded, start, runEnd, text));
+      end = runEnd;
     }
-    at = end + SHORTEST_BASE64;
+    from = end;
+    at = end + SHORTEST_BASE64 - 1;
   }
 }
 
@@ -231,18 +250,37 @@ const needsEscapes = (text: string): boolean =>
   text.includes("%") || text.includes("&#") || text.includes("&quot;") || text.includes("\\");
 
 function rewritten(text: string, pieces: View[]): void {
-  if (needsEscapes(text)) windows(text, escapePlaces(text), unescapeFrom, pieces);
-  if (/[^\x01-\x7f]/.test(text)) windows(text, strangePlaces(text), plainFrom, pieces);
-  windows(text, joinPlaces(text), joinFrom, pieces);
+  if (needsEscapes(text)) windows(text, escapePlaces(text), ESCAPES, pieces);
+  // More UTF-8 bytes than characters: something is not ASCII. Cheaper than looking for it.
+  if (Buffer.byteLength(text) !== text.length || text.includes("\0"))
+    windows(text, strangePlaces(text), STRANGE, pieces);
+  windows(text, joinPlaces(text), JOINS, pieces);
 }
 
 /** Places where an escape stands that could hide a plain character; `\n` alone hides none. */
 function escapePlaces(text: string): number[] {
   const places: number[] = [];
-  for (const sign of ["%", "&#", "&quot;", "\\u", "\\x", '\\"', "\\/", "\\\\"])
-    for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + sign.length)) places.push(at);
+  for (let at = text.indexOf("%"); at >= 0; at = text.indexOf("%", at + 1))
+    if (isHex(text.charCodeAt(at + 1)) && isHex(text.charCodeAt(at + 2))) places.push(at);
+  for (let at = text.indexOf("&"); at >= 0; at = text.indexOf("&", at + 1))
+    if (text.charCodeAt(at + 1) === 35 || text.startsWith("quot;", at + 1)) places.push(at);
+  for (let at = text.indexOf("\\"); at >= 0; at = text.indexOf("\\", at + 1)) {
+    const next = text.charCodeAt(at + 1);
+    // A quote, a slash or another backslash; or u and x with their digits.
+    if (
+      next === 34 ||
+      next === 47 ||
+      ((next === 117 || next === 120) && isHexOrBrace(text.charCodeAt(at + 2)))
+    )
+      places.push(at);
+    else if (next === 92) places.push(at++);
+  }
   return places.sort((a, b) => a - b);
 }
+
+const isHex = (code: number): boolean =>
+  (code >= 48 && code <= 57) || (code >= 97 && code <= 102) || (code >= 65 && code <= 70);
+const isHexOrBrace = (code: number): boolean => isHex(code) || code === 123;
 
 function strangePlaces(text: string): number[] {
   const places: number[] = [];
@@ -267,21 +305,42 @@ const JOIN = /(["'`])[ \t]{0,8}(?:[+.&][ \t]{0,8})?(?:\\?\r?\n[ \t]{0,40}(?:[+.&
 
 function joinPlaces(text: string): number[] {
   const places: number[] = [];
-  for (const sign of ['" +', "' +", '"+', "'+", '" "', "' '", "` +", '" .', "' .", '"\n', "'\n", '" &'])
-    for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + 1)) {
+  for (const quote of ['"', "'", "`"]) {
+    for (let at = text.indexOf(quote); at >= 0; at = text.indexOf(quote, at + 1)) {
+      // The cheap signs first: what follows a closing quote is mostly a bracket, a comma or a letter.
+      if (!isGap(text.charCodeAt(at + 1)) || !has(LITERAL, text.charCodeAt(at - 1))) continue;
+      let next = at + 1;
+      while (next < at + 64 && isGap(text.charCodeAt(next))) next++;
+      const opening = text.charCodeAt(next);
+      if ((opening !== 34 && opening !== 39 && opening !== 96) || !has(LITERAL, text.charCodeAt(next + 1)))
+        continue;
       JOIN.lastIndex = at;
-      if (
-        /[A-Za-z0-9_+/=.-]/.test(text.charAt(at - 1)) &&
-        JOIN.test(text) &&
-        /[A-Za-z0-9_+/=.-]/.test(text.charAt(JOIN.lastIndex))
-      )
-        places.push(at);
+      if (JOIN.test(text)) places.push(at);
     }
+  }
   return places.sort((a, b) => a - b);
 }
 
-/** Reads on from `at`: what stands there in the view, and how long it is in the source. Null: the character itself. */
-type Reading = (text: string, at: number) => { readonly text: string; readonly length: number } | null;
+const LITERAL = new Uint8Array(128);
+for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/=.-")
+  LITERAL[char.charCodeAt(0)] = 1;
+const has = (set: Uint8Array, code: number): boolean => code < 128 && set[code] === 1;
+/** Blank, line end, `+`, `.`, `&`, backslash. */
+const isGap = (code: number): boolean =>
+  code === 32 ||
+  code === 43 ||
+  code === 10 ||
+  code === 9 ||
+  code === 13 ||
+  code === 46 ||
+  code === 38 ||
+  code === 92;
+
+/** What stands at a place in the view, and how long it is in the source; null: the character itself. */
+interface Reading {
+  readonly isSign: (code: number) => boolean;
+  readonly read: (text: string, at: number) => { readonly text: string; readonly length: number } | null;
+}
 
 function windows(text: string, places: readonly number[], reading: Reading, pieces: View[]): void {
   for (let i = 0; i < places.length; ) {
@@ -303,7 +362,7 @@ function rewrite(text: string, from: number, to: number, reading: Reading): View
     out += text.slice(copied, end);
   };
   for (let at = from; at < to; ) {
-    const read = reading(text, at);
+    const read = reading.isSign(text.charCodeAt(at)) ? reading.read(text, at) : null;
     if (read === null) {
       at++;
       continue;
@@ -322,8 +381,6 @@ function rewrite(text: string, from: number, to: number, reading: Reading): View
 const ESCAPE_AT = new RegExp(ESCAPE.source, "y");
 
 function unescapeFrom(text: string, at: number): { text: string; length: number } | null {
-  const code = text.charCodeAt(at);
-  if (code !== 92 && code !== 37 && code !== 38 && code !== 61) return null;
   ESCAPE_AT.lastIndex = at;
   const match = ESCAPE_AT.exec(text);
   if (match === null) return null;
@@ -341,7 +398,6 @@ function unescapeFrom(text: string, at: number): { text: string; length: number 
 function plainFrom(text: string, at: number): { text: string; length: number } | null {
   const code = text.charCodeAt(at);
   if (code === 0) return { text: "", length: 1 };
-  if (code < 128) return null;
   const invisible = INVISIBLE.exec(text.slice(at, at + 2));
   if (invisible?.index === 0) return { text: "", length: invisible[0].length };
   const alike = LOOK_ALIKE[text.charAt(at)];
@@ -353,10 +409,15 @@ function plainFrom(text: string, at: number): { text: string; length: number } |
 }
 
 function joinFrom(text: string, at: number): { text: string; length: number } | null {
-  const code = text.charCodeAt(at);
-  if (code !== 34 && code !== 39 && code !== 96) return null;
   JOIN.lastIndex = at;
   const match = JOIN.exec(text);
   if (match === null || !/[A-Za-z0-9_+/=.-]/.test(text.charAt(at - 1))) return null;
   return { text: "", length: match[0].length };
 }
+
+const ESCAPES: Reading = {
+  isSign: (code) => code === 92 || code === 37 || code === 38 || code === 61,
+  read: unescapeFrom,
+};
+const STRANGE: Reading = { isSign: (code) => code > 127 || code === 0, read: plainFrom };
+const JOINS: Reading = { isSign: (code) => code === 34 || code === 39 || code === 96, read: joinFrom };
