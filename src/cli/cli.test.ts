@@ -87,6 +87,9 @@ it("every command in the overview has a help text of its own", () => {
     "status",
     "setup",
     "demo",
+    "policy",
+    "scan",
+    "why",
   ];
   for (const command of commands) {
     expect(HELP).toContain(command);

@@ -16,6 +16,11 @@ look
   show <session>                  what left in a session
   verify                          check the whole ledger against its signed checkpoint
 
+decide
+  policy <action>                 check, explain, diff, replay, prove, export, compile
+  scan <path…|->                  find secrets and personal data in files or a diff
+  why <detector>                  what a detector looks for
+
 manage
   up, down, status                the station (it starts by itself)
   setup                           install what this machine lacks
@@ -70,6 +75,22 @@ The declaration of a session. --events lists its events. --evidence writes the s
 
 Recomputes every leaf, tile and root, checks the checkpoint's signature, and names what does not fit. Exits with 7 when
 something does not. --key: the verifier key you trust; without it, the one published with the ledger.`,
+  policy: `sallyport policy check [files…]            parse, layer, and tell what should have been reviewed
+sallyport policy explain --to HOST [--agent NAME] [--data CLASS] [--model M] [--build B] [--repo R]
+sallyport policy diff BEFORE AFTER           what a change changes, in sentences; exits with 4 when it loosens
+sallyport policy replay [files…]             run a policy over the recorded ledger and list what would change
+sallyport policy prove [files…] --properties FILE
+sallyport policy export --cedar [files…]
+sallyport policy compile --agent NAME[@version] [--out FOLDER]
+
+Documents are files, or names of profiles. Without any: what is in force here (guardrails, --profile, .sallyport.yaml).
+--lang en|zh-CN chooses the language of sentences, --json gives data. The form of documents: docs/policy.md.`,
+  scan: `sallyport scan [--json|--sarif] <path…>
+sallyport scan --diff -          a unified diff on standard input: only its added lines
+sallyport scan -                 text on standard input
+
+The same detectors as the gateway's. Exits with 1 when something is found, 0 when nothing is.`,
+  why: "sallyport why <detector>\n\nWhat a detector looks for, where its rule comes from, and examples.",
   up: "sallyport up\n\nStarts the station now instead of with the first `run`.",
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",
   status: "sallyport status [--json]\n\nWhether the station runs, and its sessions.",

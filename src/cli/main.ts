@@ -90,6 +90,42 @@ async function command(argv: readonly string[]): Promise<number> {
       });
       return (await import("./ledger-commands.ts")).verify(values, places);
     }
+    case "policy": {
+      const text = { type: "string" } as const;
+      const { values, positionals } = flags(
+        rest,
+        {
+          ...{
+            profile: { ...text, short: "p" },
+            to: text,
+            agent: text,
+            data: text,
+            build: text,
+            repo: text,
+            model: text,
+          },
+          ...{
+            properties: text,
+            out: text,
+            lang: text,
+            cedar: { type: "boolean" },
+            json: { type: "boolean" },
+          },
+        } as const,
+        true,
+      );
+      return (await import("./policy-commands.ts")).policy(positionals, values, places);
+    }
+    case "scan": {
+      const { values, positionals } = flags(
+        rest,
+        { json: { type: "boolean" }, sarif: { type: "boolean" }, diff: { type: "boolean" } },
+        true,
+      );
+      return (await import("./scan.ts")).scanCommand(positionals, values, places);
+    }
+    case "why":
+      return (await import("./scan.ts")).why(flags(rest, {}, true).positionals);
     case "profiles":
       return (await import("./profiles.ts")).profiles(flags(rest, {}, true).positionals, places);
     case "up":

@@ -58,7 +58,7 @@ export async function prepare(question: RunQuestion, places: Places, files: Sess
       arch: process.arch,
       node: process.execPath,
     }),
-    policyFor(question.profile, question.cwd, workspace, places),
+    documentsFor(question.profile, question.cwd, workspace, places).then(layer),
   ]);
   const upstream = upstreamOf(question.upstream);
   const proxyPort = policy.sandbox.mode === "none" ? await freePort() : PROXY_PORT;
@@ -144,13 +144,13 @@ export function workspaceOf(cwd: string): string {
   return cwd;
 }
 
-/** Guardrails, the profile, the repository's own narrowing, layered. */
-export async function policyFor(
+/** What is in force: the machine's guardrails, the profile, the repository's own narrowing. */
+export async function documentsFor(
   profile: string | null,
   cwd: string,
   workspace: string,
   places: Places,
-): Promise<Policy> {
+): Promise<PolicyDocument[]> {
   const documents: PolicyDocument[] = [];
   if (existsSync(GUARDRAILS_FILE))
     documents.push(parseDocument(await readFile(GUARDRAILS_FILE, "utf8"), GUARDRAILS_FILE));
@@ -158,7 +158,7 @@ export async function policyFor(
   documents.push(parseDocument(text, file));
   const own = join(workspace, REPOSITORY_FILE);
   if (existsSync(own)) documents.push(parseDocument(await readFile(own, "utf8"), own));
-  return layer(documents);
+  return documents;
 }
 
 async function profileText(

@@ -2,10 +2,9 @@
  * The only file that sees every room: it opens the ledger, the gateway and the register, and hands each neighbour to
  * whoever needs it as a function. What it opens it closes, in reverse order.
  */
-import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import {
   asSessionId,
@@ -19,10 +18,11 @@ import { type DestinationLabels, type Gateway, openGateway } from "../gateway/in
 import { createInspector } from "../inspect/index.ts";
 import { type EvidenceInput, type Ledger, openLedger, readEntries } from "../ledger/index.ts";
 import type { Policy } from "../policy/index.ts";
-import type { DestinationRegister } from "../register/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
 import { loadRegister } from "./destinations.ts";
+import { findingKey } from "./finding-key.ts";
+import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
 import { fileIdentity, hashFile } from "./prepare.ts";
 import { version } from "./version.ts";
@@ -133,16 +133,6 @@ async function endLostSessions(places: Places, append: Ledger["append"]): Promis
   await rm(join(places.run, "s"), { recursive: true, force: true });
 }
 
-/** The key of finding hashes: without it nobody can test a guessed secret against the ledger. */
-async function findingKey(places: Places): Promise<Uint8Array> {
-  const file = join(places.keys, "findings.key");
-  if (!existsSync(file)) {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    await writeFile(file, randomBytes(32), { mode: 0o600, flag: "wx" });
-  }
-  return readFile(file);
-}
-
 async function readSystemRoots(): Promise<string> {
   for (const file of SYSTEM_BUNDLES) if (existsSync(file)) return readFile(file, "utf8");
   return rootCertificates.join("\n");
@@ -152,20 +142,6 @@ async function readSystemRoots(): Promise<string> {
 async function extraRoots(): Promise<readonly string[]> {
   const file = process.env["NODE_EXTRA_CA_CERTS"];
   return file !== undefined && existsSync(file) ? [await readFile(file, "utf8")] : [];
-}
-
-function labeller(register: DestinationRegister): House["label"] {
-  return (host, _port, path) => {
-    const row = register.find(host, path);
-    return {
-      destination: row?.id ?? null,
-      channel: row?.channel ?? "unknown",
-      serverIn: row?.compute ?? "unknown",
-      operatorLaw: row?.law[0] ?? "unknown",
-      trains: row?.trains ?? "unknown",
-      dpa: "unknown",
-    };
-  };
 }
 
 function machineOnce(): () => MachineFacts {

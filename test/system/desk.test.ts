@@ -1,0 +1,101 @@
+// The policy desk and the scanner by the command line: exit codes, data, sentences.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { Place } from "../harness.ts";
+
+let place: Place;
+beforeAll(() => {
+  place = new Place();
+});
+afterAll(() => place.close());
+
+describe("sallyport policy", () => {
+  test.each<[string, string[], number, RegExp]>([
+    ["check what is in force here", ["check"], 0, /^default: 1 document/],
+    [
+      "explain a refusal, with the rule and the way on",
+      [
+        "explain",
+        "--profile",
+        "engineer",
+        "--agent",
+        "claude",
+        "--data",
+        "internal_code",
+        "--to",
+        "api.mistral.ai",
+      ],
+      4,
+      /refuses this[\s\S]*Allowed when/,
+    ],
+    ["explain in Chinese", ["explain", "--to", "statsig.anthropic.com", "--lang", "zh-CN"], 4, /拒绝/],
+    ["explain what is allowed", ["explain", "--to", "api.anthropic.com/v1/messages"], 0, /allows this/],
+    ["a looser document is told as looser", ["diff", "restricted", "default"], 4, /^LOOSER/m],
+    ["export for Cedar", ["export", "--cedar"], 0, /permit \(principal, action, resource\)/],
+    [
+      "compile into an agent's own settings, with its gaps",
+      ["compile", "--agent", "claude@2.1.329"],
+      0,
+      /managed-settings\.json[\s\S]*who else does/,
+    ],
+    ["an unknown action", ["frobnicate"], 2, /^$/],
+    ["explain without a destination", ["explain"], 2, /^$/],
+  ])("%s", async (_name, args, code, words) => {
+    const done = await place.run(["policy", ...args]);
+    expect(done.code, done.stderr).toBe(code);
+    expect(done.stdout).toMatch(words);
+  });
+
+  it("proves a property of guardrails under any profile, and names the guardrail that no property needs", async () => {
+    writeFileSync(
+      join(place.workspace, "org.yaml"),
+      `apiVersion: sallyport/v1
+kind: Guardrails
+metadata: { name: org, owner: ciso@corp.example }
+send:
+  rules:
+    - { id: G-1, title: Restricted data stays in China, because: law, when: { data: [restricted] }, unless: { serverIn: [CN] }, then: deny }
+    - { id: G-2, title: No telemetry, because: contract, when: { channel: [telemetry] }, then: deny }
+`,
+    );
+    writeFileSync(
+      join(place.workspace, "properties.yaml"),
+      `apiVersion: sallyport/v1
+kind: Properties
+metadata: { name: p, owner: ciso@corp.example }
+properties:
+  - { id: P-1, title: Nothing restricted leaves China, because: law, never: { data: [restricted] }, unless: { serverIn: [CN] } }
+`,
+    );
+    const done = await place.run(["policy", "prove", "org.yaml", "--properties", "properties.yaml"]);
+    expect(done.stdout, done.stderr).toMatch(/holds {3}P-1/);
+    expect(done.stdout).toMatch(/unneeded {2}org\/G-2/);
+    expect(done.code).toBe(4);
+  });
+
+  it("replays a policy over what was recorded", async () => {
+    expect((await place.run(["policy", "replay", "restricted", "--json"])).stdout).toMatch(/"judged":\d+/);
+  });
+});
+
+describe("sallyport scan", () => {
+  it("finds in files and in the added lines of a diff, never prints the value, and exits for CI", async () => {
+    mkdirSync(join(place.workspace, "src"), { recursive: true });
+    const key = ["AKIA", "Q3EGRD7XV5WZ2PLM"].join("");
+    writeFileSync(join(place.workspace, "src/a.ts"), `const id = "${key}";\n`);
+    const done = await place.run(["scan", "src"]);
+    expect(done.code).toBe(1);
+    expect(done.stdout).toMatch(/^src\/a\.ts:1:13 {2}secret {2}aws-/);
+    expect(done.stdout + done.stderr).not.toContain(key);
+    const sarif = JSON.parse((await place.run(["scan", "--sarif", "src"])).stdout);
+    expect(sarif).toMatchObject({ version: "2.1.0", runs: [{ results: [{}] }] });
+    expect((await place.run(["scan", "README.md"])).code).toBe(0);
+  });
+
+  it("why tells a detector's source and examples, and an unknown one is refused", async () => {
+    const done = await place.run(["why", "assigned-credential"]);
+    expect(done.stdout).toMatch(/source[\s\S]*not found/);
+    expect((await place.run(["why", "nonsense"])).code).toBe(2);
+  });
+});
