@@ -2,6 +2,7 @@
  * The ledger: what left, provable by anyone, lost by nothing. The one floor-1 room that touches the disk.
  * docs/ledger-format.md is the published format.
  */
+export { copyLedger } from "./copy.ts";
 export type { EvidenceInput } from "./evidence.ts";
 export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
 export { type ReadEntry, readEntries, readEvidence } from "./read.ts";
