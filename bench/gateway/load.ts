@@ -25,6 +25,8 @@ export interface Task {
   readonly ms: number;
   /** The process tree that is measured. */
   readonly pid: number;
+  /** Each client rests so long between an answer and its next request. */
+  readonly pauseMs?: number;
   /** Events carry the time they were sent: measure their delay. */
   readonly paced?: boolean;
 }
@@ -71,7 +73,8 @@ function client(n: number): void {
         firsts.push(firstAt - sentAt);
       } else errors++;
     }
-    send();
+    if (task.pauseMs === undefined) send();
+    else setTimeout(send, task.pauseMs);
   };
   const reader = new LeanReader({
     onHead: (text) => {

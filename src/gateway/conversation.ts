@@ -8,11 +8,11 @@
  */
 import type { Duplex } from "node:stream";
 import { asFault, Fault } from "../core/index.ts";
-import { websocketRefusal } from "../dialect/index.ts";
+import { type ReplyReading, websocketRefusal } from "../dialect/index.ts";
 import type { Inbound, Reply } from "./exchange.ts";
 import {
-  type Compression,
-  compressionOf,
+  type Agreement,
+  agreementOf,
   type Frame,
   FrameReader,
   MessageInflater,
@@ -25,6 +25,7 @@ import type { Matter, Outcome } from "./matter.ts";
 import { pass } from "./pipeline.ts";
 import { refusalFor, refusalText } from "./refuse.ts";
 import { Capture } from "./room.ts";
+import { ServerReading } from "./server-reading.ts";
 import type { Rooms, Sitting } from "./session.ts";
 
 interface PeerEnd {
@@ -44,9 +45,9 @@ export function converse(
   sitting: Sitting,
   rooms: Rooms,
 ): Promise<Outcome> {
-  let compression: Compression | null;
+  let agreement: Agreement | null;
   try {
-    compression = compressionOf(headersOf(head.headers, "sec-websocket-extensions"));
+    agreement = agreementOf(headersOf(head.headers, "sec-websocket-extensions"));
   } catch (error) {
     peer.socket.destroy();
     reply.refuse(refusalFor("opaque", asFault(error)));
@@ -60,7 +61,7 @@ export function converse(
       head,
       agent.socket,
       peer,
-      compression,
+      agreement,
       { capture, resolve },
       sitting,
       rooms,
@@ -82,6 +83,7 @@ class Conversation {
   readonly #rooms: Rooms;
   readonly #reader: FrameReader;
   readonly #inflater: MessageInflater | null;
+  readonly #reading: ServerReading;
   /** Frames of the message that is not complete yet. */
   #fragments: Frame[] = [];
   #fragmentBytes = 0;
@@ -90,13 +92,15 @@ class Conversation {
   #open: Open;
   #handshake: ReplyHead | null;
   #isOver = false;
+  /** What the server said to the last message, when it had to be read before that exchange's end. */
+  #read: Promise<ReplyReading | null> | null = null;
 
   constructor(
     inbound: Inbound,
     head: ReplyHead,
     agent: Duplex,
     peer: PeerEnd,
-    compression: Compression | null,
+    agreement: Agreement | null,
     open: Open,
     sitting: Sitting,
     rooms: Rooms,
@@ -108,9 +112,10 @@ class Conversation {
     this.#open = open;
     this.#sitting = sitting;
     this.#rooms = rooms;
-    this.#reader = new FrameReader(rooms.limits.bodyBytes);
+    this.#reader = new FrameReader(rooms.limits.bodyBytes, "agent");
+    this.#reading = new ServerReading(agreement?.server ?? null, rooms.limits.capturedReplyBytes);
     this.#inflater =
-      compression === null ? null : new MessageInflater(compression, rooms.limits.decodedBytes);
+      agreement === null ? null : new MessageInflater(agreement.agent, rooms.limits.decodedBytes);
   }
 
   start(early: Buffer): void {
@@ -132,6 +137,7 @@ class Conversation {
 
   #fromServer(chunk: Buffer): void {
     this.#open.capture.add(chunk);
+    this.#reading.feed(chunk);
     if (!this.#agent.write(chunk)) this.#peer.socket.pause();
   }
 
@@ -194,6 +200,7 @@ class Conversation {
 
   #matter(frames: readonly Frame[], settled: () => void): Matter {
     const { door, target } = this.#inbound;
+    let dialect: Judgement["dialect"] = "opaque";
     const payload =
       frames.length === 1
         ? (frames[0]?.payload ?? Buffer.alloc(0))
@@ -206,10 +213,13 @@ class Conversation {
         const content =
           isCompressed && this.#inflater !== null ? await this.#inflater.inflate(payload) : payload;
         this.#sitting.custody.check(target.host, "", [], content);
+        await this.#learned();
         return content;
       },
       decode: (decoder, content) => decoder.decodeMessage(content),
-      prepare: () => {},
+      prepare: (judged) => {
+        dialect = judged.dialect;
+      },
       refuse: (fault, judgement) => {
         this.#refuse(fault, judgement);
         settled();
@@ -222,6 +232,7 @@ class Conversation {
             resolve,
           };
           this.#handshake = null;
+          this.#reading.begin(dialect);
           this.#forward(frames);
           if (this.#isOver) this.#close(false);
           settled();
@@ -231,12 +242,20 @@ class Conversation {
 
   #refuse(fault: Fault, judgement?: Judgement): void {
     const dialect = judgement?.dialect ?? "opaque";
-    if (!this.#agent.destroyed) {
+    // In the middle of a message of the server's a frame of ours would be read as part of it.
+    if (!this.#agent.destroyed && this.#reading.isBetweenMessages) {
       this.#agent.write(serverFrame(OPCODE.text, Buffer.from(websocketRefusal(dialect, refusalText(fault)))));
       const status = Buffer.from([0x03, 0xf0]); // 1008, policy violation
       this.#agent.write(serverFrame(OPCODE.close, Buffer.concat([status, Buffer.from(fault.code)])));
     }
     this.#over(false);
+  }
+
+  /** A message may hold nothing but results of the tools that the server's last words called: they are read first. */
+  async #learned(): Promise<void> {
+    this.#read ??= this.#reading.end();
+    const reading = await this.#read;
+    if (reading !== null) this.#sitting.reader.learn(reading);
   }
 
   /** Ends the exchange that the server's bytes belong to. */
@@ -252,7 +271,9 @@ class Conversation {
       role: "frames",
       contentType: "",
       codings: [],
+      reading: this.#read ?? this.#reading.end(),
     });
+    this.#read = null;
   }
 
   #over(isComplete: boolean): void {
@@ -260,6 +281,7 @@ class Conversation {
     this.#isOver = true;
     this.#inflater?.close();
     this.#close(isComplete);
+    this.#reading.close();
     this.#agent.end();
     this.#peer.socket.end();
     // What was written still goes out; a side that does not close by itself is closed at the sweep.

@@ -25,13 +25,21 @@ const malformed = (detail: string): Fault => new Fault("gateway.malformed", { de
 /** Cuts a byte stream into frames. Any split of the stream gives the same frames. */
 export class FrameReader {
   readonly #mostBytes: number;
+  readonly #isMasked: boolean;
   #chunks: Buffer[] = [];
   #have = 0;
   /** Bytes needed before there is anything to do. */
   #need = 2;
 
-  constructor(mostBytes: number) {
+  /** `from`: an agent's frames are masked, a server's are not. */
+  constructor(mostBytes: number, from: "agent" | "server") {
     this.#mostBytes = mostBytes;
+    this.#isMasked = from === "agent";
+  }
+
+  /** Whether the bytes so far end where a frame ends. */
+  get isBetween(): boolean {
+    return this.#have === 0;
   }
 
   feed(chunk: Buffer): Frame[] {
@@ -41,7 +49,7 @@ export class FrameReader {
     if (this.#have < this.#need) return frames;
     let all = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#have);
     for (;;) {
-      const head = readHead(all, this.#mostBytes);
+      const head = readHead(all, this.#mostBytes, this.#isMasked);
       if (head === null || all.length < head.headBytes + head.payloadBytes) {
         this.#need = head === null ? Math.min(all.length + 1, HEAD_MOST) : head.headBytes + head.payloadBytes;
         this.#chunks = all.length > 0 ? [all] : [];
@@ -65,7 +73,7 @@ interface FrameHead {
   readonly mask: Buffer;
 }
 
-function readHead(bytes: Buffer, mostBytes: number): FrameHead | null {
+function readHead(bytes: Buffer, mostBytes: number, isMasked: boolean): FrameHead | null {
   if (bytes.length < 2) return null;
   const first = bytes.readUInt8(0);
   const second = bytes.readUInt8(1);
@@ -73,13 +81,15 @@ function readHead(bytes: Buffer, mostBytes: number): FrameHead | null {
   const isFinal = (first & 0x80) !== 0;
   const isCompressed = (first & 0x40) !== 0;
   if ((first & 0x30) !== 0) throw malformed("a reserved bit of a WebSocket frame is set");
-  if ((second & 0x80) === 0) throw malformed("a WebSocket frame of the agent is not masked");
+  if (((second & 0x80) !== 0) !== isMasked)
+    throw malformed(`a WebSocket frame is ${isMasked ? "not " : ""}masked`);
   if (![0, 1, 2, 8, 9, 10].includes(opcode)) throw malformed("a WebSocket frame has an unknown opcode");
   const short = second & 0x7f;
   if (opcode >= 8 && (!isFinal || isCompressed || short > CONTROL_MOST))
     throw malformed("a WebSocket control frame is fragmented, compressed or too long");
   const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0;
-  const headBytes = 2 + lengthBytes + 4;
+  const maskBytes = isMasked ? 4 : 0;
+  const headBytes = 2 + lengthBytes + maskBytes;
   if (bytes.length < headBytes) return null;
   const payloadBytes =
     lengthBytes === 2 ? bytes.readUInt16BE(2) : lengthBytes === 8 ? Number(bytes.readBigUInt64BE(2)) : short;
@@ -91,11 +101,12 @@ function readHead(bytes: Buffer, mostBytes: number): FrameHead | null {
     isCompressed,
     headBytes,
     payloadBytes,
-    mask: bytes.subarray(headBytes - 4, headBytes),
+    mask: bytes.subarray(headBytes - maskBytes, headBytes),
   };
 }
 
 function unmask(payload: Buffer, mask: Buffer): Buffer {
+  if (mask.length === 0) return payload;
   const out = Buffer.allocUnsafe(payload.length);
   for (let i = 0; i < payload.length; i++) out[i] = (payload[i] ?? 0) ^ (mask[i & 3] ?? 0);
   return out;
@@ -114,23 +125,35 @@ export function serverFrame(opcode: number, payload: Buffer): Buffer {
 }
 
 export interface Compression {
-  /** The agent starts each message with an empty window. */
+  /** Each message starts with an empty window. */
   readonly noContextTakeover: boolean;
   readonly windowBits: number;
 }
 
+/** What each side does to its own messages. */
+export interface Agreement {
+  readonly agent: Compression;
+  readonly server: Compression;
+}
+
 /** What the server's handshake agreed to; null: no extension. Throws for an extension that cannot be read through. */
-export function compressionOf(extensions: readonly string[]): Compression | null {
+export function agreementOf(extensions: readonly string[]): Agreement | null {
   const agreed = extensions.join(",").trim();
   if (agreed === "") return null;
   const [name = "", ...parameters] = agreed.split(";").map((part) => part.trim().toLowerCase());
   if (name !== "permessage-deflate" || agreed.includes(","))
     throw new Fault("gateway.bad-reply", { detail: "a WebSocket extension that cannot be read through" });
-  const bits = parameters.find((parameter) => parameter.startsWith("client_max_window_bits="))?.split("=")[1];
+  return { agent: compressionOf(parameters, "client"), server: compressionOf(parameters, "server") };
+}
+
+function compressionOf(parameters: readonly string[], side: "client" | "server"): Compression {
+  const bits = parameters
+    .find((parameter) => parameter.startsWith(`${side}_max_window_bits=`))
+    ?.split("=")[1];
   const windowBits = bits === undefined ? 15 : Number(bits.replaceAll('"', ""));
   if (!Number.isInteger(windowBits) || windowBits < 8 || windowBits > 15)
     throw new Fault("gateway.bad-reply", { detail: "a WebSocket window size out of range" });
-  return { noContextTakeover: parameters.includes("client_no_context_takeover"), windowBits };
+  return { noContextTakeover: parameters.includes(`${side}_no_context_takeover`), windowBits };
 }
 
 const TAIL = Buffer.from([0, 0, 0xff, 0xff]);

@@ -173,7 +173,6 @@ class SessionDoor implements Desk {
       reader: new Reader(() => createDecoder({ workspace: session.workspace }), rooms.inspector),
       peers: new Peers(dialler, rooms.limits, rooms.deadlines),
       custody: new Custody(session.credentials ?? []),
-      withheld: { files: [], commands: 0, others: 0 },
       exchanges: 0,
     };
     this.#authority = new SessionAuthority(session.id, shared.leafKey, rooms.clock.now, rooms.limits.leaves);

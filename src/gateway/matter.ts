@@ -1,6 +1,6 @@
 /** What passes through the pipeline: a request, or one message of a WebSocket. */
 import type { Door, ExchangeId, Fault, WireProtocol } from "../core/index.ts";
-import type { createDecoder, Decoded } from "../dialect/index.ts";
+import type { Decoded, Decoder, ReplyReading } from "../dialect/index.ts";
 import type { EvidenceInput } from "../ledger/index.ts";
 import type { Target } from "./exchange.ts";
 import type { Judgement } from "./judge.ts";
@@ -20,7 +20,7 @@ export interface Matter {
   readonly evidence: readonly EvidenceInput[];
   /** The bytes to read, content codings undone. Throws `gateway.unreadable`. */
   content(): Promise<Buffer>;
-  decode(decoder: ReturnType<typeof createDecoder>, content: Buffer): Decoded;
+  decode(decoder: Decoder, content: Buffer): Decoded;
   /** May open what `act` needs; nothing of the content leaves. */
   prepare(judgement: Judgement): void;
   /** Sends. Never throws: what goes wrong is an outcome, and the agent has been told. */
@@ -41,6 +41,8 @@ export type Outcome =
       readonly role: "response-body" | "frames";
       readonly contentType: string;
       readonly codings: readonly string[];
+      /** What the reply says, where it was read on its way; else it is read from `reply`. */
+      readonly reading?: Promise<ReplyReading | null>;
     }
   | { readonly kind: "failed"; readonly fault: Fault; readonly mayHaveLeft: boolean };
 

@@ -9,29 +9,40 @@ import { asFault, type Fault } from "../core/index.ts";
 import { type Judgement, judge, judgeFault } from "./judge.ts";
 import type { Matter, Outcome, Verdicted } from "./matter.ts";
 import { recordOutcome, recordVerdict } from "./record.ts";
-import { nextExchange, type Rooms, type Sitting } from "./session.ts";
+import { nextExchange, type Reading, type Rooms, type Sitting } from "./session.ts";
 
 export async function pass(matter: Matter, sitting: Sitting, rooms: Rooms): Promise<void> {
   const startedAt = rooms.clock.monotonic();
-  const judgement = await decided(matter, sitting);
+  const { judgement, reading } = await decided(matter, sitting);
   const exchange: Verdicted = { id: nextExchange(sitting), startedAt, judgement, matter };
+  const refuse = (fault: Fault): void => {
+    sitting.reader.withdraw(reading);
+    matter.refuse(fault, judgement);
+  };
 
   if (judgement.passes) matter.prepare(judgement);
   const unrecorded = await recordVerdict(exchange, sitting, rooms);
-  if (unrecorded !== null) return matter.refuse(unrecorded, judgement);
-  if (!judgement.passes) return matter.refuse(judgement.fault, judgement);
+  if (unrecorded !== null) return refuse(unrecorded);
+  if (!judgement.passes) return refuse(judgement.fault);
 
   const outcome: Outcome = await matter.act();
+  if (outcome.kind === "failed" && !outcome.mayHaveLeft) sitting.reader.withdraw(reading);
   await recordOutcome(exchange, outcome, sitting, rooms);
 }
 
-async function decided(matter: Matter, sitting: Sitting): Promise<Judgement> {
+interface Decided {
+  readonly judgement: Judgement;
+  /** null: it could not be read. */
+  readonly reading: Reading | null;
+}
+
+async function decided(matter: Matter, sitting: Sitting): Promise<Decided> {
   try {
     const content = await matter.content();
     const reading = sitting.reader.read((decoder) => matter.decode(decoder, content));
-    return judge(matter.about, reading, sitting.session);
+    return { judgement: judge(matter.about, reading, sitting.session), reading };
   } catch (error) {
     const fault: Fault = asFault(error);
-    return judgeFault(matter.about, fault, sitting.session);
+    return { judgement: judgeFault(matter.about, fault, sitting.session), reading: null };
   }
 }

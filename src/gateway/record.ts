@@ -2,8 +2,8 @@
  * The two records of an exchange. A verdict that cannot be made durable in time refuses the exchange: a hung disk holds
  * nothing up for longer than the limit, and everything goes on by itself when it recovers.
  */
-import { asFault, Fault, type SourceTally, type Usage } from "../core/index.ts";
-import { createReplyReader, type DialectName } from "../dialect/index.ts";
+import { asFault, Fault, type Usage } from "../core/index.ts";
+import { createReplyReader, type DialectName, type ReplyReading } from "../dialect/index.ts";
 import type { EvidenceInput } from "../ledger/index.ts";
 import { undoCodings } from "./coding.ts";
 import { pathOf } from "./judge.ts";
@@ -18,10 +18,6 @@ export async function recordVerdict(
 ): Promise<Fault | null> {
   const { judgement, matter } = exchange;
   const { about } = matter;
-  const sources = judgement.passes ? sum(judgement.sources, sitting.withheld) : judgement.sources;
-  sitting.withheld = judgement.passes
-    ? { files: [], commands: 0, others: 0 }
-    : sum(judgement.sources, sitting.withheld);
   const path = pathOf(about.target);
   const durable = appended(
     rooms,
@@ -42,7 +38,7 @@ export async function recordVerdict(
       understood: judgement.understood,
       model: judgement.model,
       requestBytes: about.bytes,
-      sources,
+      sources: judgement.sources,
       findings: judgement.found,
       verdict: judgement.verdict,
       rules: judgement.rules,
@@ -104,7 +100,7 @@ export async function recordOutcome(
         responseBytes: reply.bytes,
         address: outcome.address,
         tlsPeer: outcome.tlsPeer,
-        usage: await usageOf(outcome, exchange.judgement.dialect, rooms),
+        usage: await usageOf(outcome, exchange.judgement.dialect, sitting, rooms),
         complete: outcome.isComplete,
         durationMs,
         evidence: [],
@@ -129,15 +125,27 @@ const elapsed = (exchange: Verdicted, rooms: Rooms): number =>
 async function usageOf(
   outcome: Outcome & { kind: "answered" },
   dialect: DialectName,
+  sitting: Sitting,
   rooms: Rooms,
 ): Promise<Usage | null> {
+  const reading = await (outcome.reading ?? readingOf(outcome, dialect, rooms));
+  if (reading !== null) sitting.reader.learn(reading);
+  return reading?.usage ?? null;
+}
+
+/** What the kept reply says; null when not all of it was kept. */
+async function readingOf(
+  outcome: Outcome & { kind: "answered" },
+  dialect: DialectName,
+  rooms: Rooms,
+): Promise<ReplyReading | null> {
   const { reply, codings } = outcome;
-  if (!reply.isWhole || reply.bytes === 0 || outcome.role !== "response-body") return null;
+  if (!reply.isWhole || reply.bytes === 0) return null;
   const reader = createReplyReader(dialect, outcome.contentType);
   if (codings.length === 0) for (const chunk of reply.chunks) reader.feed(chunk);
   else
     reader.feed((await undoCodings(Buffer.concat(reply.chunks), codings, rooms.limits)) ?? Buffer.alloc(0));
-  return reader.end().usage;
+  return reader.end();
 }
 
 /** null when `promise` resolves in time. */
@@ -167,13 +175,4 @@ function inTime(promise: Promise<unknown>, rooms: Rooms): Promise<Fault | null> 
       },
     );
   });
-}
-
-function sum(a: SourceTally, b: SourceTally): SourceTally {
-  if (b.files.length === 0 && b.commands === 0 && b.others === 0) return a;
-  return {
-    files: [...new Set([...a.files, ...b.files])],
-    commands: a.commands + b.commands,
-    others: a.others + b.others,
-  };
 }

@@ -9,9 +9,8 @@ import {
   type Fault,
   type FindingTally,
   type SessionId,
-  type SourceTally,
 } from "../core/index.ts";
-import type { createDecoder, Decoded } from "../dialect/index.ts";
+import type { CalledTool, Decoded, Decoder } from "../dialect/index.ts";
 import type { Finding, Inspector } from "../inspect/index.ts";
 import type { Ledger } from "../ledger/index.ts";
 import type { Point, Policy } from "../policy/index.ts";
@@ -73,8 +72,6 @@ export interface Reading {
   readonly classes: ReadonlySet<string>;
 }
 
-type Decoder = ReturnType<typeof createDecoder>;
-
 /**
  * The session's reader. The inspector answers for every part, new or old, so that what was denied is denied when it is
  * sent again; the record counts what is new.
@@ -103,6 +100,16 @@ export class Reader {
       throw error;
     }
   }
+
+  /** It did not leave: what was new in it is new again, so that the record tells of each thing when it first left. */
+  withdraw(reading: Reading | null): void {
+    if (reading !== null) this.#decoder.withdraw(reading.decoded);
+  }
+
+  /** Which tools a reply calls: their results in later messages are told apart by it. */
+  learn(reply: { readonly calls: readonly CalledTool[] }): void {
+    this.#decoder.learn(reply);
+  }
 }
 
 function tallyOf(findings: readonly Finding[]): FindingTally[] {
@@ -114,14 +121,12 @@ function tallyOf(findings: readonly Finding[]): FindingTally[] {
   return [...tallies.values()];
 }
 
-/** One open session. Its fields are owned by the gateway, its reader and withheld sources by the pipeline. */
+/** One open session. Its fields are owned by the gateway; the reader is used by the pipeline alone. */
 export interface Sitting {
   readonly session: GatewaySession;
   readonly reader: Reader;
   readonly peers: Peers;
   readonly custody: Custody;
-  /** What denied requests would have been the first to carry; the next allowed request declares it. */
-  withheld: SourceTally;
   exchanges: number;
 }
 

@@ -101,7 +101,12 @@ describe("messages", () => {
     const first = agentFrame(JSON.stringify({ type: "response.create", model: "m", input: "one" }));
     t.wire.write(first);
     expect(await arrived(t, first.length)).toEqual(first);
-    const reply = serverFrame(1, Buffer.from('{"type":"response.completed"}'));
+    const reply = serverFrame(
+      1,
+      Buffer.from(
+        '{"type":"response.completed","response":{"id":"r","status":"completed","model":"m","output":[],"usage":{"input_tokens":7,"output_tokens":5,"total_tokens":12}}}',
+      ),
+    );
     t.say(reply);
     await t.wire.untilBytes(t.switched.length + reply.length);
     expect(t.wire.bytes.subarray(t.switched.length)).toEqual(reply);
@@ -130,6 +135,7 @@ describe("messages", () => {
     expect(t.rig.of("exchange.judged")[1]).toMatchObject({ dialect: "openai-responses", model: "m" });
     expect(t.rig.of("exchange.judged")[1]?.kept["frames"]).toEqual(first);
     expect(t.rig.of("exchange.answered")[1]?.kept["frames"]).toEqual(reply);
+    expect(t.rig.of("exchange.answered")[1]?.usage).toMatchObject({ inputTokens: 7, outputTokens: 5 });
     expect(t.rig.of("exchange.answered")[0]?.kept["response-head"]?.toString()).toBe(t.switched);
   });
 
