@@ -649,6 +649,13 @@ describe("which protocol", () => {
       true,
     ],
     ["/openai/deployments/gpt5/chat/completions", { messages: [] }, "gpt5", false],
+    ["/model/eu.anthropic.claude-v4:0/invoke", { messages: [] }, "eu.anthropic.claude-v4:0", false],
+    [
+      "/v1/projects/p/locations/eu/publishers/anthropic/models/claude-5:rawPredict",
+      { messages: [] },
+      "claude-5",
+      false,
+    ],
     ["/v1/messages", { model: "claude", messages: [], stream: true }, "claude", true],
   ])("model and streaming: %s", (path, body, model, streaming) => {
     expect(newDecoder().decode(view(path, body))).toMatchObject({ model, streaming });

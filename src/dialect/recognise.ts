@@ -62,8 +62,9 @@ export function recogniseMessage(members: ReadonlySet<string>): Protocol | null 
 
 /** The model that a path names: Gemini, Vertex, Bedrock, Azure. */
 export function modelInPath(path: string): string | null {
-  const found = /\/models?\/([^/:]+)(?::|\/)|\/deployments\/([^/]+)\//.exec(path);
-  const name = found?.[1] ?? found?.[2];
+  // Bedrock's ids end in `:0`; Google's are followed by `:method`.
+  const found = /\/model\/([^/]+)\/|\/models\/([^/:]+)(?::|\/|$)|\/deployments\/([^/]+)\//.exec(path);
+  const name = found?.[1] ?? found?.[2] ?? found?.[3];
   if (name === undefined) return null;
   try {
     return decodeURIComponent(name);

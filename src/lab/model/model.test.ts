@@ -103,6 +103,12 @@ describe("every dialect carries the same plan", () => {
       /input_json_delta[\s\S]*message_stop/,
     ],
     ["/x:streamRawPredict", { tools: anthropicTools, messages: [] }, /message_stop/],
+    ["/model/anthropic.claude-v4%3A0/invoke", { tools: anthropicTools, messages: [] }, /"tool_use".*"Read"/],
+    [
+      "/model/anthropic.claude-v4%3A0/invoke-with-response-stream",
+      { tools: anthropicTools, messages: [] },
+      /:event-type[\s\S]*"bytes"/,
+    ],
     ["/v1/messages/count_tokens", { messages: [] }, /input_tokens/],
     [
       "/v1/chat/completions",

@@ -12,6 +12,7 @@ import zlib from "node:zlib";
 import type { Answer, ReplyEvent } from "./answer.ts";
 import { answerMessages } from "./anthropic.ts";
 import { answerChat } from "./chat.ts";
+import { chunkFrame } from "./eventstream.ts";
 import { type ModelFault, SLOW_MS } from "./fault.ts";
 import { answerGemini } from "./gemini.ts";
 import { type Loose, loose, textOf } from "./loose.ts";
@@ -135,7 +136,7 @@ async function receive(state: State, request: IncomingMessage, response: ServerR
   const body = parsed(decoded(raw, request.headers["content-encoding"]));
   if (body === null) return json(response, 400, problem("invalid_request_error", "the body is not JSON"));
   const answer = answerTo(state.script, path, body);
-  await reply(state, request, response, answer, fault);
+  await reply(state, request, response, answer, fault, dialect === "bedrock");
 }
 
 function answerTo(script: Script, path: string, body: Loose): Answer {
@@ -145,6 +146,7 @@ function answerTo(script: Script, path: string, body: Loose): Answer {
   if (/\/messages$/.test(path)) return answerMessages(script, body, streams);
   if (/:rawPredict$/.test(path)) return answerMessages(script, body, streams);
   if (/:streamRawPredict$/.test(path)) return answerMessages(script, body, true);
+  if (BEDROCK.test(path)) return answerMessages(script, body, path.endsWith("-stream"));
   if (/\/chat\/completions$/.test(path)) return answerChat(script, body);
   if (/\/responses(\/compact)?$/.test(path)) {
     const { events, final } = answerResponses(script, body, undefined);
@@ -153,8 +155,11 @@ function answerTo(script: Script, path: string, body: Loose): Answer {
   return answerGemini(script, body, path.endsWith(":streamGenerateContent"));
 }
 
+const BEDROCK = /^\/model\/[^/]+\/invoke(-with-response-stream)?$/;
+
 function dialectOf(path: string): string {
   if (/\/messages(\/count_tokens)?$|:(streamR|r)awPredict$/.test(path)) return "anthropic-messages";
+  if (BEDROCK.test(path)) return "bedrock";
   if (/\/chat\/completions$/.test(path)) return "openai-chat";
   if (/\/responses(\/compact)?$/.test(path)) return "openai-responses";
   if (/:((streamG|g)enerateContent|countTokens)$/.test(path)) return "gemini";
@@ -207,14 +212,17 @@ async function reply(
   response: ServerResponse,
   answer: Answer,
   fault: ModelFault | null,
+  isBinary: boolean,
 ): Promise<void> {
   const isStream = "events" in answer;
-  response.setHeader("content-type", isStream ? "text/event-stream; charset=utf-8" : "application/json");
+  const streamType = isBinary ? "application/vnd.amazon.eventstream" : "text/event-stream; charset=utf-8";
+  response.setHeader("content-type", isStream ? streamType : "application/json");
   if (isStream) response.setHeader("cache-control", "no-cache");
   response.setHeader("request-id", `req_scripted_${state.calls}`);
   const out = encoder(state.options.encoding, request, response);
-  const texts = isStream ? answer.events.map(sseText) : halves(JSON.stringify(answer.json));
-  const spoilt = texts.map((text) => spoil(text, fault, isStream));
+  const frame = (event: ReplyEvent): string | Buffer => (isBinary ? chunkFrame(event.data) : sseText(event));
+  const texts = isStream ? answer.events.map(frame) : halves(JSON.stringify(answer.json));
+  const spoilt = texts.map((text) => (typeof text === "string" ? spoil(text, fault, isStream) : text));
   const stopAt = fault === "stall" || fault === "reset" ? Math.ceil(texts.length / 2) : texts.length;
   response.flushHeaders();
   for (const [index, text] of spoilt.slice(0, stopAt).entries()) {
@@ -244,7 +252,7 @@ function spoil(text: string, fault: ModelFault | null, isStream: boolean): strin
 
 interface Out {
   /** Resolves when the bytes are handed to the connection, flushed through the encoder. */
-  write(text: string): Promise<void>;
+  write(text: string | Buffer): Promise<void>;
   end(): void;
 }
 
