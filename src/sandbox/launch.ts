@@ -81,20 +81,11 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
     child.once("exit", (code, signal) => resolve({ code: exitCode(code, signal) }));
   });
   const complaint = collect(child.stderr, MAX_COMPLAINT_BYTES);
-  const heard: Heard = { listener: null, program: null, refusal: null, problem: "" };
-  child.on("message", (message: unknown, handle: unknown) => {
-    if (message === "listener" && heard.listener === null && isServer(handle)) {
-      heard.listener = handle;
-      // Read for each connection (lib/net.js), though not in the published types: a reply may follow the end of a request.
-      Object.assign(handle, { allowHalfOpen: true });
-      handle.on("connection", options.onConnection);
-      heard.program = findProgram(information);
-      // What bubblewrap had started before the move; the stage starts nothing until it is answered.
-      enter(group, heard.program?.parent);
-      enter(group, heard.program?.pid);
-      child.send("go", () => {}); // a stage that has gone ends the channel, which is heard below
-    } else if (isRefusal(message)) heard.refusal = message;
-    else if (isProblem(message)) heard.problem = message.problem;
+  const heard = hear(child, options, (inside) => {
+    inside.program = findProgram(information);
+    // What bubblewrap had started before the move; the stage starts nothing until it is answered.
+    enter(group, inside.program?.parent);
+    enter(group, inside.program?.pid);
   });
   const abandon = (problem: string): void => {
     heard.problem = problem;
@@ -143,6 +134,23 @@ function enter(group: Cgroup | null, pid: number | undefined): void {
   } catch {
     // It has ended already, which is heard on its own.
   }
+}
+
+/** Listens to the first stage; `onListener` runs while it waits for its answer. */
+function hear(child: ChildProcess, options: LaunchOptions, onListener: (heard: Heard) => void): Heard {
+  const heard: Heard = { listener: null, program: null, refusal: null, problem: "" };
+  child.on("message", (message: unknown, handle: unknown) => {
+    if (message === "listener" && heard.listener === null && isServer(handle)) {
+      heard.listener = handle;
+      // Read for each connection (lib/net.js), though not in the published types: a reply may follow the end of a request.
+      Object.assign(handle, { allowHalfOpen: true });
+      handle.on("connection", options.onConnection);
+      onListener(heard);
+      child.send("go", () => {}); // a stage that has gone ends the channel, which is heard on its own
+    } else if (isRefusal(message)) heard.refusal = message;
+    else if (isProblem(message)) heard.problem = message.problem;
+  });
+  return heard;
 }
 
 /** What the first stage has said on the channel. Owned by {@link launchInside}. */
@@ -295,17 +303,19 @@ function lookRound(plan: SandboxPlan): {
   readonly appeared: readonly string[];
 } {
   const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-  const refused = plan.atEnd.refuse.filter(isThere).map((path) => {
-    try {
-      renameSync(path, `${path}.refused`);
-      return path;
-    } catch {
-      // An earlier `.refused` directory is in the way: one more name, and still out of git's sight.
-      renameSync(path, `${path}.refused-${process.pid}-${Date.now()}`);
-      return path;
-    }
+  const stayed: string[] = [];
+  const refused = plan.atEnd.refuse.filter(isThere).filter((path) => {
+    for (const name of [`${path}.refused`, `${path}.refused-${process.pid}-${Date.now()}`])
+      try {
+        renameSync(path, name);
+        return true;
+      } catch {
+        // An earlier `.refused` directory may be in the way; else it stays, and is told.
+      }
+    stayed.push(path);
+    return false;
   });
-  return { refused, appeared: plan.atEnd.report.filter(isThere) };
+  return { refused, appeared: [...stayed, ...plan.atEnd.report.filter(isThere)] };
 }
 
 /** Sends, and after a request to end sees to it that the program does. */

@@ -738,6 +738,31 @@ describe.each<[string, number | null, boolean]>([
       expect(ran.code).toBe(9);
     });
 
+    it("Ctrl-Z stops the whole session and fg brings it back, as with any job of a shell", async () => {
+      const words = [
+        process.execPath,
+        DRIVER,
+        orders(["bash", "-c", "echo u''p; read line; echo got-$line; exit 4"], {}, {}),
+      ];
+      const child = spawn("/usr/bin/script", ["-qefc", "bash --norc -i", "/dev/null"], {
+        env: { ...environment(), SHELL: "/bin/sh", TERM: "dumb", HISTFILE: "" },
+        stdio: ["pipe", "pipe", "pipe"],
+        ...identity(),
+      });
+      const session = watch(child);
+      const type = (text: string) => child.stdin?.write(text);
+      file(join(root, "job"), `${words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ")}\n`);
+      type(`eval "$(cat '${root}/job')"\n`);
+      await session.printed("up\r\n");
+      type("\x1a");
+      await session.printed("Stopped");
+      type("fg; echo code=$?\nhello\n");
+      await session.printed("got-hello");
+      await session.printed("code=4");
+      type("exit\n");
+      await session.ended;
+    });
+
     it("Ctrl-C ends a program that does not catch it, as outside", async () => {
       const session = startOnTerminal(["bash", "-c", "echo up; exec sleep 30"]);
       await session.printed("up");
