@@ -109,6 +109,12 @@ describe("every dialect carries the same plan", () => {
       { tools: anthropicTools, messages: [] },
       /:event-type[\s\S]*"bytes"/,
     ],
+    ["/model/m/converse", { messages: [] }, /"output".*Scripted test/],
+    [
+      "/model/m/converse-stream",
+      { toolConfig: { tools: [{ toolSpec: { name: "read" } }] } },
+      /toolUse[\s\S]*metadata/,
+    ],
     ["/v1/messages/count_tokens", { messages: [] }, /input_tokens/],
     [
       "/v1/chat/completions",

@@ -12,7 +12,8 @@ import zlib from "node:zlib";
 import type { Answer, ReplyEvent } from "./answer.ts";
 import { answerMessages } from "./anthropic.ts";
 import { answerChat } from "./chat.ts";
-import { chunkFrame } from "./eventstream.ts";
+import { answerConverse } from "./converse.ts";
+import { chunkFrame, eventFrame } from "./eventstream.ts";
 import { type ModelFault, SLOW_MS } from "./fault.ts";
 import { answerGemini } from "./gemini.ts";
 import { type Loose, loose, textOf } from "./loose.ts";
@@ -146,6 +147,7 @@ function answerTo(script: Script, path: string, body: Loose): Answer {
   if (/\/messages$/.test(path)) return answerMessages(script, body, streams);
   if (/:rawPredict$/.test(path)) return answerMessages(script, body, streams);
   if (/:streamRawPredict$/.test(path)) return answerMessages(script, body, true);
+  if (CONVERSE.test(path)) return answerConverse(script, body, path.endsWith("-stream"));
   if (BEDROCK.test(path)) return answerMessages(script, body, path.endsWith("-stream"));
   if (/\/chat\/completions$/.test(path)) return answerChat(script, body);
   if (/\/responses(\/compact)?$/.test(path)) {
@@ -155,7 +157,8 @@ function answerTo(script: Script, path: string, body: Loose): Answer {
   return answerGemini(script, body, path.endsWith(":streamGenerateContent"));
 }
 
-const BEDROCK = /^\/model\/[^/]+\/invoke(-with-response-stream)?$/;
+const CONVERSE = /^\/model\/[^/]+\/converse(-stream)?$/;
+const BEDROCK = /^\/model\/[^/]+\/(invoke(-with-response-stream)?|converse(-stream)?)$/;
 
 function dialectOf(path: string): string {
   if (/\/messages(\/count_tokens)?$|:(streamR|r)awPredict$/.test(path)) return "anthropic-messages";
@@ -220,7 +223,8 @@ async function reply(
   if (isStream) response.setHeader("cache-control", "no-cache");
   response.setHeader("request-id", `req_scripted_${state.calls}`);
   const out = encoder(state.options.encoding, request, response);
-  const frame = (event: ReplyEvent): string | Buffer => (isBinary ? chunkFrame(event.data) : sseText(event));
+  const frame = (event: ReplyEvent): string | Buffer =>
+    isBinary ? binaryFrame(event, request) : sseText(event);
   const texts = isStream ? answer.events.map(frame) : halves(JSON.stringify(answer.json));
   const spoilt = texts.map((text) => (typeof text === "string" ? spoil(text, fault, isStream) : text));
   const stopAt = fault === "stall" || fault === "reset" ? Math.ceil(texts.length / 2) : texts.length;
@@ -235,6 +239,9 @@ async function reply(
   if (fault === "reset") return void request.socket.resetAndDestroy();
   out.end();
 }
+
+const binaryFrame = ({ name, data }: ReplyEvent, { url = "" }: IncomingMessage): Buffer =>
+  CONVERSE.test(url.split("?")[0] ?? "") ? eventFrame(name ?? "", data) : chunkFrame(data);
 
 const sseText = ({ name, data }: ReplyEvent): string =>
   `${name === null ? "" : `event: ${name}\n`}data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`;
