@@ -151,9 +151,12 @@ class Conversation {
   }
 
   #take(frame: Frame): void {
-    if (frame.opcode >= 8) {
-      // Queued like the messages, so that a close does not overtake what was said before it.
-      this.#enqueue(() => this.#forward([frame]));
+    if (frame.opcode >= OPCODE.close) {
+      // Queued like the messages, so that a close does not overtake what was said before it. What a control frame says is
+      // judged like a message; a status, or an answer to the server's own ping, says nothing of the agent's.
+      const saysNothing =
+        frame.payload.length <= 2 || (frame.opcode === OPCODE.pong && this.#reading.isEcho(frame.payload));
+      this.#enqueue(() => (saysNothing ? this.#forward([frame]) : this.#judge([frame])));
       return;
     }
     const isFirst = this.#fragments.length === 0;
@@ -165,7 +168,10 @@ class Conversation {
       });
     this.#fragments.push(frame);
     this.#fragmentBytes += frame.wire.length;
-    if (this.#fragmentBytes > this.#rooms.limits.bodyBytes)
+    if (
+      this.#fragmentBytes > this.#rooms.limits.bodyBytes ||
+      this.#fragments.length > this.#rooms.limits.fragments
+    )
       throw new Fault("gateway.too-large", { detail: "a WebSocket message is too long" });
     if (!frame.isFinal) return;
     const frames = this.#fragments;
@@ -191,10 +197,13 @@ class Conversation {
   /** Resolves when the message has been forwarded or refused; its outcome comes later. */
   #judge(frames: readonly Frame[]): Promise<void> {
     return new Promise((settled) => {
-      pass(this.#matter(frames, settled), this.#sitting, this.#rooms).catch((error: unknown) => {
-        this.#refuse(asFault(error));
-        settled();
-      });
+      const work = pass(this.#matter(frames, settled), this.#sitting, this.#rooms)
+        .catch((error: unknown) => {
+          this.#refuse(asFault(error));
+          settled();
+        })
+        .finally(() => this.#sitting.underWay.delete(work));
+      this.#sitting.underWay.add(work);
     });
   }
 

@@ -202,7 +202,10 @@ describe("framing", () => {
     expect(
       ends ? await wire.all() : (await wire.untilBytes((expected ?? reply).length)).toString("latin1"),
     ).toBe(expected ?? reply);
-    if (sent !== undefined) expect(setting.received()).toContain(sent);
+    if (sent === undefined) return;
+    expect(setting.received()).toContain(sent);
+    const head = setting.rig.of("exchange.judged")[0]?.kept["request-head"]?.toString();
+    expect(head, "trailers leave, so they are evidence").toMatch(/\r\n\r\nX-T: 1\r\n\r\n$/);
   });
 
   it("HEAD: a length without a body", async () => {

@@ -25,6 +25,7 @@ import {
   type RequestHead,
 } from "./head.ts";
 import type { Limits } from "./limits.ts";
+import { Gather } from "./room.ts";
 
 /** Where a connection comes from: the proxy socket itself (`authority` null), or a tunnel to one authority. */
 export interface Arrival {
@@ -57,7 +58,7 @@ interface Reading {
   readonly door: Door;
   readonly target: Target;
   readonly reader: BodyReader;
-  readonly body: Buffer[];
+  readonly body: Gather;
   bytes: number;
 }
 
@@ -126,7 +127,10 @@ export class FrontH1 {
     while (!this.#isBusy) {
       if (this.#reading === null) {
         const all = this.#partial.length === 0 ? rest : Buffer.concat([this.#partial, rest]);
-        const end = all.length === 0 ? -1 : headEnd(all, this.#desk.limits.headerBytes, "gateway.malformed");
+        const end =
+          all.length === 0
+            ? -1
+            : headEnd(all, this.#desk.limits.headerBytes, "gateway.malformed", this.#partial.length);
         if (end < 0) {
           // From a head's first byte on the time runs; further bytes do not buy more of it.
           if (this.#partial.length === 0 && all.length > 0) this.#deadline.move(this.#desk.limits.headMs);
@@ -164,7 +168,7 @@ export class FrontH1 {
     const { limits } = this.#desk;
     if (head.framing.kind === "length" && head.framing.length > limits.bodyBytes)
       throw tooLarge(limits.bodyBytes);
-    const body: Buffer[] = [];
+    const body = new Gather();
     const reader = new BodyReader(
       head.framing,
       (slice) => this.#hold(reading, slice),
@@ -183,7 +187,7 @@ export class FrontH1 {
       throw tooLarge(this.#desk.limits.bodyBytes);
     if (!this.#desk.hold(slice.length))
       throw new Fault("gateway.busy", { detail: "too many request bytes are held" });
-    reading.body.push(slice);
+    reading.body.add(slice);
     reading.bytes += slice.length;
   }
 
@@ -211,7 +215,7 @@ export class FrontH1 {
       framing: head.framing,
       trailers: reader.trailers,
       head: head.wire,
-      body,
+      body: body.chunks,
       bodyBytes: bytes,
       upgrades,
     };

@@ -12,6 +12,7 @@ import type { Refusal, Reply } from "./exchange.ts";
 import type { Desk } from "./front-h1.ts";
 import { endToEnd, type Framing, headerOf, type RawHeaders, type ReplyHead } from "./head.ts";
 import { pairs } from "./peer-h2.ts";
+import { Gather } from "./room.ts";
 
 export class FrontH2 {
   readonly #session: ServerHttp2Session;
@@ -59,6 +60,9 @@ export class FrontH2 {
   async #receive(stream: ServerHttp2Stream, fields: RawHeaders, reply: ReplyH2): Promise<void> {
     const pseudo = new Map(fields.filter(([name]) => name.startsWith(":")));
     const headers = fields.filter(([name]) => !name.startsWith(":"));
+    for (const [name, value] of fields)
+      if (!PLAIN.test(value) || !NAME.test(name))
+        throw new Fault("gateway.malformed", { detail: "a field holds what no field may hold" });
     const path = pathFor(pseudo, headers, this.#authority);
     if (headerOf(headers, "expect")?.toLowerCase() === "100-continue")
       stream.additionalHeaders({ ":status": 100 });
@@ -95,10 +99,10 @@ export class FrontH2 {
   }
 
   /** The whole body; null when the agent took it back. Throws over a limit; what was held is then let go. */
-  #collect(stream: ServerHttp2Stream): Promise<Buffer[] | null> {
+  #collect(stream: ServerHttp2Stream): Promise<readonly Buffer[] | null> {
     const { limits, deadlines } = this.#desk;
     return new Promise((resolve, reject) => {
-      const body: Buffer[] = [];
+      const body = new Gather();
       let bytes = 0;
       let isSettled = false;
       const settle = (give: () => void, keeps: boolean): void => {
@@ -122,9 +126,9 @@ export class FrontH2 {
         if (!this.#desk.hold(chunk.length))
           return fail(new Fault("gateway.busy", { detail: "too many request bytes are held" }));
         bytes += chunk.length;
-        body.push(chunk);
+        body.add(chunk);
       });
-      stream.once("end", () => settle(() => resolve(stream.aborted ? null : body), !stream.aborted));
+      stream.once("end", () => settle(() => resolve(stream.aborted ? null : body.chunks), !stream.aborted));
       stream.once("close", () => settle(() => resolve(null), false));
     });
   }
@@ -134,8 +138,15 @@ export class FrontH2 {
   }
 }
 
+/** nghttp2 checks them too; but what goes on as HTTP/1 must not hang on another program's diligence. */
+const PLAIN = /^[\t\x20-\x7e\x80-\xff]*$/;
+const NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/;
+
 function pathFor(pseudo: ReadonlyMap<string, string>, headers: RawHeaders, authority: Authority): string {
   const path = pseudo.get(":path") ?? "";
+  if (!METHOD.test(pseudo.get(":method") ?? ""))
+    throw new Fault("gateway.malformed", { detail: "the method is no token" });
   if (pseudo.get(":scheme") !== "https" || !/^\/[\x21-\x7e]*$/.test(path) || path.includes("#"))
     throw new Fault("gateway.malformed", { detail: "the request target has no form that is served" });
   for (const named of [pseudo.get(":authority"), headerOf(headers, "host")])

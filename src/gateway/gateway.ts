@@ -154,7 +154,6 @@ class SessionDoor implements Desk {
   readonly #authority: SessionAuthority;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #underWay = new Set<Promise<void>>();
   #isClosing = false;
 
   constructor(session: GatewaySession, shared: Shared) {
@@ -174,6 +173,7 @@ class SessionDoor implements Desk {
       peers: new Peers(dialler, rooms.limits, rooms.deadlines),
       custody: new Custody(session.credentials ?? []),
       exchanges: 0,
+      underWay: new Set(),
     };
     this.#authority = new SessionAuthority(session.id, shared.leafKey, rooms.clock.now, rooms.limits.leaves);
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
@@ -184,7 +184,7 @@ class SessionDoor implements Desk {
   }
 
   get exchangesUnderWay(): number {
-    return this.#underWay.size;
+    return this.#sitting.underWay.size;
   }
 
   get caCertificate(): string {
@@ -272,13 +272,13 @@ class SessionDoor implements Desk {
       })
       .finally(() => {
         this.letGo(inbound.bodyBytes);
-        this.#underWay.delete(done);
+        this.#sitting.underWay.delete(done);
       });
-    this.#underWay.add(done);
+    this.#sitting.underWay.add(done);
   }
 
   async #pass(inbound: Inbound, reply: Reply): Promise<void> {
-    if (this.#isClosing || this.#underWay.size >= this.limits.exchangesPerSession) {
+    if (this.#isClosing || this.#sitting.underWay.size >= this.limits.exchangesPerSession) {
       const detail = this.#isClosing
         ? "the session is ending"
         : `${this.limits.exchangesPerSession} exchanges are under way`;
@@ -300,7 +300,7 @@ class SessionDoor implements Desk {
     for (const socket of this.#sockets) socket.destroy();
     this.#sitting.peers.close();
     // Their outcomes are recorded before the session counts as closed.
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#sitting.underWay);
     await closed;
   }
 
@@ -308,7 +308,7 @@ class SessionDoor implements Desk {
   #drained(): Promise<void> {
     return new Promise((resolve) => {
       const deadline = this.deadlines.start(this.limits.drainMs, resolve);
-      void Promise.all(this.#underWay).then(() => {
+      void Promise.all(this.#sitting.underWay).then(() => {
         deadline.stop();
         resolve();
       });

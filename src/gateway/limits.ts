@@ -22,6 +22,8 @@ export interface Limits {
   readonly readAheadBytes: number;
   readonly connectionsPerSession: number;
   readonly exchangesPerSession: number;
+  /** Frames of one WebSocket message. */
+  readonly fragments: number;
   readonly streamsPerConnection: number;
   /** HTTP/2 flow control: what one stream, and one connection, may send ahead. */
   readonly streamWindowBytes: number;
@@ -69,6 +71,7 @@ export const LIMITS: Limits = {
   readAheadBytes: 256 * KB,
   connectionsPerSession: 16_384,
   exchangesPerSession: 1_024,
+  fragments: 4_096,
   streamsPerConnection: 256,
   streamWindowBytes: MB,
   windowBytes: 16 * MB,

@@ -134,10 +134,12 @@ export class PeerH1 implements Peer {
   }
 
   #readHead(current: Current, chunk: Buffer): void {
-    let rest = this.#partial.length === 0 ? chunk : Buffer.concat([this.#partial, chunk]);
+    let known = this.#partial.length;
+    let rest = known === 0 ? chunk : Buffer.concat([this.#partial, chunk]);
     this.#partial = NOTHING;
     for (;;) {
-      const end = headEnd(rest, this.#limits.headerBytes, "gateway.bad-reply");
+      const end = headEnd(rest, this.#limits.headerBytes, "gateway.bad-reply", known);
+      known = 0;
       if (end < 0) {
         this.#partial = rest;
         return;

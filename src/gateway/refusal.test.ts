@@ -152,6 +152,26 @@ describe("sizes", () => {
     expect(rig.of("connection.refused")[0]?.rule).toBe("gateway.too-large");
   });
 
+  it("a body of very many very small chunks costs about its own size", async () => {
+    const { server, authority, wire } = await world();
+    const count = 50_000;
+    wire.write(
+      `POST / HTTP/1.1\r\nHost: ${authority}\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\na\r\n".repeat(count)}0\r\n\r\n`,
+    );
+    await wire.until("ok");
+    const chunks =
+      Buffer.concat(server.received)
+        .toString()
+        .match(/\r\n[0-9a-f]+\r\n/g) ?? [];
+    expect(chunks.length).toBeLessThan(100);
+  });
+
+  it("a head of blanks is read in one pass (a pattern that backtracks would take minutes)", async () => {
+    const { wire } = await world();
+    wire.write(`GET / HTTP/1.1\r\nX:${" ".repeat(60_000)}\x01\r\n\r\n`);
+    expect(await wire.all()).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
   it("a body that unpacks to far more than it is cannot be inspected, and does not leave", async () => {
     const { rig, server, authority, wire } = await world({
       limits: { decodedBytes: 100_000, decodedFloorBytes: 100_000 },

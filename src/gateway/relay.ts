@@ -11,7 +11,7 @@ import type { Custody } from "./custody.ts";
 import type { Destination } from "./dial.ts";
 import type { Inbound, Outbound, Peer, Reply, Sending, Sink } from "./exchange.ts";
 import { hostText } from "./front-h1.ts";
-import { endToEnd, headerOf, type RawHeaders, type ReplyHead } from "./head.ts";
+import { endToEnd, headerOf, headText, type RawHeaders, type ReplyHead } from "./head.ts";
 import type { Judgement } from "./judge.ts";
 import type { Matter, Outcome } from "./matter.ts";
 import { refusalFor } from "./refuse.ts";
@@ -24,16 +24,27 @@ export function requestMatter(inbound: Inbound, reply: Reply, sitting: Sitting, 
   return {
     about: { ...inbound, bytes: inbound.bodyBytes },
     evidence: [
-      { role: "request-head", chunks: [inbound.head] },
+      {
+        role: "request-head",
+        chunks:
+          inbound.trailers.length === 0 ? [inbound.head] : [inbound.head, trailerText(inbound.trailers)],
+      },
       ...(inbound.bodyBytes > 0 ? [{ role: "request-body" as const, chunks: inbound.body }] : []),
     ],
     content: async () => {
       const content = await contentOf(inbound, rooms);
-      sitting.custody.check(inbound.target.host, inbound.target.path, inbound.headers, content);
+      sitting.custody.check(
+        inbound.target.host,
+        inbound.target.path,
+        [...inbound.headers, ...inbound.trailers],
+        content,
+      );
       return content;
     },
     decode: (decoder, body) => {
-      const { method, target, headers } = inbound;
+      const { method, target } = inbound;
+      // Trailers leave like headers, so they are read like headers.
+      const headers = [...inbound.headers, ...inbound.trailers];
       return decoder.decode({ method, host: target.host, path: target.path, headers, body });
     },
     prepare: (judged) => {
@@ -129,6 +140,9 @@ function outboundFor(inbound: Inbound, standIn: URL | null, custody: Custody): O
   };
 }
 
+/** Trailers as lines, behind the head in the evidence. */
+const trailerText = (trailers: RawHeaders): Buffer => Buffer.from(headText("", trailers).slice(2), "latin1");
+
 /** One reply on its way back. Ends with one outcome. */
 class Relay implements Sink {
   readonly #peer: Peer;
@@ -142,6 +156,7 @@ class Relay implements Sink {
   #sending: Sending | null = null;
   #resolve: (outcome: Outcome | Promise<Outcome>) => void = () => {};
   #isOver = false;
+  #trailers: RawHeaders = [];
 
   constructor(
     peer: Peer,
@@ -191,6 +206,7 @@ class Relay implements Sink {
   end(trailers: RawHeaders): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#trailers = trailers;
     this.#reply.end(trailers);
     this.#resolve(this.#answered(true));
   }
@@ -232,7 +248,10 @@ class Relay implements Sink {
       address: this.#peer.address,
       tlsPeer: this.#peer.tlsPeer,
       isComplete,
-      head: this.#head?.wire ?? null,
+      head:
+        this.#head === null || this.#trailers.length === 0
+          ? (this.#head?.wire ?? null)
+          : Buffer.concat([this.#head.wire, trailerText(this.#trailers)]),
       reply: this.#capture,
       role: "response-body",
       contentType: headerOf(headers, "content-type") ?? "",

@@ -23,11 +23,55 @@ export class Room {
   }
 }
 
+const FEW = 32;
+const SMALL = 1024;
+const BLOCK = 8 * 1024;
+
+/**
+ * Pieces of a body, in order. A body that comes in very many very small pieces (a byte a chunk is legal) is copied
+ * together, as the bookkeeping of each piece is a hundred times its size.
+ */
+export class Gather {
+  readonly #chunks: Buffer[] = [];
+  #block: Buffer | null = null;
+  #filled = 0;
+
+  add(piece: Buffer): void {
+    if (piece.length === 0) return;
+    if (piece.length >= SMALL || (this.#chunks.length < FEW && this.#block === null)) {
+      this.#close();
+      this.#chunks.push(piece);
+      return;
+    }
+    if (this.#block === null || this.#filled + piece.length > BLOCK) {
+      this.#close();
+      this.#block = Buffer.allocUnsafeSlow(BLOCK);
+    }
+    this.#filled += piece.copy(this.#block, this.#filled);
+  }
+
+  #close(): void {
+    if (this.#block !== null) this.#chunks.push(this.#block.subarray(0, this.#filled));
+    this.#block = null;
+    this.#filled = 0;
+  }
+
+  get chunks(): readonly Buffer[] {
+    this.#close();
+    return this.#chunks;
+  }
+
+  clear(): void {
+    this.#close();
+    this.#chunks.length = 0;
+  }
+}
+
 /** Bytes that pass by, kept as evidence as far as there is room. */
 export class Capture {
   readonly #room: Room;
   readonly #most: number;
-  readonly #chunks: Buffer[] = [];
+  readonly #gather = new Gather();
   #kept = 0;
   #passed = 0;
 
@@ -46,7 +90,7 @@ export class Capture {
     )
       return;
     this.#kept += chunk.length;
-    this.#chunks.push(chunk);
+    this.#gather.add(chunk);
   }
 
   /** All bytes that passed, kept or not. */
@@ -59,7 +103,7 @@ export class Capture {
   }
 
   get chunks(): readonly Buffer[] {
-    return this.#chunks;
+    return this.#gather.chunks;
   }
 
   /** The room is given back; the chunks may go. */
@@ -67,6 +111,6 @@ export class Capture {
     this.#room.give(this.#kept);
     this.#kept = 0;
     this.#passed = 0;
-    this.#chunks.length = 0;
+    this.#gather.clear();
   }
 }

@@ -18,6 +18,7 @@ export class ServerReading {
   /** Messages are inflated one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #hasStopped = false;
+  #lastPing: Buffer | null = null;
 
   constructor(compression: Compression | null, mostBytes: number) {
     this.#frames = new FrameReader(mostBytes, "server");
@@ -27,6 +28,11 @@ export class ServerReading {
   /** Whether a frame of our own may be put in here. */
   get isBetweenMessages(): boolean {
     return !this.#hasStopped && this.#frames.isBetween && this.#fragments.length === 0;
+  }
+
+  /** Whether these are the words of the server's last ping. */
+  isEcho(payload: Buffer): boolean {
+    return this.#lastPing?.equals(payload) === true;
   }
 
   /** From here on the server answers a message of this dialect. */
@@ -45,6 +51,7 @@ export class ServerReading {
   }
 
   #take(frame: Frame): void {
+    if (frame.opcode === OPCODE.ping) this.#lastPing = frame.payload;
     if (frame.opcode >= OPCODE.close) return;
     this.#fragments.push(frame);
     if (!frame.isFinal) return;

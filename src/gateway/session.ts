@@ -128,6 +128,8 @@ export interface Sitting {
   readonly peers: Peers;
   readonly custody: Custody;
   exchanges: number;
+  /** Exchanges whose outcome is not recorded yet. */
+  readonly underWay: Set<Promise<void>>;
 }
 
 export function nextExchange(sitting: Sitting): ExchangeId {

@@ -112,7 +112,7 @@ describe("messages", () => {
     expect(t.wire.bytes.subarray(t.switched.length)).toEqual(reply);
     const second = [
       agentFrame("tw", { fin: false }),
-      agentFrame("p", { opcode: 9 }),
+      agentFrame("", { opcode: 9 }),
       agentFrame("o", { opcode: 0 }),
     ];
     for (const frame of second) t.wire.write(frame);
@@ -178,6 +178,25 @@ describe("messages", () => {
       ["allow", true],
       ["allow", true],
       ["deny", true],
+    ]);
+  });
+
+  it("what a ping, a pong or a close frame says is judged too; an echo and a status say nothing", async () => {
+    const t = await talk({ rules: SECRET_RULE });
+    const ping = serverFrame(9, Buffer.from("heart"));
+    t.say(ping);
+    await t.wire.untilBytes(t.switched.length + ping.length);
+    const frames = [agentFrame("heart", { opcode: 10 }), agentFrame("note", { opcode: 9 })];
+    for (const frame of frames) t.wire.write(frame);
+    const all = Buffer.concat(frames);
+    expect(await arrived(t, all.length)).toEqual(all);
+    t.wire.write(agentFrame("AKIAIOSFODNN7EXAMPLQ", { opcode: 9 }));
+    await t.wire.all();
+    expect(t.sent()).toEqual(all);
+    expect(t.rig.of("exchange.judged").map(({ verdict, requestBytes }) => [verdict, requestBytes])).toEqual([
+      ["allow", 0],
+      ["allow", 4],
+      ["deny", 20],
     ]);
   });
 
