@@ -118,7 +118,11 @@ function idle(data: PolicyData): Contradiction | null {
 function hosts(data: PolicyData): Contradiction | null {
   const denied = new Map<string, DenyRule[]>();
   for (const rule of data.network?.deny ?? [])
-    for (const pattern of rule.hosts) denied.set(pattern, [...(denied.get(pattern) ?? []), rule]);
+    for (const pattern of rule.hosts) {
+      const same = denied.get(pattern);
+      if (same === undefined) denied.set(pattern, [rule]);
+      else same.push(rule);
+    }
   for (const [i, allow] of (data.network?.allow ?? []).entries())
     for (const [j, pattern] of allow.hosts.entries()) {
       const clash = coveringPatterns(pattern)

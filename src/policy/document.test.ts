@@ -375,6 +375,28 @@ test("a document of 10,000 rules is read", () => {
   expect(data.send?.rules).toHaveLength(10_000);
 });
 
+describe("a hostile repository's document is refused in good time", () => {
+  const many = (count: number, one: (i: number) => string): string =>
+    Array.from({ length: count }, (_, i) => one(i)).join("");
+  test.each<[what: string, text: string, detail: RegExp]>([
+    ["nested without end", `a: ${"[".repeat(100_000)}`, /nested too deep/],
+    ["nested a little too deep", `a: ${"[".repeat(30)}1${"]".repeat(30)}`, /nested too deep/],
+    ["wide", many(30_000, (i) => `k${i}: 1\n`), /missing/],
+    ["a key twice among many", `${many(30_000, (i) => `k${i}: 1\n`)}k7: 2`, /stands twice/],
+    ["wrong everywhere", `a: ${"!b ".repeat(30_000)}`, /at most one tag/],
+  ])("%s", (_, text, detail) => {
+    const before = process.cpuUsage();
+    expect(faultOf(text).detail).toMatch(detail);
+    expect(process.cpuUsage(before).user).toBeLessThan(5_000_000);
+  });
+
+  test("what it wrote reaches no terminal but as plain short text", () => {
+    const fault = faultOf(`"\\u001b]0;pwned\\u0007${"x".repeat(500)}": 1\n${profile(NET + SEND)}`);
+    expect(fault.at).toBe(`profile.yaml:1:1  ]0;pwned ${"x".repeat(50)}…`);
+    expect(fault.detail).toBe(`unknown key \` ]0;pwned ${"x".repeat(50)}…\``);
+  });
+});
+
 test("more text than any document needs is refused before it is parsed", () => {
   expect(faultOf(`# ${" ".repeat(17_000_000)}`).at).toBe("profile.yaml");
 });

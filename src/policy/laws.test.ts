@@ -45,6 +45,15 @@ test("the index finds exactly the rules that match by their plain meaning", () =
   );
 });
 
+test("many rules with values of their own cost memory by their number, not by its square", () => {
+  const rules = Array.from({ length: 20_000 }, (_, r) => ({ when: { data: [`class_${r}`, "secret"] } }));
+  const index = indexSendRules(rules);
+  const bytes = index.when
+    .flatMap(({ accepting }) => [...accepting.values()])
+    .reduce((sum, one) => sum + (one instanceof Uint32Array ? one.byteLength : one.length * 8), 0);
+  expect(bytes).toBeLessThan(1_000_000);
+});
+
 test("adding a denial never widens what may leave", () => {
   fc.assert(
     fc.property(profile, ruleArbitrary, pointArbitrary, (document, rule, point) => {

@@ -1,6 +1,6 @@
 /** From YAML text to data of a schema, or the fault that names the place, what is wrong there, and what to do. */
 import type { z } from "zod";
-import { type DataPath, readSource, type Source } from "./source.ts";
+import { type DataPath, printable, readSource, type Source } from "./source.ts";
 
 /** Throws `policy.invalid` at `file:line:column path`. */
 export function parseAs<S extends z.ZodType>(
@@ -32,7 +32,7 @@ function sayIssue(issue: Issue | undefined, data: unknown): Complaint {
     const key = issue.keys[0] ?? "";
     return {
       path: [...path, key],
-      detail: `unknown key \`${key}\``,
+      detail: `unknown key ${show(key)}`,
       remedy: "remove it, or see the schema",
       at: "key",
     };
@@ -93,11 +93,8 @@ function valueAt(data: unknown, path: DataPath): unknown {
   return value;
 }
 
-const MAX_SHOWN = 60;
 function show(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
-  if (typeof value === "object") return "a mapping";
-  const written = String(value).replace(/[\p{Cc}\u2028\u2029]/gu, " ");
-  return `\`${written.length > MAX_SHOWN ? `${written.slice(0, MAX_SHOWN)}…` : written}\``;
+  return typeof value === "object" ? "a mapping" : `\`${printable(String(value))}\``;
 }

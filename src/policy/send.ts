@@ -16,8 +16,12 @@ interface Column {
   readonly label: LabelName;
   /** Rules that do not ask about the label. */
   readonly indifferent: Bits;
-  /** By value (for hosts: by pattern): the rules that accept it, and the indifferent ones. */
-  readonly accepting: ReadonlyMap<Value, Bits>;
+  /**
+   * By value (for hosts: by pattern): the rules that accept it; as bits together with the indifferent ones, or as a list
+   * where that is shorter. Without lists, a document of many rules that each name values of their own would cost memory
+   * by the square.
+   */
+  readonly accepting: ReadonlyMap<Value, Bits | readonly number[]>;
 }
 
 export interface SendIndex {
@@ -35,22 +39,26 @@ type Conditions = readonly Pick<SendRule, "when" | "unless">[];
 export function indexSendRules(rules: Conditions): SendIndex {
   const words = Math.ceil(rules.length / 32);
   const bitsOf = (test: (rule: Conditions[number]) => boolean): Bits => {
-    const bits = new Uint32Array(words);
-    for (const [r, rule] of rules.entries()) if (test(rule)) set(bits, r);
-    return bits;
+    const found = rules.flatMap((rule, r) => (test(rule) ? [r] : []));
+    return withRules(new Uint32Array(words), found);
   };
   const every = bitsOf(() => true);
   const hasUnless = bitsOf((rule) => rule.unless !== undefined);
   const columns = (part: "when" | "unless"): Column[] =>
     LABEL_NAMES.filter((label) => rules.some((rule) => rule[part]?.[label] !== undefined)).map((label) => {
       const indifferent = bitsOf((rule) => rule[part]?.[label] === undefined);
-      const accepting = new Map<Value, Bits>();
+      const lists = new Map<Value, number[]>();
       for (const [r, rule] of rules.entries())
         for (const value of rule[part]?.[label] ?? []) {
-          const bits = accepting.get(value) ?? indifferent.slice();
-          set(bits, r);
-          accepting.set(value, bits);
+          const list = lists.get(value);
+          if (list === undefined) lists.set(value, [r]);
+          else list.push(r);
         }
+      const accepting = new Map<Value, Bits | readonly number[]>();
+      for (const [value, list] of lists) {
+        const isLong = list.length > words;
+        accepting.set(value, isLong ? withRules(indifferent.slice(), list) : list);
+      }
       return { label, indifferent, accepting };
     });
   return { words, when: columns("when"), unless: columns("unless"), hasUnless, every };
@@ -68,20 +76,36 @@ export function matchingRules(index: SendIndex, point: Point): Bits {
 }
 
 function and(bits: Bits, column: Column, point: Point): void {
-  if (column.label === "host") {
-    const accepted = column.indifferent.slice();
-    for (const pattern of patternsOfWritten(point.host)) {
-      const more = column.accepting.get(pattern);
-      if (more !== undefined)
-        for (let w = 0; w < bits.length; w++) accepted[w] = (accepted[w] ?? 0) | (more[w] ?? 0);
-    }
-    for (let w = 0; w < bits.length; w++) bits[w] = (bits[w] ?? 0) & (accepted[w] ?? 0);
+  const accepted =
+    column.label === "host"
+      ? acceptedHosts(column, point.host)
+      : (column.accepting.get(point[column.label]) ?? column.indifferent);
+  if (accepted instanceof Uint32Array) {
+    andBits(bits, accepted);
     return;
   }
-  const accepted = column.accepting.get(point[column.label]) ?? column.indifferent;
-  for (let w = 0; w < bits.length; w++) bits[w] = (bits[w] ?? 0) & (accepted[w] ?? 0);
+  const kept = accepted.filter((r) => ((bits[r >>> 5] ?? 0) >>> (r & 31)) & 1);
+  andBits(bits, column.indifferent);
+  withRules(bits, kept);
 }
 
-function set(bits: Bits, r: number): void {
-  bits[r >>> 5] = (bits[r >>> 5] ?? 0) | (1 << (r & 31));
+/** A host stands under several patterns: what any of them accepts. */
+function acceptedHosts(column: Column, host: string): Bits {
+  const accepted = column.indifferent.slice();
+  for (const pattern of patternsOfWritten(host)) {
+    const more = column.accepting.get(pattern);
+    if (more instanceof Uint32Array)
+      for (let w = 0; w < accepted.length; w++) accepted[w] = (accepted[w] ?? 0) | (more[w] ?? 0);
+    else if (more !== undefined) withRules(accepted, more);
+  }
+  return accepted;
+}
+
+function andBits(bits: Bits, mask: Bits): void {
+  for (let w = 0; w < bits.length; w++) bits[w] = (bits[w] ?? 0) & (mask[w] ?? 0);
+}
+
+function withRules(bits: Bits, rules: readonly number[]): Bits {
+  for (const r of rules) bits[r >>> 5] = (bits[r >>> 5] ?? 0) | (1 << (r & 31));
+  return bits;
 }

@@ -8,7 +8,7 @@ import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseD
 import { Fault } from "../core/index.ts";
 
 /** A 10,000-rule document is some 4 MB. */
-const MAX_TEXT = 16 * 1024 * 1024;
+const MAX_TEXT = 8 * 1024 * 1024;
 const MAX_DEPTH = 12;
 
 export type DataPath = readonly PropertyKey[];
@@ -27,7 +27,14 @@ export function readSource(text: string, file: string): Source {
       remedy: "split the document: guardrails and profiles are layered",
     });
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, schema: "core", prettyErrors: true });
+  // The library compares each key with all before it, so that a hostile repository's wide mapping would take minutes: we
+  // look for duplicates ourselves. Its pretty errors copy the line for each error, with the same effect on a long line.
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    schema: "core",
+    uniqueKeys: false,
+    prettyErrors: false,
+  });
   const place = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
@@ -41,6 +48,15 @@ export function readSource(text: string, file: string): Source {
   const refuseNode = (node: Node, detail: string, remedy: string): Fault =>
     new Fault("policy.invalid", { at: place(node.range?.[0] ?? 0), detail, remedy });
   visit(document, {
+    Map: (_, map) => {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        const name = isScalar(key) ? key.value : key;
+        if (seen.has(name) && isNode(key))
+          throw refuseNode(key, "a key stands twice in one mapping", "keep one of the two");
+        seen.add(name);
+      }
+    },
     Alias: (_, node) => {
       throw refuseNode(node, "an alias", "write the value where it is meant");
     },
@@ -81,9 +97,19 @@ export function readSource(text: string, file: string): Source {
 export const pathText = (path: DataPath): string =>
   path.reduce<string>(
     (text, step) =>
-      typeof step === "number" ? `${text}[${step}]` : text === "" ? String(step) : `${text}.${String(step)}`,
+      typeof step === "number"
+        ? `${text}[${step}]`
+        : `${text}${text === "" ? "" : "."}${printable(String(step))}`,
     "",
   );
+
+const MAX_SHOWN = 60;
+
+/** What somebody wrote, as it may stand in a message on a terminal: short, on one line, without control characters. */
+export function printable(written: string): string {
+  const plain = written.replace(/[\p{C}\u2028\u2029]/gu, " ");
+  return plain.length > MAX_SHOWN ? `${plain.slice(0, MAX_SHOWN)}…` : plain;
+}
 
 /** Where a path's value begins, or its key; null when the path leads nowhere. */
 function nodeOffset(root: unknown, path: DataPath, at: "value" | "key"): number | null {
@@ -105,14 +131,11 @@ function nodeOffset(root: unknown, path: DataPath, at: "value" | "key"): number 
 }
 
 function sayYaml(code: string, message: string): { readonly detail: string; readonly remedy: string } {
-  if (code === "DUPLICATE_KEY")
-    return { detail: "a key stands twice in one mapping", remedy: "keep one of the two" };
   if (code === "MULTIPLE_DOCS")
     return { detail: "more than one YAML document", remedy: "put each document in its own file" };
-  // The library's message ends with a position and an excerpt of the text; we print our own position, and no excerpt.
-  const first = (message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "");
+  if (/call stack/.test(message)) return { detail: "nested too deep", remedy: "see the schema" };
   return {
-    detail: `not YAML: ${first.charAt(0).toLowerCase()}${first.slice(1)}`,
+    detail: `not YAML: ${printable(message.charAt(0).toLowerCase() + message.slice(1))}`,
     remedy: "correct the YAML at this place",
   };
 }
