@@ -26,7 +26,7 @@ const digitsIn = (text: string): number => text.replace(/\D/g, "").length;
 
 /** What stands where a password would: templates, shell and template variables. */
 const STAND_IN_PASSWORD =
-  /^(?:your[-_]?\w*|my[-_]?pass\w*|x{3,}|y{3,}|\*+|\.+|-+|\[.*|<.*|\$.*|%[^0-9A-Fa-f].*|\{.*|#\{.*|:.*|redacted|hidden|masked)$/i;
+  /^(?:your[-_]?\w*|x{3,}|y{3,}|\*+|\.+|-+|\[.*|<.*|\$.*|%[^0-9A-Fa-f].*|\{.*|#\{.*|:.*|redacted|hidden|masked)$/i;
 
 /** How far round the `kind` line a manifest is read. */
 const MANIFEST_REACH = 4000;
@@ -453,7 +453,9 @@ const credentials: readonly (Detector | Reader)[] = [
     anchors: ["://"],
     // Starts at the scheme's separator: the scheme needs no reading.
     pattern: /:\/\/[^\s:@/"'`<>\\{}$]{0,80}:([^\s@/"'`<>\\{}$]{3,160})@[A-Za-z0-9[\-_.$%{<]/,
-    accept: (value) => !STAND_IN_PASSWORD.test(value) && !/^\d{1,5}$/.test(value),
+    // The words of documentation, and a port that looks like one.
+    accept: (value) =>
+      !STAND_IN_PASSWORD.test(value) && !/^(?:\w{0,8}_?pass|pwd|password)\d?$|^\d{1,5}[?#]?$/i.test(value),
     examples: ["postgres://svc:n0t-a-real-One@db.internal/app"],
     counterexamples: ["https://user:$PASSWORD@host", "http://host:8080/x@y", "amqp://user:*****@example.com"],
   },
@@ -598,6 +600,17 @@ const credentials: readonly (Detector | Reader)[] = [
       /login_with_api_key"[^\n]{0,8}\s{0,20}"params"\s{0,4}:\s{0,4}\[\s{0,20}"(\d{1,4}-[A-Za-z0-9]{60,70})"/,
     examples: [`"method":"auth.login_with_api_key", "params" : ["9-${filler("base62", 64)}"]`],
     counterexamples: ["auth.login_with_api_key"],
+  },
+  {
+    id: "thingsboard-token",
+    class: "secret",
+    title: "ThingsBoard device token in a URL",
+    source: "https://thingsboard.io/docs/reference/http-api/",
+    anchors: ["/api/v1/"],
+    pattern: /\/api\/v1\/([A-Za-z0-9]{20})\/(?:telemetry|attributes|rpc)/,
+    accept: (value) => /\d/.test(value),
+    examples: [`coap://fake.invalid/api/v1/${filler("lower", 20)}/telemetry`],
+    counterexamples: ["/api/v1/organisationsettings/telemetry"],
   },
   {
     id: "netrc-password",

@@ -80,6 +80,17 @@ export const INFRASTRUCTURE: Family = {
       counterexamples: ["s3.amazonaws.com"],
     },
     {
+      id: "aws-s3-path",
+      class: "infrastructure",
+      title: "S3 bucket, named in a path",
+      source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html",
+      anchors: ["://s3.", "://s3-"],
+      pattern:
+        /:\/\/s3[.-](?:[a-z]{2}-[a-z]{4,9}(?:-[a-z]{4,9})?-\d\.)?amazonaws\.com\/[a-z0-9][a-z0-9.-]{2,62}/,
+      examples: ["http://s3-us-east-2.amazonaws.com/fake-bucket"],
+      counterexamples: ["https://s3.amazonaws.com/"],
+    },
+    {
       id: "gcs-bucket",
       class: "infrastructure",
       title: "Google Cloud Storage bucket",

@@ -368,10 +368,12 @@ const IBAN: Reader = {
       else if (char !== " " && char !== "-") return null;
     }
     if (compact.length !== length || /[A-Za-z0-9]/.test(text.charAt(end))) return null;
+    // Check digits run from 02 to 98: others pass the remainder but are never issued.
+    if (!/^..(?:0[2-9]|[1-8]\d|9[0-8])/.test(compact)) return null;
     return mod97(compact.slice(4) + compact.slice(0, 4)) === 1 ? { start: at, end, verified: true } : null;
   },
   examples: ["IBAN GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "NO9386011117947"],
-  counterexamples: ["GB82 WEST 1234 5698 7654 33", "XX82370400440532013000"],
+  counterexamples: ["GB82 WEST 1234 5698 7654 33", "XX82370400440532013000", "DE99000000000000000030"],
 };
 
 const CHINESE_RESIDENT: Reader = {
