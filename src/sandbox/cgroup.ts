@@ -38,12 +38,19 @@ interface Place {
   readonly settings: readonly (readonly [file: string, value: number])[];
 }
 
-const ROOT = "/sys/fs/cgroup";
 const PREFIX = "sallyport-";
 
-/** A new group with these limits, or null where this user may make none. `name` keeps two of one process apart. */
-export function openCgroup(limits: CgroupLimits, name: string): Cgroup | null {
-  const places = findPlaces(readText("/proc/self/cgroup"), limits);
+/**
+ * A new group with these limits, or null where this user may make none. `name` keeps two of one process apart; `root`
+ * and `own` (the text of /proc/self/cgroup) are the machine's, but in tests.
+ */
+export function openCgroup(
+  limits: CgroupLimits,
+  name: string,
+  root = "/sys/fs/cgroup",
+  own: string = readText("/proc/self/cgroup"),
+): Cgroup | null {
+  const places = findPlaces(root, own, limits);
   if (places === null) return null;
   const made: string[] = [];
   const close = (): void => {
@@ -64,22 +71,23 @@ export function openCgroup(limits: CgroupLimits, name: string): Cgroup | null {
   return {
     enter: (pid) => {
       for (const directory of made)
-        if (!isIn(pid, directory)) writeFileSync(join(directory, "cgroup.procs"), String(pid));
+        if (!isIn(pid, directory.slice(root.length + 1)))
+          writeFileSync(join(directory, "cgroup.procs"), String(pid));
     },
     close,
   };
 }
 
-/** Where groups can be made, from the text of /proc/self/cgroup; null when not for both limits. */
-function findPlaces(own: string, limits: CgroupLimits): Place[] | null {
+/** Where groups can be made; null when not for both limits. */
+function findPlaces(root: string, own: string, limits: CgroupLimits): Place[] | null {
   const unified = /^0::(\/.*)$/m.exec(own)?.[1];
-  if (unified !== undefined && readText(join(ROOT, "cgroup.controllers")) !== "") {
+  if (unified !== undefined && readText(join(root, "cgroup.controllers")) !== "") {
     const settings = [
       ["pids.max", limits.processes],
       ["memory.max", limits.memoryBytes],
     ] as const;
     for (let path = unified; ; path = dirname(path)) {
-      const parent = join(ROOT, path);
+      const parent = join(root, path);
       const handsDown = readText(join(parent, "cgroup.subtree_control")).trim().split(" ");
       if (handsDown.includes("pids") && handsDown.includes("memory") && isOurs(parent))
         return [{ parent, settings }];
@@ -88,7 +96,7 @@ function findPlaces(own: string, limits: CgroupLimits): Place[] | null {
   }
   const first = (controller: string): string | null => {
     const path = new RegExp(`^\\d+:(?:\\w+,)*${controller}(?:,\\w+)*:(/.*)$`, "m").exec(own)?.[1];
-    const parent = path === undefined ? null : join(ROOT, controller, path);
+    const parent = path === undefined ? null : join(root, controller, path);
     return parent !== null && isOurs(parent) ? parent : null;
   };
   const [pids, memory] = [first("pids"), first("memory")];
@@ -109,12 +117,15 @@ function isOurs(directory: string): boolean {
   }
 }
 
+/** `directory` below the root: the group's path, on version 1 after the controller's name. */
 function isIn(pid: number, directory: string): boolean {
+  const controller = directory.slice(0, directory.indexOf("/"));
   const name = directory.slice(directory.lastIndexOf("/") + 1);
-  const controller = directory.slice(ROOT.length + 1).split("/")[0] ?? "";
   return readText(`/proc/${pid}/cgroup`)
     .split("\n")
-    .some((line) => line.endsWith(`/${name}`) && (line.startsWith("0::") || line.includes(controller)));
+    .some(
+      (line) => line.endsWith(`/${name}`) && (line.startsWith("0::") || line.includes(`:${controller}:`)),
+    );
 }
 
 /** Groups of clients that have gone; those that still hold a process cannot be removed, and stay. */
