@@ -4,7 +4,9 @@
  */
 export { copyLedger } from "./copy.ts";
 export type { EvidenceInput } from "./evidence.ts";
+export type { Dimension } from "./index-fold.ts";
 export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
+export { type FoundEntry, openQueryIndex, type QueryIndex, type Total } from "./query-index.ts";
 export { type ReadEntry, readEntries, readEvidence } from "./read.ts";
 export type { Due, RetentionRule } from "./retention.ts";
 export { type Verification, verifyLedger } from "./verify.ts";

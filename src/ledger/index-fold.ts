@@ -1,0 +1,168 @@
+/** How one entry becomes rows and totals of the query index. Lives for one `catchUp`, inside its transactions. */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+const DAY_MS = 86_400_000;
+
+/** What totals can be grouped by. `class` counts a request once for each class found in it. */
+export type Dimension = "day" | "destination" | "verdict" | "agent" | "principal" | "class";
+
+/** The roll-ups, narrow ones first: a question is put to the first that has all it asks for. */
+export const ROLLUPS = [
+  { table: "total", columns: ["day", "destination", "verdict", "agent"] },
+  { table: "who_total", columns: ["day", "principal", "verdict", "agent"] },
+  { table: "cross_total", columns: ["day", "destination", "verdict", "agent", "principal"] },
+  { table: "class_total", columns: ["day", "class", "destination", "verdict"] },
+  { table: "class_cross", columns: ["day", "class", "destination", "verdict", "agent", "principal"] },
+] as const satisfies readonly { readonly table: string; readonly columns: readonly Dimension[] }[];
+
+interface Sum {
+  readonly key: readonly number[];
+  requests: number;
+  bytes: number;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export class IndexFold {
+  readonly #insert: StatementSync;
+  readonly #found: StatementSync;
+  readonly #ruled: StatementSync;
+  readonly #run: StatementSync;
+  readonly #newWord: StatementSync;
+  readonly #rollups: readonly {
+    readonly columns: readonly Dimension[];
+    readonly add: StatementSync;
+    readonly sums: Map<string, Sum>;
+  }[];
+  readonly #words = new Map<string, number>();
+  /** Who runs each session: said once, in its first event. */
+  readonly #running = new Map<number, { readonly agent: number; readonly principal: number }>();
+
+  constructor(database: DatabaseSync) {
+    this.#insert = database.prepare("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#found = database.prepare("INSERT OR IGNORE INTO found VALUES (?, ?)");
+    this.#ruled = database.prepare("INSERT OR IGNORE INTO ruled VALUES (?, ?)");
+    this.#run = database.prepare("INSERT OR REPLACE INTO running VALUES (?, ?, ?)");
+    this.#newWord = database.prepare("INSERT INTO word(text) VALUES (?)");
+    this.#rollups = ROLLUPS.map(({ table, columns }) => ({
+      columns,
+      add: database.prepare(
+        `INSERT INTO ${table} VALUES (${"?, ".repeat(columns.length)}?, ?)
+         ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, bytes = bytes + excluded.bytes`,
+      ),
+      sums: new Map(),
+    }));
+    for (const { id, text } of database.prepare("SELECT id, text FROM word").all())
+      this.#words.set(String(text), Number(id));
+    for (const { session, agent, principal } of database.prepare("SELECT * FROM running").all())
+      this.#running.set(Number(session), { agent: Number(agent), principal: Number(principal) });
+  }
+
+  add(index: number, bytes: Buffer): void {
+    const text = bytes.toString("utf8");
+    const event = fieldsOf(text);
+    const at = numberOf(event["at"]) ?? 0;
+    const session = this.#wordOf(event["session"]);
+    const who = this.#who(event, session);
+    const host = this.#wordOf(event["host"]);
+    const destination = this.#wordOf(event["destination"]) ?? host;
+    const verdict = this.#wordOf(event["verdict"]);
+    const size = numberOf(event["requestBytes"]) ?? numberOf(event["responseBytes"]);
+    this.#insert.run(
+      index,
+      at,
+      this.#wordOf(event["kind"]) ?? this.#word(""),
+      session,
+      who?.agent ?? null,
+      who?.principal ?? this.#wordOf(event["principal"]),
+      host,
+      destination,
+      verdict,
+      this.#wordOf(event["model"]),
+      this.#wordOf(event["dialect"]),
+      numberOf(event["status"]),
+      size,
+      text,
+    );
+    const classes = new Set(
+      listOf(event["findings"]).flatMap((f) => this.#wordOf(fieldOf(f, "class")) ?? []),
+    );
+    for (const found of classes) this.#found.run(found, index);
+    for (const rule of listOf(event["rules"])) {
+      const word = this.#wordOf(rule);
+      if (word !== null) this.#ruled.run(word, index);
+    }
+    if (event["kind"] !== "exchange.judged") return;
+    const none = this.#word("");
+    const values = {
+      day: Math.floor(at / DAY_MS),
+      destination: destination ?? none,
+      verdict: verdict ?? none,
+      agent: who?.agent ?? none,
+      principal: who?.principal ?? none,
+    };
+    for (const { columns, sums } of this.#rollups)
+      for (const found of columns.includes("class") ? classes : [none]) {
+        const group = { ...values, class: found };
+        add(
+          sums,
+          columns.map((column) => group[column]),
+          size ?? 0,
+        );
+      }
+  }
+
+  /** Writes the sums; before each commit. */
+  flush(): void {
+    for (const rollup of this.#rollups) {
+      for (const { key, requests, bytes } of rollup.sums.values()) rollup.add.run(...key, requests, bytes);
+      rollup.sums.clear();
+    }
+  }
+
+  #who(event: Fields, session: number | null): { readonly agent: number; readonly principal: number } | null {
+    if (session === null) return null;
+    if (event["kind"] === "session.started") {
+      const agent = this.#wordOf(fieldOf(event["agent"], "name")) ?? this.#word("");
+      const principal = this.#wordOf(event["principal"]) ?? this.#word("");
+      this.#run.run(session, agent, principal);
+      this.#running.set(session, { agent, principal });
+    }
+    return this.#running.get(session) ?? null;
+  }
+
+  #wordOf(value: unknown): number | null {
+    return typeof value === "string" ? this.#word(value) : null;
+  }
+
+  #word(text: string): number {
+    const known = this.#words.get(text);
+    if (known !== undefined) return known;
+    const id = Number(this.#newWord.run(text).lastInsertRowid);
+    this.#words.set(text, id);
+    return id;
+  }
+}
+
+function add(sums: Map<string, Sum>, key: readonly number[], bytes: number): void {
+  const name = key.join(" ");
+  const known = sums.get(name) ?? { key, requests: 0, bytes: 0 };
+  known.requests++;
+  known.bytes += bytes;
+  sums.set(name, known);
+}
+
+/** The event's fields; none where the entry is no JSON object, which `verify` reports. */
+function fieldsOf(text: string): Fields {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Fields) : {}; // any field may be anything: checked at use
+  } catch {
+    return {};
+  }
+}
+
+const numberOf = (value: unknown): number | null => (Number.isSafeInteger(value) ? Number(value) : null);
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const fieldOf = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? (value as Fields)[name] : undefined;
