@@ -11,6 +11,8 @@ export interface Finished {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** stdout as it came. */
+  readonly bytes: Buffer;
 }
 
 export interface Running {
@@ -41,14 +43,19 @@ export class Place {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const text = { stdout: "", stderr: "" };
+    const chunks: Buffer[] = [];
     const watchers = new Set<() => void>();
     for (const stream of ["stdout", "stderr"] as const)
-      child[stream]?.setEncoding("utf8").on("data", (chunk: string) => {
-        text[stream] += chunk;
+      child[stream]?.on("data", (chunk: Buffer) => {
+        if (stream === "stdout") chunks.push(chunk);
+        text[stream] += chunk.toString("utf8");
         for (const watcher of watchers) watcher();
       });
     const finished = new Promise<Finished>((resolve) => {
-      child.on("close", (code) => resolve({ code, ...text }));
+      child.on("close", (code) => {
+        const bytes = Buffer.concat(chunks);
+        resolve({ code, ...text, stdout: bytes.toString("utf8"), bytes });
+      });
     });
     const until = (stream: "stdout" | "stderr", wanted: string): Promise<string> =>
       new Promise((resolve, reject) => {

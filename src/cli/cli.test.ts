@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
@@ -44,13 +44,26 @@ describe("T17 somebody else's folder where our sockets go", () => {
   });
 });
 
-it("the workspace is the nearest folder with .git, else the folder itself", () => {
+describe("the workspace", () => {
   const base = mkdtempSync(join(tmpdir(), "sp-ws-"));
-  mkdirSync(join(base, "repo/.git"), { recursive: true });
-  mkdirSync(join(base, "repo/a/b"), { recursive: true });
-  mkdirSync(join(base, "plain"));
-  expect(workspaceOf(join(base, "repo/a/b"))).toBe(join(base, "repo"));
-  expect(workspaceOf(join(base, "plain"))).toBe(join(base, "plain"));
+  const repository = (folder: string): string => {
+    mkdirSync(join(folder, ".git"), { recursive: true });
+    writeFileSync(join(folder, ".git/HEAD"), "ref: refs/heads/main\n");
+    return folder;
+  };
+  it("is the nearest repository upwards, else the folder itself", () => {
+    const repo = repository(join(base, "repo"));
+    mkdirSync(join(repo, "a/b"), { recursive: true });
+    mkdirSync(join(base, "plain"));
+    expect(workspaceOf(join(repo, "a/b"))).toBe(repo);
+    expect(workspaceOf(join(base, "plain"))).toBe(join(base, "plain"));
+  });
+  it("is not a folder that others can write to, though it holds a .git", () => {
+    const shared = repository(join(base, "shared"));
+    chmodSync(shared, 0o1777);
+    mkdirSync(join(shared, "mine"));
+    expect(workspaceOf(join(shared, "mine"))).toBe(join(shared, "mine"));
+  });
 });
 
 describe("T18 hostile text on the terminal", () => {

@@ -3,7 +3,7 @@
  * files; starts and records nothing.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
@@ -136,12 +136,24 @@ function pathInside(path: string, policy: Policy, read: readonly string[]): stri
   return entries.length > 0 ? entries.join(":") : DEFAULT_PATH;
 }
 
-/** The nearest folder upwards that holds `.git`, else the folder itself; never the home folder by that climb. */
+/**
+ * The nearest folder upwards that is a repository of the person's own, else the folder itself. Never the home folder or
+ * `/` by that climb, nor a folder that others can write to: somebody's `/tmp/.git` must not make all of /tmp writable.
+ */
 export function workspaceOf(cwd: string): string {
   const home = homedir();
   for (let folder = cwd; folder !== home && folder !== "/"; folder = dirname(folder))
-    if (existsSync(join(folder, ".git"))) return folder;
+    if (isRepository(folder) && (folder === cwd || isOwn(folder))) return folder;
   return cwd;
+}
+
+const isRepository = (folder: string): boolean =>
+  existsSync(join(folder, ".git/HEAD")) ||
+  (statSync(join(folder, ".git"), { throwIfNoEntry: false })?.isFile() ?? false);
+
+function isOwn(folder: string): boolean {
+  const at = statSync(folder);
+  return at.uid === process.getuid?.() && (at.mode & 0o002) === 0;
 }
 
 /** What is in force: the machine's guardrails, the profile, the repository's own narrowing. */

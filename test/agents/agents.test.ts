@@ -8,6 +8,23 @@ import { AGENTS } from "../../src/register/index.ts";
 import type { Declaration } from "../../src/report/index.ts";
 import { type Finished, Place } from "../harness.ts";
 
+/** The text in a client's WebSocket frames, which travel masked (RFC 6455, 5.3). */
+function unmasked(frames: Buffer): string {
+  const out: Buffer[] = [];
+  for (let at = 0; at + 6 <= frames.length; ) {
+    let length = (frames[at + 1] ?? 0) & 0x7f;
+    let head = 2;
+    if (length === 126) [length, head] = [frames.readUInt16BE(at + 2), 4];
+    else if (length === 127) [length, head] = [Number(frames.readBigUInt64BE(at + 2)), 10];
+    const mask = frames.subarray(at + head, at + head + 4);
+    const payload = Buffer.from(frames.subarray(at + head + 4, at + head + 4 + length));
+    for (let i = 0; i < payload.length; i += 1) payload[i] = (payload[i] ?? 0) ^ (mask[i % 4] ?? 0);
+    out.push(payload);
+    at += head + 4 + length;
+  }
+  return Buffer.concat(out).toString("utf8");
+}
+
 const PROMPT = "Read README.md, then run the shell command: echo hi > out.txt";
 
 describe.each(AGENTS)("$title $tested", (kind) => {
@@ -57,8 +74,11 @@ describe.each(AGENTS)("$title $tested", (kind) => {
         notUnderstoodBytes: 0,
       });
       expect(declared.agent).toMatchObject({ name: kind.name, version: kind.tested });
-      expect(declared.files).toContain("README.md");
-      expect(declared.commandOutputs).toBeGreaterThan(0);
+      // Codex has no tool that reads a file: it runs `cat`, so what it read is a command's output.
+      if (kind.name !== "codex") expect(declared.files).toContain("README.md");
+      expect(declared.commandOutputs).toBeGreaterThan(kind.name === "codex" ? 1 : 0);
+      // What agents themselves send (instructions, tool definitions, ids) is no secret: a finding here is a false one.
+      expect(declared.findings.filter((finding) => finding.class === "secret")).toEqual([]);
       // Everything that left went to the stand-in, as model requests; nothing else was let through.
       expect(declared.sent.map((row) => row.sentTo)).toEqual(declared.sent.map(() => model.url));
       expect(declared.sent.reduce((sum, row) => sum + row.requests, 0)).toBeGreaterThanOrEqual(3);
@@ -84,11 +104,12 @@ describe.each(AGENTS)("$title $tested", (kind) => {
     );
     expect(bodies.length).toBeGreaterThan(0);
     let sawReadme = false;
-    for (const { id, session } of bodies) {
+    for (const { id, role, session } of bodies) {
       const shown = await place.run(["show", session, "--evidence", id, "--reason", "test of hidden files"]);
       expect(shown.code, shown.stderr).toBe(0);
-      expect(shown.stdout).not.toContain("ENV-MARKER");
-      sawReadme ||= shown.stdout.includes("README-MARKER-42");
+      const text = role === "frames" ? unmasked(shown.bytes) : shown.stdout;
+      expect(text).not.toContain("ENV-MARKER");
+      sawReadme ||= text.includes("README-MARKER-42");
     }
     expect(sawReadme, "the evidence holds what was really sent").toBe(true);
     expect(existsSync(join(place.workspace, ".env"))).toBe(true);

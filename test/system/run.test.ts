@@ -102,6 +102,7 @@ describe("what comes back", () => {
 
   it("runs in the folder it was called from, and keeps the rest of the home out of sight", async () => {
     mkdirSync(join(place.workspace, ".git"), { recursive: true });
+    writeFileSync(join(place.workspace, ".git/HEAD"), "ref: refs/heads/main\n");
     mkdirSync(join(place.workspace, "deep/er"), { recursive: true });
     const done = await place.run([
       "run",
