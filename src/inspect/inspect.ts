@@ -88,10 +88,13 @@ export function createInspector(options: InspectorOptions): Inspector {
     ),
   ];
 
-  const remember = (text: string, isNew: boolean): readonly Found[] => {
+  // A decoder hands out the same object for an old part in every turn: no hash is needed to know it again.
+  const known = new WeakMap<InspectedPart, { readonly text: string; readonly found: readonly Found[] }>();
+
+  const judgeOnce = (text: string, isNew: boolean): readonly Found[] => {
     const name = text.length <= LONGEST_OWN_KEY ? text : hash("sha256", text, "base64");
-    const known = isNew ? undefined : memory.get(name);
-    if (known !== undefined) return known;
+    const remembered = isNew ? undefined : memory.get(name);
+    if (remembered !== undefined) return remembered;
     const found = judge(text);
     memory.delete(name);
     memory.set(name, found);
@@ -103,12 +106,22 @@ export function createInspector(options: InspectorOptions): Inspector {
     return found;
   };
 
+  const foundIn = (part: InspectedPart): readonly Found[] => {
+    if (!part.isNew) {
+      const seen = known.get(part);
+      if (seen !== undefined && seen.text === part.text) return seen.found;
+    }
+    const found = judgeOnce(part.text, part.isNew);
+    if (!part.isNew) known.set(part, { text: part.text, found });
+    return found;
+  };
+
   return {
     inspect(parts) {
       const findings: Finding[] = [];
       try {
         parts.forEach((part, index) => {
-          for (const found of remember(part.text, part.isNew)) findings.push({ ...found, part: index });
+          for (const found of foundIn(part)) findings.push({ ...found, part: index });
           const previous = parts[index - 1];
           if (previous !== undefined && (part.isNew || previous.isNew))
             findings.push(...acrossBorder(scanner, previous.text, part.text, index, options.key));
