@@ -346,9 +346,10 @@ describe("what is new", () => {
       ["X-Api-Key", "sk-key"],
       ["Authorization", "Bearer t"],
       ["X-Note", "text"],
+      ["anthropic-beta", "claude-code-20250219,mid-conversation-tool-changes-2026-07-01,effort-2025-11-24"],
     ] as const;
     const first = decoder.decode(view("/v1/messages", { messages: [] }, { headers }));
-    expect(first.parts).toEqual([{ pointer: "", role: "metadata", text: "X-Note: text", isNew: true }]);
+    expect(first.parts).toEqual([{ pointer: "", role: "metadata", text: "text", isNew: true }]);
     expect(news(decoder.decode(view("/v1/messages", { messages: [] }, { headers })))).toEqual([]);
   });
 

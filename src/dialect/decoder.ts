@@ -397,15 +397,21 @@ function tellHeaders({ session, parts, newHeaders }: Turn, { headers }: RequestV
   const { seenHeaders } = session.memory;
   if (seenHeaders.size > MAX_HEADERS) seenHeaders.clear();
   for (const [name, value] of headers) {
-    if (USUAL_HEADERS.has(name) || USUAL_HEADERS.has(name.toLowerCase())) continue;
-    const text = `${name}: ${value}`;
-    const isNew = !seenHeaders.has(text);
+    if (USUAL_HEADERS.has(name) || USUAL_HEADERS.has(name.toLowerCase()) || FLAGS.test(value)) continue;
+    // The value alone: with its name before it, `session-id: 01a1…` looks like the assignment of a credential.
+    const text = name.length > LONG_NAME ? `${name} ${value}` : value;
+    const key = `${name}: ${value}`;
+    const isNew = !seenHeaders.has(key);
     parts.push({ pointer: "", role: "metadata", text, isNew });
-    seenHeaders.add(text);
-    if (isNew) newHeaders.push(text);
+    seenHeaders.add(key);
+    if (isNew) newHeaders.push(key);
   }
 }
 
+/** Dated features of a vendor's protocol (`anthropic-beta: thinking-token-count-2026-05-13,…`), which read like a secret. */
+const FLAG = "[a-z_]{1,24}(?:-[a-z0-9]{1,14}){0,5}[-=]20\\d\\d-?\\d\\d-?\\d\\d";
+const FLAGS = new RegExp(`^${FLAG}(?:, ?${FLAG}){0,40}$`);
+const LONG_NAME = 48;
 const MAX_HEADERS = 5000;
 const USUAL_HEADERS: ReadonlySet<string> = new Set(
   `:authority :method :path :scheme accept accept-encoding accept-language api-key authorization cache-control
