@@ -26,7 +26,7 @@ export interface Point {
   readonly trains: string;
   /** Data processing agreement: `signed`, `none`, `unknown`. */
   readonly dpa: string;
-  /** The repository's class, from its `.sallyport.yaml`; `unknown` without one. */
+  /** The repository's class, from its `.sallyport.yaml`, so said by whoever writes the repository; `unknown` without one. */
   readonly repo: string;
   /** One data class; `public` when nothing was found. */
   readonly data: string;
