@@ -269,6 +269,36 @@ describe("the station dies", () => {
     }
   });
 
+  it("kill -9 of the client: everything inside dies with it, and the ledger says client-lost", async () => {
+    const place = withAgent();
+    try {
+      const running = place.start([
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "echo up; setsid sh -c 'echo $$ > pid; exec sleep 1000'",
+      ]);
+      await running.until("stdout", "up");
+      const status = JSON.parse((await place.run(["status", "--json"])).stdout) as {
+        sessions: { session: string }[];
+      };
+      running.child.kill("SIGKILL");
+      await running.finished; // stdout closes when the last process inside has gone
+      let ended: Declaration["ended"] = null;
+      while (ended === null)
+        ended = (
+          JSON.parse(
+            (await place.run(["show", status.sessions[0]?.session ?? "", "--json"])).stdout,
+          ) as Declaration
+        ).ended;
+      expect(ended).toBe("client-lost");
+      expect((await place.run(["verify"])).code).toBe(0);
+    } finally {
+      await place.close();
+    }
+  });
+
   it("a socket without a station behind it does not hinder the next run", async () => {
     const place = withAgent();
     const run = join(place.state, "run");
