@@ -2,6 +2,7 @@
  * Check digits and checksums of public formats. Each returns a claim, never throws, and takes the value with its
  * separators already removed unless it says otherwise.
  */
+import { createHash } from "node:crypto";
 
 /** ISO/IEC 7812-1 annex B (Luhn), digits only. */
 export function isLuhn(digits: string): boolean {
@@ -144,6 +145,48 @@ export function isMrzChecked(field: string, check: string): boolean {
     sum += value * ([7, 3, 1][i % 3] ?? 0);
   }
   return String(sum % 10) === check || (check === "<" && sum % 10 === 0);
+}
+
+const BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+const BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+
+/** Base58Check (double SHA-256) or bech32 and bech32m (BIP 173, BIP 350) over a Bitcoin address. */
+export function isBitcoinAddress(address: string): boolean {
+  return address.startsWith("bc1") ? isBech32(address) : isBase58Check(address);
+}
+
+function isBase58Check(address: string): boolean {
+  let number = 0n;
+  for (const char of address) {
+    const digit = BASE58.indexOf(char);
+    if (digit < 0) return false;
+    number = number * 58n + BigInt(digit);
+  }
+  const bytes = Buffer.from(number.toString(16).padStart(50, "0"), "hex");
+  if (bytes.length !== 25) return false;
+  const sha = (input: Uint8Array): Buffer => createHash("sha256").update(input).digest();
+  return sha(sha(bytes.subarray(0, 21)))
+    .subarray(0, 4)
+    .equals(bytes.subarray(21));
+}
+
+function isBech32(address: string): boolean {
+  let check = 1;
+  const step = (value: number): void => {
+    const top = check >>> 25;
+    check = ((check & 0x1ffffff) << 5) ^ value;
+    [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3].forEach((generator, i) => {
+      if ((top >>> i) & 1) check ^= generator;
+    });
+  };
+  // The human-readable part `bc`, spread as BIP 173 says.
+  for (const value of [3, 3, 0, 2, 3]) step(value);
+  for (const char of address.slice(3)) {
+    const value = BECH32.indexOf(char);
+    if (value < 0) return false;
+    step(value);
+  }
+  return check === 1 || check === 0x2bc830a3;
 }
 
 /** Shannon entropy in bits per character. */

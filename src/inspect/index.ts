@@ -9,5 +9,6 @@ export {
 } from "./inspect.ts";
 export type { EventRestorer, Restorer, RestorerOptions } from "./restore.ts";
 export { explain, type Scan, type ScanFinding, type ScanInput, scan } from "./scan.ts";
+export type { Term } from "./term.ts";
 export { createVault, type Redacted, type Vault } from "./vault.ts";
 export { type Waived, type Waiver, withoutWaived } from "./waiver.ts";

@@ -85,4 +85,21 @@ describe("the inspector", () => {
     const { findings } = createInspector({ key }).inspect([part(text)]);
     expect(findings.length).toBe(1);
   });
+
+  test("the organisation's own words are found in any case, over line ends and encoded", () => {
+    const inspector = createInspector({
+      key,
+      terms: [
+        { id: "bluebird", text: "Project Bluebird", class: "classified" },
+        { id: "canary", text: "cnry-7f3a-91bd", class: "secret" },
+        { id: "名", text: "青鸟计划", class: "classified" },
+      ],
+    });
+    const found = (text: string) => inspector.inspect([part(text)]).findings.map((f) => f.detector);
+    expect(found("the PROJECT\n  bluebird plan")).toEqual(["term:bluebird"]);
+    expect(found("关于青鸟计划的说明")).toEqual(["term:名"]);
+    expect(found(Buffer.from("see cnry-7f3a-91bd in the dump").toString("base64"))).toEqual(["term:canary"]);
+    expect(found("projects bluebirds")).toEqual([]);
+    expect(() => createInspector({ key, terms: [{ id: "x", text: "ab", class: "secret" }] })).toThrow(Fault);
+  });
 });

@@ -11,6 +11,7 @@ import { type Detector, isReader, type Reader } from "./detector.ts";
 import { DETECTORS } from "./detectors/index.ts";
 import type { CodeIndex } from "./fingerprint.ts";
 import { createScanner, type Match, type Scanner } from "./scanner.ts";
+import { type Term, termDetector } from "./term.ts";
 import { decodedView, MAX_LAYERS, type View } from "./views.ts";
 
 export interface Finding {
@@ -47,6 +48,8 @@ export interface InspectorOptions {
   readonly key: Uint8Array;
   /** Instead of the built-in pack. */
   readonly detectors?: readonly (Detector | Reader)[];
+  /** The organisation's own words and canaries. */
+  readonly terms?: readonly Term[];
   /** Classified code to recognise. */
   readonly code?: CodeIndex;
 }
@@ -71,7 +74,10 @@ const BORDER_CHARACTERS = 256;
 export function createInspector(options: InspectorOptions): Inspector {
   if (options.key.length < 16)
     throw new Fault("inspect.failed", { detail: "the hash key is shorter than 16 bytes" });
-  const scanner = createScanner(options.detectors ?? DETECTORS);
+  const scanner = createScanner([
+    ...(options.terms ?? []).map(termDetector),
+    ...(options.detectors ?? DETECTORS),
+  ]);
   const memory = new Map<string, readonly Found[]>();
 
   const judge = (text: string): readonly Found[] => [

@@ -4,6 +4,7 @@
  * rule can be exact about them.
  */
 import {
+  isBitcoinAddress,
   isChineseResidentId,
   isDate,
   isLuhn,
@@ -497,7 +498,8 @@ const named = (
   reader: Omit<Reader, "on" | "read" | "class"> & {
     readonly anchors: readonly string[];
     readonly after: RegExp;
-    readonly check: (value: string) => boolean;
+    /** Of the value in upper case without separators, and as it stands. */
+    readonly check: (value: string, asItStands: string) => boolean;
   },
 ): Reader => ({
   id: reader.id,
@@ -510,7 +512,11 @@ const named = (
     const stretch = text.slice(end, end + 64);
     const match = reader.after.exec(stretch);
     const value = match?.[1];
-    if (match === null || value === undefined || !reader.check(value.replace(/[ .-]/g, "").toUpperCase()))
+    if (
+      match === null ||
+      value === undefined ||
+      !reader.check(value.replace(/[ .-]/g, "").toUpperCase(), value)
+    )
       return null;
     const start = end + match.index + match[0].lastIndexOf(value);
     return { start, end: start + value.length, verified: true };
@@ -570,6 +576,23 @@ const DOCUMENTS: readonly Reader[] = [
     check: (value) => /\d{3}/.test(value),
     examples: ["passport no: AB1234567", "护照号 E12345678"],
     counterexamples: ["passport-local strategy", "passport 1.0.0"],
+  }),
+  named({
+    id: "bitcoin-address",
+    title: "Bitcoin address, named as one",
+    source: "https://en.bitcoin.it/wiki/Base58Check_encoding",
+    anchors: ["bitcoin", "wallet", "btc"],
+    after:
+      /^[A-Za-z .:#=_"'?&/-]{0,24}?((?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[02-9ac-hj-np-z]{11,56}))(?![A-Za-z0-9])/,
+    check: (_, value) => isBitcoinAddress(value),
+    examples: [
+      "wallet: 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+      "btc=bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+    ],
+    counterexamples: [
+      "wallet: 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb",
+      "btc=bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
+    ],
   }),
   named({
     id: "it-fiscal-code",
