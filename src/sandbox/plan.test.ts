@@ -228,8 +228,17 @@ describe("a grant that would open the wall is refused", () => {
   });
 
   it("a link to a private directory is judged by its end", () => {
-    const read = [fact("/home/ada/payments/innocent", "directory", "/home/ada")];
+    const read = [fact("/opt/innocent", "directory", "/home/ada")];
     expect(fault(() => planSandbox(spec(), facts({ read }))).code).toBe("sandbox.grant");
+  });
+
+  it("T: a link in the repository does not choose what a grant of that name opens", () => {
+    const link = [fact("/home/ada/payments/vendor", "directory", "/home/ada/.ssh")];
+    for (const over of [{ read: link }, { write: link }]) {
+      const plan = planSandbox(spec(), facts(over));
+      expect(plan.bwrapArgs.join(" ")).not.toContain(".ssh");
+      expect(plan.explain.join("\n")).toContain("vendor: leads out of the workspace, left out");
+    }
   });
 });
 

@@ -91,6 +91,9 @@ const BUNDLE_PATHS = [
 /** Directories a workspace may not be in or hold: mounting there would take the system's view apart. */
 const SYSTEM_DIRECTORIES = ["/proc", "/sys", "/dev", "/etc", "/boot", "/bin", "/sbin", "/lib", "/lib64"];
 
+/** Visible in every sandbox. */
+const SYSTEM_VIEW = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
 /** Never granted as a whole: sockets, devices, hashes of passwords. */
 const MACHINE_STATE = ["/proc", "/sys", "/dev", "/etc", "/run", "/var", "/var/run", "/tmp", "/boot"];
 
@@ -321,17 +324,30 @@ function grantMounts(spec: SandboxSpec, facts: HostFacts, workspace: string, exp
     { at: workspace, isWritable: true, args: ["--bind", workspace, workspace] },
   ];
   const bound: PathFact[] = [{ ...facts.workspace, path: workspace }];
+  const all = [
+    workspace,
+    ...facts.read.flatMap((f) => f.real ?? []),
+    ...facts.write.flatMap((f) => f.real ?? []),
+  ];
   const grant = (fact: PathFact, option: "--bind" | "--ro-bind"): void => {
     const word = option === "--bind" ? "write" : "read";
     if (fact.real === null) {
       explain.push(`${word} ${fact.path}: does not exist, left out`);
       return;
     }
-    if (within(fact.real, "/usr") && option === "--ro-bind") return; // visible anyway
+    // What the repository holds is not the profile's author's: a link of its own must not choose what is granted.
+    if (within(fact.path, workspace) && !within(fact.real, workspace)) {
+      explain.push(`${word} ${fact.path}: leads out of the workspace, left out`);
+      return;
+    }
+    if (option === "--ro-bind" && SYSTEM_VIEW.some((d) => within(fact.path, d)) && within(fact.real, "/usr"))
+      return;
     checkGrant(fact.real, facts);
     explain.push(`${word} ${fact.path}`);
-    // At its real place, and at the name that was asked for: a program's path may lead through a link.
-    for (const at of new Set([fact.real, fact.path]))
+    // At its real place, and at the name that was asked for: a program's path may lead through a link. Where that link is
+    // itself visible it leads there already, and nothing can be mounted on a link.
+    const isLinkVisible = all.some((other) => other !== fact.real && within(fact.path, other));
+    for (const at of new Set(isLinkVisible ? [fact.real] : [fact.real, fact.path]))
       mounts.push({ at, isWritable: option === "--bind", args: [option, fact.real, at] });
     bound.push({ ...fact, path: fact.real });
   };

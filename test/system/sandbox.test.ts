@@ -392,6 +392,19 @@ describe.each<[string, number | null, boolean]>([
       expect(JSON.parse(ran.err)).toMatchObject({ code: "sandbox.failed" });
     });
 
+    it("grants by links: from outside, from the workspace, from within another grant", async () => {
+      const tools = folder(join(root, "tools"));
+      folder(join(tools, "lib"));
+      file(join(tools, "lib/hello"), "#!/bin/sh\necho hello\n", 0o755);
+      symlinkSync(join(tools, "lib/hello"), join(tools, "hello"));
+      symlinkSync(tools, join(root, "alias"));
+      symlinkSync(join(tools, "lib"), join(workspace, "lib"));
+      const ran = await sh(`'${tools}/hello'; '${root}/alias/hello'; lib/hello`, {
+        read: [tools, join(tools, "hello"), join(root, "alias"), "lib"],
+      });
+      expect(ran).toEqual({ code: 0, out: "hello\nhello\nhello\n", err: "" });
+    });
+
     it("what is hidden in a read-only grant stays hidden, and the grant read-only", async () => {
       const tools = folder(join(root, "tools"));
       folder(join(tools, "conf"));
