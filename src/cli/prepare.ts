@@ -48,7 +48,12 @@ export interface SessionFiles {
 }
 
 /** Throws `agent.*`, `profile.*`, `policy.invalid`, `sandbox.*`, `usage.invalid`. */
-export async function prepare(question: RunQuestion, places: Places, files: SessionFiles): Promise<Prepared> {
+export async function prepare(
+  question: RunQuestion,
+  places: Places,
+  files: SessionFiles,
+  parse: typeof parseDocument = parseDocument,
+): Promise<Prepared> {
   const workspace = workspaceOf(question.cwd);
   const [agent, policy] = await Promise.all([
     locateAgent(question.agent, {
@@ -58,7 +63,7 @@ export async function prepare(question: RunQuestion, places: Places, files: Sess
       arch: process.arch,
       node: process.execPath,
     }),
-    documentsFor(question.profile, question.cwd, workspace, places).then(layer),
+    documentsFor(question.profile, question.cwd, workspace, places, parse).then(layer),
   ]);
   const upstream = upstreamOf(question.upstream);
   const proxyPort = policy.sandbox.mode === "none" ? await freePort() : PROXY_PORT;
@@ -156,20 +161,35 @@ function isOwn(folder: string): boolean {
   return at.uid === process.getuid?.() && (at.mode & 0o002) === 0;
 }
 
+/** Parses each text once: a station sees the same profile at every start. The memory belongs to whoever made it. */
+export function parsingOnce(): typeof parseDocument {
+  const known = new Map<string, PolicyDocument>();
+  return (text, file) => {
+    const key = `${file}\0${text}`;
+    const hit = known.get(key);
+    if (hit !== undefined) return hit;
+    const document = parseDocument(text, file);
+    if (known.size >= 64) known.clear();
+    known.set(key, document);
+    return document;
+  };
+}
+
 /** What is in force: the machine's guardrails, the profile, the repository's own narrowing. */
 export async function documentsFor(
   profile: string | null,
   cwd: string,
   workspace: string,
   places: Places,
+  parse: typeof parseDocument = parseDocument,
 ): Promise<PolicyDocument[]> {
   const documents: PolicyDocument[] = [];
   if (existsSync(GUARDRAILS_FILE))
-    documents.push(parseDocument(await readFile(GUARDRAILS_FILE, "utf8"), GUARDRAILS_FILE));
+    documents.push(parse(await readFile(GUARDRAILS_FILE, "utf8"), GUARDRAILS_FILE));
   const { text, file } = await profileText(profile ?? "default", cwd, places);
-  documents.push(parseDocument(text, file));
+  documents.push(parse(text, file));
   const own = join(workspace, REPOSITORY_FILE);
-  if (existsSync(own)) documents.push(parseDocument(await readFile(own, "utf8"), own));
+  if (existsSync(own)) documents.push(parse(await readFile(own, "utf8"), own));
   return documents;
 }
 

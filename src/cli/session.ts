@@ -51,7 +51,7 @@ export class ActiveSession {
     const id = newSessionId(randomBytes);
     const folder = join(places.run, "s", id);
     const files = filesIn(folder);
-    const prepared = await prepare(question, places, files);
+    const prepared = await prepare(question, places, files, house.parse);
     const plan = planSandbox(prepared.spec, readHostFacts(prepared.spec, house.machine()));
     const gaps = await house.gapsOf(prepared.policy);
     const sha256 = await house.buildHash(prepared.agent.executable);

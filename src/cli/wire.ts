@@ -17,14 +17,14 @@ import {
 import { type DestinationLabels, type Gateway, openGateway } from "../gateway/index.ts";
 import { createInspector } from "../inspect/index.ts";
 import { type EvidenceInput, type Ledger, openLedger, readEntries } from "../ledger/index.ts";
-import type { Policy } from "../policy/index.ts";
+import type { Policy, parseDocument } from "../policy/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
 import { loadRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
 import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
-import { fileIdentity, hashFile } from "./prepare.ts";
+import { fileIdentity, hashFile, parsingOnce } from "./prepare.ts";
 import { version } from "./version.ts";
 
 /** How long an answer of the machine's probe is believed. A missing control is probed for again at once. */
@@ -51,6 +51,7 @@ export interface House {
   /** Feeds the session's fold from now on, and leaves the marker by which a lost session is found. */
   watch(session: SessionId, fold: SessionFold): Promise<void>;
   unwatch(session: SessionId): Promise<void>;
+  readonly parse: typeof parseDocument;
   /** What the machine is like: read once, and again while the sandbox's program is missing. */
   machine(): MachineFacts;
   /** Ids of controls that this machine cannot enforce. Throws `control.missing` when the policy promises one of them. */
@@ -98,6 +99,7 @@ export async function openHouse(places: Places): Promise<House> {
       folds.delete(session);
       await rm(join(places.state, "open", session), { force: true });
     },
+    parse: parsingOnce(),
     machine: machineOnce(),
     gapsOf: async (policy) => gaps(await probe(), policy),
     buildHash: buildHasher(places),
