@@ -13,6 +13,7 @@ import {
 } from "node:tls";
 import { Fault } from "../core/index.ts";
 import { reachOf } from "./address.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { type ProxyChoice, passHop, proxyPort } from "./hop.ts";
 import type { Limits } from "./limits.ts";
 
@@ -49,6 +50,7 @@ export const systemLookup: Lookup = (host) =>
 export class Dialler {
   readonly #lookup: Lookup;
   readonly #limits: Limits;
+  readonly #deadlines: Deadlines;
   readonly #roots: () => SecureContext;
   readonly #proxy: ProxyChoice;
   readonly #tickets = new Map<string, Buffer>();
@@ -57,16 +59,32 @@ export class Dialler {
     readonly lookup: Lookup;
     readonly proxy: ProxyChoice;
     readonly limits: Limits;
+    readonly deadlines: Deadlines;
     readonly roots: () => SecureContext;
   }) {
     this.#lookup = o.lookup;
     this.#limits = o.limits;
+    this.#deadlines = o.deadlines;
     this.#roots = o.roots;
     this.#proxy = o.proxy;
   }
 
   async dial(destination: Destination, protocols: readonly string[]): Promise<Dialled> {
-    const deadline = AbortSignal.timeout(this.#limits.connectMs);
+    // Stopped when the connection stands: what it carries then has limits of its own.
+    const late = new AbortController();
+    const limit = this.#deadlines.start(this.#limits.connectMs, () => late.abort());
+    try {
+      return await this.#dial(destination, protocols, late.signal);
+    } finally {
+      limit.stop();
+    }
+  }
+
+  async #dial(
+    destination: Destination,
+    protocols: readonly string[],
+    deadline: AbortSignal,
+  ): Promise<Dialled> {
     const proxy = destination.standsIn
       ? null
       : this.#proxy(destination.scheme, destination.host, destination.port);
@@ -162,23 +180,24 @@ export class Dialler {
 
   #open(address: string, port: number, deadline: AbortSignal): Promise<Socket> {
     return new Promise((resolve, reject) => {
-      const socket = connect({
-        host: address,
-        port,
-        noDelay: true,
-        autoSelectFamily: false,
-        signal: deadline,
-      });
-      const give = (error: Error): void => {
-        clearTimeout(timer);
-        socket.destroy();
-        reject(deadline.aborted ? timeoutFault(address) : error);
+      const socket = connect({ host: address, port, noDelay: true, autoSelectFamily: false });
+      const stop = (): void => {
+        one.stop();
+        deadline.removeEventListener("abort", late);
+        socket.removeListener("error", give);
       };
-      const timer = setTimeout(() => give(new Error("no answer")), this.#limits.connectOneMs);
+      const give = (error: Error): void => {
+        stop();
+        socket.on("error", () => {});
+        socket.destroy();
+        reject(error);
+      };
+      const late = (): void => give(timeoutFault(address));
+      const one = this.#deadlines.start(this.#limits.connectOneMs, () => give(new Error("no answer")));
+      deadline.addEventListener("abort", late, { once: true });
       socket.once("error", give);
       socket.once("connect", () => {
-        clearTimeout(timer);
-        socket.removeListener("error", give);
+        stop();
         resolve(socket);
       });
     });

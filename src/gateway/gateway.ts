@@ -162,6 +162,7 @@ class SessionDoor implements Desk {
     this.limits = rooms.limits;
     this.deadlines = rooms.deadlines;
     const dialler = new Dialler({
+      deadlines: rooms.deadlines,
       lookup: shared.lookup,
       proxy: shared.proxy,
       limits: rooms.limits,

@@ -563,6 +563,33 @@ describe("what goes wrong behind the gateway is told and recorded", () => {
     expect(rig.of("exchange.failed")).toMatchObject([{ fault: "gateway.timeout", mayHaveLeft: true }]);
   });
 
+  it("the limit for connecting ends with the connection: a reply may take longer than that", async () => {
+    let more = (): void => {};
+    const { rig, wire, ask } = await behind((socket) => {
+      more = () => void socket.write("rest");
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+    });
+    ask();
+    await wire.until("half");
+    for (let i = 0; i < 20; i++) rig.pass(3_000);
+    more();
+    expect(await wire.until("rest")).toContain("halfrest");
+    await rig.seen("exchange.answered");
+    expect(rig.of("exchange.answered")).toMatchObject([{ complete: true }]);
+  });
+
+  it("of several addresses the next one is tried when one does not answer", async () => {
+    const { port } = keep(await startDestination((socket) => void socket.write(REPLY)));
+    const rig = keep(
+      await startRig({ policy: policyOf({ ports: [port] }), lookup: async () => ["127.0.0.2", "127.0.0.1"] }),
+    );
+    const wire = await Wire.tunnel(rig.socketPath, `a.example.com:${port}`);
+    wire.write(`GET / HTTP/1.1\r\nHost: a.example.com:${port}\r\n\r\n`);
+    expect(await wire.until("ok")).toBe(REPLY);
+    await rig.seen("exchange.answered");
+    expect(rig.of("exchange.answered")[0]?.address).toBe("127.0.0.1");
+  });
+
   it("a destination that cannot be reached or resolved", async () => {
     const gone = await startDestination(() => {});
     await gone.close();
