@@ -169,6 +169,19 @@ export type EventBody =
       readonly kind: "hold.lifted";
       readonly case: string;
       readonly principal: string;
+    }
+  | {
+      /** The ledger's signing key was changed; for a period both sign. Keys as in `vkey.txt`. */
+      readonly kind: "key.rotated";
+      readonly verifierKey: string;
+      readonly former: string;
+      readonly principal: string;
+    }
+  | {
+      /** The period is over: `verifierKey` alone signs. */
+      readonly kind: "key.retired";
+      readonly verifierKey: string;
+      readonly principal: string;
     };
 
 export type EventKind = EventBody["kind"];

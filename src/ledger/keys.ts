@@ -2,7 +2,8 @@
  * The key directory (0700, files 0600), apart from the ledger so that the two can be backed up, and expire, apart:
  *
  *   organisation.keys             one key a line, `<id> <base64 of 32 bytes>`; the first wraps new session keys
- *   <origin, "/" as "_">/signing.key   the checkpoint signer, in the form of golang.org/x/mod/sumdb/note
+ *   <origin, "/" as "_">/signing.key   the checkpoint signers, in the form of golang.org/x/mod/sumdb/note: the present
+ *                                 one, and for a period after a change the one before it
  *   <origin …>/checkpoint         the newest checkpoint signed with it: what makes a restored old copy stand out
  *   <origin …>/sessions/<id>.key  a session's data key, wrapped by AES-256-GCM; destroying it erases the session's
  *                                 evidence. `.erasing`: to be destroyed; `.erased`: destroyed, never to be made again
@@ -50,24 +51,48 @@ export const ownDirectory = (keyDirectory: string, origin: string): string => {
   return join(keyDirectory, origin.replaceAll("/", "_"));
 };
 
-/** A new log's name and signer, durable. */
+/** A new log's signer, durable. */
 export async function createSigner(keyDirectory: string, origin: string): Promise<Signer> {
-  const directory = ownDirectory(keyDirectory, origin);
-  await makePrivateDirectory(directory);
+  await makePrivateDirectory(ownDirectory(keyDirectory, origin));
   const text = signerKeyText(origin, randomBytes(KEY_BYTES));
-  await putFile(join(directory, "signing.key"), `${text}\n`, 0o600);
+  await writeSignerTexts(keyDirectory, origin, [text]);
   return parseSignerKey(text);
 }
 
-export function loadSigner(keyDirectory: string, origin: string): Signer {
-  const path = join(ownDirectory(keyDirectory, origin), "signing.key");
-  const bytes = readSecretFile(path);
-  if (bytes === null) throw new Fault("ledger.key", { at: path, detail: "no signing key for this ledger" });
-  const signer = parseSignerKey(bytes.toString("utf8"));
-  if (signer.name !== origin)
-    throw new Fault("ledger.key", { at: path, detail: "the key is another ledger's" });
-  return signer;
+/** Puts a new signer before the present one; whatever was before that is forgotten. Both, the new one first. */
+export async function addSigner(keyDirectory: string, origin: string): Promise<Signer[]> {
+  const [present = ""] = signerTexts(keyDirectory, origin);
+  await writeSignerTexts(keyDirectory, origin, [signerKeyText(origin, randomBytes(KEY_BYTES)), present]);
+  return loadSigners(keyDirectory, origin);
 }
+
+/** Forgets all signers but the present one. */
+export async function retireSigners(keyDirectory: string, origin: string): Promise<Signer[]> {
+  await writeSignerTexts(keyDirectory, origin, signerTexts(keyDirectory, origin).slice(0, 1));
+  return loadSigners(keyDirectory, origin);
+}
+
+/** The signers, the present one first; at least one, all of this origin. */
+export function loadSigners(keyDirectory: string, origin: string): Signer[] {
+  const path = signerPath(keyDirectory, origin);
+  const signers = signerTexts(keyDirectory, origin).map(parseSignerKey);
+  if (signers.length === 0)
+    throw new Fault("ledger.key", { at: path, detail: "no signing key for this ledger" });
+  if (signers.some((s) => s.name !== origin))
+    throw new Fault("ledger.key", { at: path, detail: "the key is another ledger's" });
+  return signers;
+}
+
+const signerPath = (keyDirectory: string, origin: string): string =>
+  join(ownDirectory(keyDirectory, origin), "signing.key");
+
+const signerTexts = (keyDirectory: string, origin: string): string[] =>
+  (readSecretFile(signerPath(keyDirectory, origin))?.toString("utf8") ?? "")
+    .split("\n")
+    .filter((t) => t !== "");
+
+const writeSignerTexts = (keyDirectory: string, origin: string, texts: readonly string[]): Promise<void> =>
+  putFile(signerPath(keyDirectory, origin), texts.map((text) => `${text}\n`).join(""), 0o600);
 
 /** The newest checkpoint this key signed, or null. */
 export const rememberedCheckpoint = (keyDirectory: string, origin: string): string | null =>

@@ -24,9 +24,10 @@ import {
   type SessionId,
 } from "../core/index.ts";
 import { type EvidenceInput, Pack } from "./evidence.ts";
-import { diskFault, type JournalIo, putFile, readIfThere, realIo, syncDirectory } from "./files.ts";
+import { diskFault, type JournalIo, readIfThere, realIo, syncDirectory } from "./files.ts";
 import { Journal, SEGMENT_BYTES } from "./journal.ts";
 import {
+  addSigner,
   createSigner,
   destroyKey,
   ensureOrganisationKey,
@@ -34,17 +35,19 @@ import {
   erasure,
   interruptedErasures,
   isOrigin,
-  loadSigner,
+  loadSigners,
   makePrivateDirectory,
   putKeyBack,
   readHolds,
   rememberedCheckpoint,
+  retireSigners,
   setKeyAside,
   writeHolds,
 } from "./keys.ts";
 import { takeLock, type WriterLock } from "./lock.ts";
 import { type Checkpoint, openCheckpoint, parseVerifierKey, type Signer } from "./note.ts";
 import { Publisher } from "./publish.ts";
+import { publishedKeys, publishKeys } from "./published.ts";
 import { readEntries } from "./read.ts";
 import { findEnd } from "./recover.ts";
 import { type Due, RetentionFold, type RetentionRule } from "./retention.ts";
@@ -88,6 +91,13 @@ export interface Ledger {
   liftHold(name: string, principal: string): Promise<Appended>;
   /** Erases what the rules say is due and no hold keeps; the sessions erased. Reads the whole log. */
   retain(rules: readonly RetentionRule[]): Promise<readonly Due[]>;
+  /**
+   * Changes the signing key. From now on notes bear the new key's signature and the former one's, so that auditors who
+   * hold either can verify, until `retireKey`. The record of the change is under both.
+   */
+  rotateKey(principal: string): Promise<Appended>;
+  /** Ends the period: notes bear the present key's signature alone. */
+  retireKey(principal: string): Promise<Appended>;
   /** Waits for what is under way, publishes, releases the lock. The lock is released even when publishing fails. */
   close(): Promise<void>;
 }
@@ -136,9 +146,9 @@ export async function openLedgerWith(options: LedgerOptions, innards: Innards): 
 
 async function openLocked(options: LedgerOptions, innards: Innards, lock: WriterLock): Promise<Ledger> {
   const { directory, keyDirectory } = options;
-  const signer = await identify(options);
+  const [signer, ...former] = await identify(options);
   await ensureOrganisationKey(keyDirectory);
-  const verifiers = [parseVerifierKey(signer.verifierKey)];
+  const verifiers = [signer, ...former].map((s) => parseVerifierKey(s.verifierKey));
   const opened = (note: string | null): Checkpoint | null =>
     note === null ? null : openCheckpoint(note, verifiers);
   const signed = opened(readIfThere(join(directory, "checkpoint"))?.toString("utf8") ?? null)?.size ?? 0;
@@ -166,16 +176,20 @@ async function openLocked(options: LedgerOptions, innards: Innards, lock: Writer
   return ledger;
 }
 
-/** The log's key: the one that `vkey.txt` names, or a new one for a new ledger. */
-async function identify(options: LedgerOptions): Promise<Signer> {
+/** The log's keys: those that `vkey.txt` names, or a new one for a new ledger. */
+async function identify(options: LedgerOptions): Promise<readonly [Signer, ...Signer[]]> {
   const { directory, keyDirectory } = options;
   const path = join(directory, "vkey.txt");
-  const published = readIfThere(path)?.toString("utf8").trim();
-  if (published !== undefined) {
-    const signer = loadSigner(keyDirectory, parseVerifierKey(published).name);
-    if (signer.verifierKey !== published)
-      throw new Fault("ledger.key", { at: path, detail: "the signing key is not the published one" });
-    return signer;
+  const published = publishedKeys(directory);
+  const [known] = published;
+  if (known !== undefined) {
+    const [signer, ...former] = loadSigners(keyDirectory, known.name);
+    const keys = [signer, ...former].flatMap((s) => s?.verifierKey ?? []);
+    if (signer === undefined || !published.some((p) => keys.includes(p.text)))
+      throw new Fault("ledger.key", { at: path, detail: "the signing key is not a published one" });
+    // A crash while keys were changed leaves them changed beside the key and not here.
+    if (keys.join() !== published.map((p) => p.text).join()) await publishKeys(directory, keys);
+    return [signer, ...former];
   }
   if (readIfThere(join(directory, "checkpoint")) !== null)
     throw new Fault("ledger.unreadable", { at: path, detail: "missing, though the ledger has a checkpoint" });
@@ -185,9 +199,9 @@ async function identify(options: LedgerOptions): Promise<Signer> {
   await makePrivateDirectory(keyDirectory);
   // Key first: a crash in between leaves a key without a ledger, never a ledger without its key.
   const signer = await createSigner(keyDirectory, origin);
-  await putFile(path, `${signer.verifierKey}\n`);
+  await publishKeys(directory, [signer.verifierKey]);
   await syncDirectory(join(directory, ".."));
-  return signer;
+  return [signer];
 }
 
 /** `append` is given evidence only for kinds that have the field; a canonical leaf would show it otherwise. */
@@ -205,7 +219,8 @@ const MIN_REST_MS = 200;
 
 class Writer implements Ledger {
   readonly #options: LedgerOptions;
-  readonly #signer: Signer;
+  /** Replaced when the key is changed. */
+  #signer: Signer;
   readonly #lock: WriterLock;
   readonly #tailer: Tailer;
   readonly #journal: Journal;
@@ -327,6 +342,38 @@ class Writer implements Ledger {
       }
     }
     return erased;
+  }
+
+  async rotateKey(principal: string): Promise<Appended> {
+    const former = this.#signer.verifierKey;
+    await this.#changeSigners(() => addSigner(this.#options.keyDirectory, this.origin));
+    const done = await this.append({ kind: "key.rotated", verifierKey: this.verifierKey, former, principal });
+    await this.checkpoint();
+    return done;
+  }
+
+  async retireKey(principal: string): Promise<Appended> {
+    await this.#changeSigners(() => retireSigners(this.#options.keyDirectory, this.origin));
+    const done = await this.append({ kind: "key.retired", verifierKey: this.verifierKey, principal });
+    await this.checkpoint();
+    return done;
+  }
+
+  /** Beside the key first, then in the ledger: `identify` makes good a crash in between. No publication runs meanwhile. */
+  async #changeSigners(change: () => Promise<Signer[]>): Promise<void> {
+    const changed = this.#publishing.then(async () => {
+      const signers = await change();
+      const [signer] = signers;
+      if (signer === undefined) throw new Fault("internal.bug", { detail: "no signer is left" });
+      await publishKeys(
+        this.#options.directory,
+        signers.map((s) => s.verifierKey),
+      );
+      await this.#tailer.restart();
+      this.#signer = signer;
+    });
+    this.#publishing = changed.catch(() => undefined); // whoever asked gets the error
+    await changed;
   }
 
   /** Records and finishes what a crash interrupted; the event may then stand twice. */

@@ -10,14 +10,12 @@
  * Several processes may hold one index; SQLite lets one write at a time.
  */
 import { rmSync } from "node:fs";
-import { join } from "node:path";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { Fault, type LedgerEvent } from "../core/index.ts";
-import { readIfThere } from "./files.ts";
 import { type Field, parseFilter, type Term } from "./filter.ts";
 import { type Dimension, IndexFold, ROLLUPS } from "./index-fold.ts";
 import { leafHash } from "./merkle.ts";
-import { parseVerifierKey } from "./note.ts";
+import { publishedKeys } from "./published.ts";
 import { type Leaf, readLeaves } from "./read.ts";
 
 export interface FoundEntry {
@@ -307,7 +305,4 @@ const COLUMNS: Readonly<Record<Field, string>> = {
 /** Fields of which an entry may have several. */
 const LISTED: Readonly<Partial<Record<Field, string>>> = { class: "found", rule: "ruled" };
 
-function originOf(directory: string): string {
-  const key = readIfThere(join(directory, "vkey.txt"))?.toString("utf8").trim();
-  return key === undefined ? "" : parseVerifierKey(key).name;
-}
+const originOf = (directory: string): string => publishedKeys(directory)[0]?.name ?? "";

@@ -5,7 +5,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { asFault, Fault, type FaultCode } from "../core/index.ts";
-import { loadSigner, rememberCheckpoint } from "./keys.ts";
+import { loadSigners, rememberCheckpoint } from "./keys.ts";
 import { Publisher, type PublisherOptions } from "./publish.ts";
 import type { Position } from "./segment.ts";
 
@@ -28,7 +28,7 @@ export function publisherOptions(
   const { directory, keyDirectory, origin, boot } = source;
   return {
     directory,
-    signers: [loadSigner(keyDirectory, origin)],
+    signers: loadSigners(keyDirectory, origin),
     expected,
     remember: (note) => rememberCheckpoint(keyDirectory, origin, note),
     monotonic,
@@ -73,6 +73,11 @@ export class Tailer {
     this.#signed = publisher.signed;
     if (this.#mayHandOver && this.#signed - before >= HAND_OVER_AT) await this.#handOver(publisher);
     return note;
+  }
+
+  /** After the signers changed: the next publication reads them anew, from the last checkpoint on. */
+  async restart(): Promise<void> {
+    await this.close(false);
   }
 
   /** `sync`: the tiles are good, so sync them within a bounded time. */

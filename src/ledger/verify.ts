@@ -18,7 +18,8 @@ import { parseEvidenceId, payloadDigest } from "./evidence-id.ts";
 import { readIfThere } from "./files.ts";
 import { FRAME, payloadOf } from "./frame.ts";
 import { GrowingTree, HASH_BYTES, leafHash, leafHashOf, rangeHash, TILE_WIDTH } from "./merkle.ts";
-import { type Checkpoint, openCheckpoint, parseCheckpoint, parseVerifierKey } from "./note.ts";
+import { type Checkpoint, openCheckpoint, parseCheckpoint, type Verifier } from "./note.ts";
+import { parseKeys, publishedKeys } from "./published.ts";
 import { listSegments, segmentName } from "./segment.ts";
 import { decodeBundle, readTile, splitHashes, subtreesOf, tilePath, widthAt } from "./tiles.ts";
 import { type Report, walkJournal } from "./walk.ts";
@@ -40,7 +41,7 @@ const MAX_PROBLEMS = 100;
 const LOOK_AHEAD = 16;
 
 /**
- * `verifierKey`: default the one published in the directory, which proves only that the copy agrees with itself; an
+ * `verifierKey`: one key, or one a line; any of them may have signed. Default: what is published in the directory, which proves only that the copy agrees with itself; an
  * auditor brings the key. `remembered`: notes of the same log, kept by others, that its history must contain.
  * Never throws for what it finds; what cannot be read is a problem too.
  */
@@ -89,11 +90,11 @@ class Audit {
   }
 
   async run(verifierKey: string | undefined, remembered: readonly string[]): Promise<void> {
-    const key = verifierKey?.trim() ?? this.#publishedKey();
+    const keys = verifierKey === undefined ? this.#publishedKeys() : parseKeys(verifierKey);
     const note = readIfThere(join(this.#directory, "checkpoint"))?.toString("utf8");
     const isJournal = listSegments(this.#directory).length > 0;
     if (note === undefined) this.#report("checkpoint", "missing");
-    else if (key !== undefined) this.#openCheckpoint(note, key);
+    else if (keys.length > 0) this.#openCheckpoint(note, keys);
     if (note === undefined && !isJournal) return;
 
     const quiet: Report = () => undefined;
@@ -112,18 +113,18 @@ class Audit {
     }
     if (isJournal) await this.#checkJournal(tiles);
     this.#checkBundles(tiles);
-    if (key !== undefined && tilesAgree) for (const text of remembered) this.#checkRemembered(text, key);
+    if (tilesAgree) for (const text of remembered) this.#checkRemembered(text, keys);
   }
 
-  #publishedKey(): string | undefined {
-    const text = readIfThere(join(this.#directory, "vkey.txt"))?.toString("utf8").trim();
-    if (text === undefined) this.#report("vkey.txt", "missing, and no verifier key was given");
-    return text;
+  #publishedKeys(): readonly Verifier[] {
+    const keys = publishedKeys(this.#directory);
+    if (keys.length === 0) this.#report("vkey.txt", "missing, and no verifier key was given");
+    return keys;
   }
 
-  #openCheckpoint(note: string, key: string): void {
+  #openCheckpoint(note: string, keys: readonly Verifier[]): void {
     try {
-      this.checkpoint = openCheckpoint(note, [parseVerifierKey(key)]);
+      this.checkpoint = openCheckpoint(note, keys);
     } catch (error) {
       this.#report("checkpoint", detailOf(error));
       try {
@@ -255,11 +256,11 @@ class Audit {
     }
   }
 
-  #checkRemembered(note: string, key: string): void {
+  #checkRemembered(note: string, keys: readonly Verifier[]): void {
     const { size, root } = this.checkpoint;
     let kept: Checkpoint;
     try {
-      kept = openCheckpoint(note, [parseVerifierKey(key)]);
+      kept = openCheckpoint(note, keys);
     } catch (error) {
       this.#report("remembered checkpoint", detailOf(error));
       return;
