@@ -545,9 +545,13 @@ describe("what breaks the rules of JSON is not understood, and still read", () =
     expect(texts(decoded)).toEqual(["some text"]);
   });
 
-  it("a query is text too", () => {
-    const decoded = newDecoder().decode(view("/x?q=se%63ret+1", "", { method: "GET" }));
-    expect(decoded.parts.map((p) => p.text)).toEqual(["/x?q=secret+1"]);
+  test.each([
+    ["a query", "/x?q=se%63ret+1", "api.example.com/x?q=secret+1"],
+    ["escaped thrice", "/x?q=%252573ecret", "api.example.com/x?q=secret"],
+    ["beside a broken escape", "/x?q=%zz%73ecret%C3%A9", "api.example.com/x?q=%zzsecreté"],
+  ])("where it goes is text too: %s", (_, path, text) => {
+    const decoded = newDecoder().decode(view(path, "", { method: "GET" }));
+    expect(decoded.parts.map((p) => p.text)).toEqual([text]);
   });
 
   it("never throws, whatever the bytes", () => {

@@ -106,9 +106,12 @@ function decodeRequest(session: Session, request: RequestView): Decoded {
   const contentType = headerOf(request, "content-type");
   const body = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength);
   const told = decodeBody(turn, target, contentType, body);
-  // What is asked for can carry content as well as a body can; on a model's own path it is the same every time.
-  if (target.query !== "" || told.dialect === "opaque")
-    tell(turn, unitsOf({ pointer: "", value: unescapeUrl(request.path), role: "metadata" }), turn.parts);
+  // What is asked for can carry content as well as a body can, and so can the name of whom it is asked; on a model's own
+  // path both are the same every time.
+  if (target.query !== "" || told.dialect === "opaque") {
+    const value = `${told.dialect === "opaque" ? request.host : ""}${unescapeUrl(request.path)}`;
+    tell(turn, unitsOf({ pointer: "", value, role: "metadata" }), turn.parts);
+  }
   tellHeaders(turn, request);
   return finish(turn, {
     ...told,

@@ -78,12 +78,20 @@ function unescapeJson(inner: string): string {
   }
 }
 
-/** Percent escapes undone; what is none stays as it is. */
+/** Percent escapes undone, also escaped ones; what is none stays as it is. */
 export function unescapeUrl(text: string): string {
-  return text.replace(/(?:%[0-9a-f]{2})+/gi, (run) =>
-    Buffer.from(run.replaceAll("%", ""), "hex").toString("utf8"),
-  );
+  let undone = text;
+  for (let layer = 0; layer < MAX_LAYERS && undone.includes("%"); layer++) {
+    const before = undone;
+    undone = undone.replace(/(?:%[0-9a-f]{2})+/gi, (run) =>
+      Buffer.from(run.replaceAll("%", ""), "hex").toString("utf8"),
+    );
+    if (undone === before) break;
+  }
+  return undone;
 }
+
+const MAX_LAYERS = 5;
 
 /**
  * Runs of text in binary: printable ASCII and UTF-8 sequences, and ASCII in UTF-16. Joined line by line into one part,
