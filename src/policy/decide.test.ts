@@ -157,6 +157,17 @@ send: { default: allow }
     });
   });
 
+  test("a refusal names the rule that speaks, not the silence of another document", () => {
+    const guardrails = document(
+      "Guardrails",
+      "g",
+      "network: { deny: [{ id: N, title: t, because: b, hosts: [paste.example] }] }",
+    );
+    const profile = document("Profile", "p", "network: { default: deny }\nsend: { default: allow }\n");
+    const { rules } = decideConnection(layer([guardrails, profile]), "paste.example", 443);
+    expect(rules.map(({ document: name, id }) => `${name}/${id}`)).toEqual(["g/N"]);
+  });
+
   test("a repository may close a private address, never open one", () => {
     const profile = document(
       "Profile",
