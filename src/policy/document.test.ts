@@ -339,6 +339,27 @@ describe("a document that contradicts itself is refused", () => {
       /switches the sandbox off/,
     ],
     [
+      "guardrails that allow sandboxes inside ours",
+      profile("sandbox: { nested: true }").replace("Profile", "Guardrails"),
+      "sandbox.nested",
+      /allows nested sandboxes/,
+    ],
+    [
+      "a repository that lets its own settings in",
+      profile("repository: { settings: use }").replace("Profile", "Repository"),
+      "repository.settings",
+      /lets the repository's settings in/,
+    ],
+    [
+      "asking and denying under one condition",
+      send(
+        "id: x, title: t, because: b, when: { data: [a] }, then: ask",
+        "id: y, title: t, because: b, when: { data: [a] }, then: deny",
+      ),
+      "send.rules[1]",
+      /`y` says `deny` where `x` says `ask`/,
+    ],
+    [
       "a repository that opens private addresses",
       profile(`network: { default: deny, allow: [${allow("a.example", ", private: true")}] }`).replace(
         "Profile",
