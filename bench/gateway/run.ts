@@ -153,16 +153,20 @@ async function contestant(name: string): Promise<Contestant | string> {
     case "portkey": {
       const build = join(process.env["BENCH_PORTKEY"] ?? "", "node_modules/@portkey-ai/gateway/build");
       if (!existsSync(join(build, "start-server.js"))) return "Portkey is not under $BENCH_PORTKEY";
-      // As published, every streamed call answers 500 (its issues #1389, #1550): one property is read first.
+      // As published, every streamed call answers 500 (its issues #1389, #1550): reading one property first mends it.
+      const file = join(build, "start-server.mended.mjs");
       const text = readFileSync(join(build, "start-server.js"), "utf8");
-      writeFileSync(join(build, "start-server.patched.mjs"), text);
+      writeFileSync(
+        file,
+        text.replace(/updateHeaders\((\w+),[^)]*\)\{/, (found, response) => `${found}${response}.type;`),
+      );
       const headers = `x-portkey-provider: anthropic\r\nx-portkey-custom-host: http://127.0.0.1:${PLAIN}/v1\r\n`;
       return {
         name,
         pid: await start(
           0,
           NODE,
-          [join(build, "start-server.js"), "--port=9712", "--headless"],
+          [file, "--port=9712", "--headless"],
           { HOME: folder, NODE_ENV: "production" },
           null,
         ),

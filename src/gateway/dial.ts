@@ -181,6 +181,8 @@ export class Dialler {
   #open(address: string, port: number, deadline: AbortSignal): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const socket = connect({ host: address, port, noDelay: true, autoSelectFamily: false });
+      // For the moments in which it changes hands.
+      socket.on("error", () => {});
       const stop = (): void => {
         one.stop();
         deadline.removeEventListener("abort", late);
@@ -188,7 +190,6 @@ export class Dialler {
       };
       const give = (error: Error): void => {
         stop();
-        socket.on("error", () => {});
         socket.destroy();
         reject(error);
       };

@@ -208,6 +208,8 @@ class SessionDoor implements Desk {
       return void socket.destroy();
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
+    // Whoever holds the socket next hears of its close; an error that nobody listens to would end the process.
+    socket.on("error", () => {});
     new FrontH1(socket, { door: "plain", authority: null, isSecure: false }, this, Buffer.alloc(0));
   }
 

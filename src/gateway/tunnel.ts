@@ -76,7 +76,8 @@ function secure(raw: Duplex, authority: Authority, certificates: SessionAuthorit
       void desk.reject("tls", authority, new Fault("gateway.handshake", { detail: reasonOf(error) }));
   };
   const deadline = desk.deadlines.start(desk.limits.handshakeMs, () => socket.destroy());
-  raw.once("error", () => socket.destroy());
+  raw.on("error", () => socket.destroy());
+  socket.on("error", () => {});
   socket.once("error", fail);
   socket.once("close", () => deadline.stop());
   socket.once("secure", () => {
