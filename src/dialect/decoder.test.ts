@@ -533,6 +533,21 @@ describe("what breaks the rules of JSON is not understood, and still read", () =
     for (const text of hidden) expect(all).toContain(text);
   });
 
+  test.each([
+    "application/proto",
+    "application/grpc",
+    "multipart/form-data; boundary=x",
+    "text/plain",
+    "image/png",
+  ])("JSON is read as JSON though its header says %s", (type) => {
+    const body = Buffer.from('{"messages":[{"role":"user","content":"\\u0041KIA"}]}');
+    const decoded = newDecoder().decode(
+      view("/v1/messages", "", { body, headers: [["content-type", type]] }),
+    );
+    expect(decoded).toMatchObject({ dialect: "anthropic-messages", understood: true });
+    expect(texts(decoded)).toEqual(["AKIA"]);
+  });
+
   it("unknown JSON: every string a part", () => {
     const decoded = newDecoder().decode(view("/anything", { a: { b: ["secret text"] } }));
     expect(decoded).toMatchObject({ dialect: "opaque", understood: false });
@@ -630,6 +645,13 @@ describe("which protocol", () => {
     ["mobile.events.data.microsoft.com", "/OneCollector/1.0/", { name: "x" }, "telemetry", true],
     ["otel.cline.bot", "/x", { a: 1 }, "telemetry", true],
     ["data.corp.internal", "/v1/chat/completions", { messages: [] }, "openai-chat", true],
+    [
+      "generativelanguage.googleapis.com",
+      "/v1beta/models/e:embedContent",
+      { content: { parts: [] } },
+      "gemini",
+      true,
+    ],
     ["api.anthropic.com", "/api/event_logging/v2/batch", { events: [] }, "telemetry", true],
     [
       "o1.ingest.sentry.io",

@@ -138,22 +138,20 @@ interface Told {
 function decodeBody(turn: Turn, target: Target, contentType: string, body: Buffer): Told {
   const byPath = recognise(target, NO_MEMBERS)?.name ?? "opaque";
   if (body.length === 0) return { dialect: byPath, understood: true, model: null, streaming: false };
-  const boundary = boundaryOf(contentType);
-  if (boundary !== null) {
-    const upload = readUpload(body, boundary);
-    if (upload !== null) {
-      if (tell(turn, upload.cuts.flatMap(unitsOf), turn.parts))
-        for (const file of upload.files) turn.files.add(file);
-      return { dialect: "upload", understood: true, model: null, streaming: false };
-    }
-  }
-  if (isProtobuf(contentType)) {
-    tell(turn, protobufCuts(body, contentType).flatMap(unitsOf), turn.parts);
-    const dialect = byPath === "telemetry" ? "telemetry" : "protobuf";
-    return { dialect, understood: false, model: null, streaming: false };
-  }
+  // JSON comes first, whatever the header calls it: the other side may look at the bytes alone, too.
   const json = decodeJson(turn, body, (members) => recognise(target, members));
-  return json ?? decodePlain(turn, body, contentType, byPath);
+  if (json !== null) return json;
+  const boundary = boundaryOf(contentType);
+  const upload = boundary === null ? null : readUpload(body, boundary);
+  if (upload !== null) {
+    if (tell(turn, upload.cuts.flatMap(unitsOf), turn.parts))
+      for (const file of upload.files) turn.files.add(file);
+    return { dialect: "upload", understood: true, model: null, streaming: false };
+  }
+  if (!isProtobuf(contentType)) return decodePlain(turn, body, contentType, byPath);
+  tell(turn, protobufCuts(body, contentType).flatMap(unitsOf), turn.parts);
+  const dialect = byPath === "telemetry" ? "telemetry" : "protobuf";
+  return { dialect, understood: false, model: null, streaming: false };
 }
 
 const NO_MEMBERS: ReadonlySet<string> = new Set();

@@ -18,6 +18,13 @@ export const gemini: Protocol = {
   },
 };
 
+export const geminiEmbedding: Protocol = {
+  name: "gemini",
+  variant: "gemini-embedding",
+  demands: ["content", "requests"],
+  cut: (_, value) => whole(value, "user"),
+};
+
 function content(value: unknown): readonly Cut[] {
   const fields = fieldsOf(value);
   const role = fields["role"] === "model" ? "assistant" : "user";

@@ -2,7 +2,7 @@
 import { anthropicMessages } from "./anthropic.ts";
 import { bedrockConverse, bedrockInvoke } from "./bedrock.ts";
 import { openaiChat, openaiInput } from "./chat.ts";
-import { gemini } from "./gemini.ts";
+import { gemini, geminiEmbedding } from "./gemini.ts";
 import { mcp } from "./mcp.ts";
 import type { Protocol } from "./protocol.ts";
 import { openaiResponses } from "./responses.ts";
@@ -35,6 +35,7 @@ const BY_PATH: readonly (readonly [RegExp, Protocol])[] = [
   [/\/(embeddings|moderations)$/, openaiInput],
   [/\/responses(\/compact|\/input_tokens)?$/, openaiResponses],
   [/:(generateContent|streamGenerateContent|countTokens|batchGenerateContent)$/, gemini],
+  [/:(embedContent|batchEmbedContents)$/, geminiEmbedding],
   [/\/mcp(\/|$)/, mcp],
 ];
 
