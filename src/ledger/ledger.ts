@@ -15,11 +15,9 @@ import {
   asFault,
   asSessionId,
   type Clock,
-  canonicalText,
   type EventBody,
   type EvidenceRef,
   Fault,
-  type Json,
   type LedgerEvent,
   type SessionId,
 } from "../core/index.ts";
@@ -44,6 +42,7 @@ import {
   setKeyAside,
   writeHolds,
 } from "./keys.ts";
+import { LeafText } from "./leaf-text.ts";
 import { takeLock, type WriterLock } from "./lock.ts";
 import { type Checkpoint, openCheckpoint, parseVerifierKey, type Signer } from "./note.ts";
 import { Publisher } from "./publish.ts";
@@ -226,6 +225,7 @@ class Writer implements Ledger {
   readonly #journal: Journal;
   /** One pack per live session; emptied when a write is refused, as packs then name frames that are not there. */
   readonly #packs = new Map<string, Pack>();
+  readonly #leafText = new LeafText();
   /** Sessions' data keys, read or made once. */
   readonly #keys = new Map<string, Promise<Buffer>>();
   #publishing: Promise<unknown> = Promise.resolve();
@@ -420,8 +420,7 @@ class Writer implements Ledger {
         frames = [payload];
         event = withEvidence(event, refs);
       }
-      // Every member of the union is plain data; interfaces merely lack the index signature.
-      durable = this.#journal.append(canonicalText(event as unknown as Json), frames);
+      durable = this.#journal.append(this.#leafText.of(event), frames);
     } catch (error) {
       // The pack may name a frame that was never queued.
       if ("session" in body) this.#packs.delete(body.session);
