@@ -156,22 +156,9 @@ export const ETC_NAMES: readonly string[] = [
  * /proc/sys/kernel/core_pattern and /proc/sys/kernel/modprobe name programs that the host's kernel runs as root.
  * bubblewrap covers only what its own check calls writable, and /proc/sys is not among it (0.8.0).
  */
-const ROOT_PROC_READ_ONLY = ["acpi", "asound", "driver", "fs", "mtrr", "scsi", "sys"];
-const ROOT_PROC_MASKED = [
-  "kcore",
-  "keys",
-  "kmsg",
-  "kpagecgroup",
-  "kpagecount",
-  "kpageflags",
-  "latency_stats",
-  "pagetypeinfo",
-  "sched_debug",
-  "slabinfo",
-  "timer_list",
-  "timer_stats",
-  "vmallocinfo",
-];
+const ROOT_PROC_READ_ONLY = ["acpi", "scsi", "sys"];
+/** Maps of physical memory and of the kernel's heap, readable by user 0: what exploits look for. */
+const ROOT_PROC_MASKED = ["kpagecgroup", "kpagecount", "kpageflags", "slabinfo", "vmallocinfo"];
 
 /** What git executes or obeys when a tool on the host next runs in this repository. */
 const GIT_EXECUTABLE = ["config", "config.worktree", "hooks", "info", "commondir", "modules"];
