@@ -7,6 +7,7 @@ import { decide, decideConnection, STRICTNESS } from "./decide.ts";
 import { BUDGET_NAMES, type PolicyDocument } from "./document.ts";
 import { LABEL_NAMES, type LabelName, type Point } from "./label.ts";
 import { layer, type Policy } from "./layer.ts";
+import { ANY_PROFILE } from "./prove.ts";
 import { conditionsOf, pointsOf, type Quotient, quotientOf } from "./quotient.ts";
 import { type Language, type Region, sayRegion } from "./words.ts";
 
@@ -21,13 +22,18 @@ interface Outcome {
   readonly strictness: number;
 }
 
-/** Compares two sets of documents; each must hold a profile. Throws `policy.too-wide`. */
+/**
+ * Compares two sets of documents. Where neither holds a profile, they are compared beside one that allows everything.
+ * Throws `policy.too-wide`.
+ */
 export function diff(
   before: readonly PolicyDocument[],
   after: readonly PolicyDocument[],
   language: Language,
 ): readonly Change[] {
-  const [old, fresh] = [layer(before), layer(after)];
+  const hasProfile = [...before, ...after].some(({ data }) => data.kind === "Profile");
+  const rest = hasProfile ? [] : [ANY_PROFILE];
+  const [old, fresh] = [layer([...before, ...rest]), layer([...after, ...rest])];
   const quotient = quotientOf(conditionsOf([...before, ...after]));
   const changed = new Map<string, { from: Outcome; to: Outcome; cells: Cell[] }>();
   for (const point of pointsOf(quotient)) {

@@ -168,6 +168,19 @@ describe("diff, in sentences", () => {
       },
     ]);
   });
+  test("guardrails alone are compared beside a profile that allows everything", () => {
+    const without = {
+      ...org,
+      data: { ...org.data, network: { default: "allow" as const } } as typeof org.data,
+    };
+    const changes = diff([org], [without], "en");
+    expect(changes.length).toBeGreaterThan(0);
+    for (const { loosens, sentence } of changes) {
+      expect(loosens).toBe(true);
+      expect(sentence).toContain("the host is pastebin.com or *.pastebin.com");
+    }
+  });
+
   test("a wider list of hosts and folders loosens, and says so in Chinese too", () => {
     const { data } = changed(
       "network:\n  default: deny",

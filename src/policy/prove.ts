@@ -144,7 +144,7 @@ const guardrailsOf = (documents: readonly PolicyDocument[]): readonly PolicyDocu
   documents.filter(({ data }) => data.kind === "Guardrails");
 
 /** The loosest profile there can be. */
-const ANY_PROFILE: PolicyDocument = {
+export const ANY_PROFILE: PolicyDocument = {
   file: "any profile",
   data: {
     apiVersion: "sallyport/v1",
