@@ -127,7 +127,8 @@ function grantChanges(old: Policy, fresh: Policy, language: Language): readonly 
     ["commands to ask about", "须询问的命令", old.programs.ask, fresh.programs.ask, false],
     ["commands refused", "禁止的命令", old.programs.deny, fresh.programs.deny, false],
     ["agents' tools switched off", "关闭的代理工具", old.tools.deny, fresh.tools.deny, false],
-    ["MCP servers", "MCP 服务器", old.mcpServers ?? ["(any)"], fresh.mcpServers ?? ["(any)"], true],
+    ["MCP servers", "MCP 服务器", serversOf(old, fresh), serversOf(fresh, old), true],
+    ["repository's own settings", "代码仓库自带设置", usesOf(old), usesOf(fresh), true],
     ["budgets", "额度", budgetsOf(old), budgetsOf(fresh), false],
     ["sandbox", "沙箱", sandboxGrants(old), sandboxGrants(fresh), true],
   ];
@@ -149,6 +150,13 @@ const sandboxGrants = ({ sandbox }: Policy): readonly string[] => [
   ...(sandbox.mode === "none" ? ["off"] : []),
   ...(sandbox.nested ? ["nested sandboxes"] : []),
 ];
+
+/** Without a list any server may be used, those of the other policy among them. */
+const serversOf = (own: Policy, other: Policy): readonly string[] =>
+  own.mcpServers ?? ["any other", ...(other.mcpServers ?? [])];
+
+const usesOf = ({ repositorySettings }: Policy): readonly string[] =>
+  repositorySettings === "use" ? ["use"] : [];
 
 /** A budget that is changed is one removed and one added: taken as loosening, unless it was only added. */
 const budgetsOf = ({ layers }: Policy): readonly string[] =>

@@ -168,6 +168,31 @@ describe("diff, in sentences", () => {
       },
     ]);
   });
+  test("every other grant that changes has its sentence, and says which way it goes", () => {
+    const more = `sandbox: { nested: true }
+files: { write: [~/cache], hide: [a.pem] }
+environment: { pass: [LANG] }
+budgets: { because: b, requests: 5 }
+programs: { ask: [git push], deny: [curl] }
+tools: { deny: [web_fetch] }
+repository: { settings: use }
+mcp: { servers: [github] }
+network:
+  default: deny`;
+    expect(diff([org, engineer], [org, changed("network:\n  default: deny", more)], "en")).toEqual([
+      { loosens: true, sentence: "writable folders: added ~/cache" },
+      { loosens: false, sentence: "hidden files: added a.pem" },
+      { loosens: true, sentence: "variables passed on: added LANG" },
+      { loosens: false, sentence: "commands to ask about: added git push" },
+      { loosens: false, sentence: "commands refused: added curl" },
+      { loosens: false, sentence: "agents' tools switched off: added web_fetch" },
+      { loosens: false, sentence: "MCP servers: removed any other" },
+      { loosens: true, sentence: "repository's own settings: added use" },
+      { loosens: false, sentence: "budgets: added requests 5 (engineer)" },
+      { loosens: true, sentence: "sandbox: added nested sandboxes" },
+    ]);
+  });
+
   test("guardrails alone are compared beside a profile that allows everything", () => {
     const without = {
       ...org,
