@@ -1,5 +1,6 @@
 /** Reads the requests of one session: recognise, outline, read what is new, tell all. */
 import type { SourceTally } from "../core/index.ts";
+import { headParts } from "./head.ts";
 import {
   digestOf,
   emptyMemory,
@@ -15,7 +16,7 @@ import {
   type Snapshot,
 } from "./memory.ts";
 import { type Item, itemAt, type Outline, outlineOf } from "./outline.ts";
-import { plainCuts, unescapeUrl } from "./plain.ts";
+import { plainCuts } from "./plain.ts";
 import { isProtobuf, protobufCuts } from "./protobuf.ts";
 import { type Protocol, textOf, whole } from "./protocol.ts";
 import {
@@ -37,7 +38,7 @@ import type {
 } from "./request.ts";
 import { escaped, parsed } from "./token.ts";
 import { type ToolUse, workspacePath } from "./tool.ts";
-import { countNames, type Unit, unitsOf } from "./unit.ts";
+import { countNames, oddNames, type Unit, unitsOf } from "./unit.ts";
 import { boundaryOf, readUpload } from "./upload.ts";
 
 const MIN_COMPARED_BYTES = 4 * 1024;
@@ -80,7 +81,8 @@ interface Turn {
   readonly parts: TextPart[];
   readonly elements: Element[];
   readonly newUnits: Unit[];
-  readonly newHeaders: string[];
+  /** What the request says before its body. */
+  head: readonly TextPart[];
   readonly files: Set<string>;
   commands: number;
   others: number;
@@ -93,7 +95,7 @@ const newTurn = (session: Session): Turn => ({
   parts: [],
   elements: [],
   newUnits: [],
-  newHeaders: [],
+  head: [],
   files: new Set(),
   commands: 0,
   others: 0,
@@ -106,13 +108,8 @@ function decodeRequest(session: Session, request: RequestView): Decoded {
   const contentType = headerOf(request, "content-type");
   const body = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength);
   const told = decodeBody(turn, target, contentType, body);
-  // What is asked for can carry content as well as a body can, and so can the name of whom it is asked; on a model's own
-  // path both are the same every time.
-  if (target.query !== "" || told.dialect === "opaque") {
-    const value = `${told.dialect === "opaque" ? request.host : ""}${unescapeUrl(request.path)}`;
-    tell(turn, unitsOf({ pointer: "", value, role: "metadata" }), turn.parts);
-  }
-  tellHeaders(turn, request);
+  turn.head = headParts(session.memory, request);
+  turn.parts.push(...turn.head);
   return finish(turn, {
     ...told,
     model: told.model ?? modelInPath(target.path),
@@ -183,6 +180,9 @@ function decodeJson(
   const read = readItems(turn, protocol, outline, from);
   if (read === null) return null;
 
+  // Names at the top stand between the elements, and hide text as well as any.
+  const names = oddNames(outline.members.map(({ name }) => name));
+  if (names !== "") tell(turn, unitsOf({ pointer: "", value: names, role: "metadata" }), turn.parts);
   const latest = { protocol, outline, read };
   if (!isSmall) remember(memory, latest, from);
   return {
@@ -258,8 +258,7 @@ function readFresh(
   }
   // Kept only now: a body with one bad element must leave no trace.
   for (const { item, digest, units, isKnown } of fresh) {
-    if (turn.keepsReadings && !isKnown)
-      keepReading(memory, protocol, { item, units, element: elementOf(item, digest, []) });
+    if (turn.keepsReadings && !isKnown) keepReading(memory, protocol, item, digest, units);
   }
   return fresh;
 }
@@ -365,9 +364,7 @@ function useOf(turn: Turn, before: readonly ReadItem[], units: readonly Unit[], 
   if (byId !== undefined || result.name === null) return byId ?? OTHER;
   const siblings = units.filter((one) => one.result?.name === result.name);
   for (let i = before.length - 1; i >= 0; i--) {
-    const calls = (before[i]?.units ?? []).flatMap(({ call }) =>
-      call === null || call === undefined ? [] : [call],
-    );
+    const calls = (before[i]?.units ?? []).flatMap(({ call }) => (call === null ? [] : [call]));
     if (calls.length === 0) continue;
     const named = calls.filter(({ name }) => name === result.name);
     return named[siblings.indexOf(unit)]?.use ?? named[0]?.use ?? OTHER;
@@ -380,48 +377,15 @@ function useOf(turn: Turn, before: readonly ReadItem[], units: readonly Unit[], 
 function finish(turn: Turn, told: Told): Decoded {
   const sources: SourceTally = { files: [...turn.files], commands: turn.commands, others: turn.others };
   const { dialect, understood, model, streaming, undo } = told;
-  const { parts, elements, newUnits, newHeaders, session } = turn;
+  const { parts, elements, newUnits, head, session } = turn;
   const decoded = { dialect, understood, model, streaming, parts, sources, elements };
   session.undo.set(decoded, () => {
     for (const unit of newUnits) session.memory.units.delete(unit.key);
-    for (const text of newHeaders) session.memory.seenHeaders.delete(text);
+    for (const { text, isNew } of head) if (isNew) session.memory.seenHeads.delete(text);
     undo?.();
   });
   return decoded;
 }
-
-/**
- * Header fields that are not the protocol's own: an agent can say anything in them. Credentials are left out, as they
- * are what the destination is to have; whether it may have them is the gateway's business.
- */
-function tellHeaders({ session, parts, newHeaders }: Turn, { headers }: RequestView): void {
-  const { seenHeaders } = session.memory;
-  if (seenHeaders.size > MAX_HEADERS) seenHeaders.clear();
-  for (const [name, value] of headers) {
-    if (USUAL_HEADERS.has(name) || USUAL_HEADERS.has(name.toLowerCase()) || FLAGS.test(value)) continue;
-    // The value alone: with its name before it, `session-id: 01a1…` looks like the assignment of a credential.
-    const text = name.length > LONG_NAME ? `${name} ${value}` : value;
-    const key = `${name}: ${value}`;
-    const isNew = !seenHeaders.has(key);
-    parts.push({ pointer: "", role: "metadata", text, isNew });
-    seenHeaders.add(key);
-    if (isNew) newHeaders.push(key);
-  }
-}
-
-/** Dated features of a vendor's protocol (`anthropic-beta: thinking-token-count-2026-05-13,…`), which read like a secret. */
-const FLAG = "[a-z_]{1,24}(?:-[a-z0-9]{1,14}){0,5}[-=]20\\d\\d-?\\d\\d-?\\d\\d";
-const FLAGS = new RegExp(`^${FLAG}(?:, ?${FLAG}){0,40}$`);
-const LONG_NAME = 48;
-const MAX_HEADERS = 5000;
-const USUAL_HEADERS: ReadonlySet<string> = new Set(
-  `:authority :method :path :scheme accept accept-encoding accept-language api-key authorization cache-control
-  connection content-encoding content-length content-type cookie date expect host keep-alive origin
-  proxy-authorization proxy-connection sec-websocket-extensions sec-websocket-key sec-websocket-version te trailer
-  transfer-encoding upgrade via x-amz-content-sha256 x-amz-date x-amz-security-token x-api-key x-goog-api-key`.split(
-    /\s+/,
-  ),
-);
 
 function headerOf({ headers }: RequestView, name: string): string {
   return headers.find(([key]) => key.toLowerCase() === name)?.[1] ?? "";

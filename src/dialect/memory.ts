@@ -45,8 +45,8 @@ export interface Memory {
   readonly units: Set<string>;
   /** Digests of short elements, by their bytes. */
   readonly digests: Map<string, string>;
-  /** `name: value` of fields sent. */
-  readonly seenHeaders: Set<string>;
+  /** Targets and header values sent. */
+  readonly seenHeads: Set<string>;
   /** Tool calls by id, oldest first. */
   readonly calls: Map<string, ToolUse>;
 }
@@ -58,7 +58,7 @@ export const emptyMemory = (maxBytes: number): Memory => ({
   readBytes: 0,
   units: new Set(),
   digests: new Map(),
-  seenHeaders: new Set(),
+  seenHeads: new Set(),
   calls: new Map(),
 });
 
@@ -89,7 +89,8 @@ export function remember(memory: Memory, latest: Snapshot, from: Snapshot | null
   if (memory.readBytes <= 2 * held + SPARE_BYTES) return;
   memory.readings.clear();
   memory.readBytes = 0;
-  for (const { protocol, read } of kept) for (const one of read) keepReading(memory, protocol, one);
+  for (const { protocol, read } of kept)
+    for (const { item, element, units } of read) keepReading(memory, protocol, item, element.hash, units);
 }
 
 /** Takes back a body that was not sent; what it took the place of is kept again. */
@@ -106,8 +107,14 @@ const readingKey = (protocol: Protocol, { container, index, name }: Item, digest
 export const readingOf = (memory: Memory, protocol: Protocol, item: Item, digest: string) =>
   memory.readings.get(readingKey(protocol, item, digest));
 
-export function keepReading(memory: Memory, protocol: Protocol, { item, element, units }: ReadItem): void {
-  memory.readings.set(readingKey(protocol, item, element.hash), units);
+export function keepReading(
+  memory: Memory,
+  protocol: Protocol,
+  item: Item,
+  digest: string,
+  units: readonly Unit[],
+): void {
+  memory.readings.set(readingKey(protocol, item, digest), units);
   memory.readBytes += item.end - item.start;
 }
 

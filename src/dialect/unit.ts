@@ -142,17 +142,19 @@ function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark
   // A parsed JSON object: its members are unknown.
   const object = value as Readonly<Record<string, unknown>>;
   const isMedia = MEDIA_TYPES.some((name) => typeof object[name] === "string");
-  const names: string[] = [];
   for (const name of Object.keys(object)) {
-    if (!WORDS.has(name)) names.push(name);
     const field = object[name];
     const isEncoded = ENCODED_MEMBERS.has(name) || (isMedia && name === "data");
     const inner = isEncoded && typeof field === "string" && ENCODED.test(field) ? "encoded" : role;
     collect(field, `${pointer}/${escaped(name)}`, inner, tell, isMark || CACHE_MARKS.has(name), depth + 1);
   }
-  const text = names.filter((name) => !KNOWN_NAMES.test(name)).join("\n");
-  if (text !== "") tell(pointer, "metadata", text, isMark);
+  const names = oddNames(Object.keys(object));
+  if (names !== "") tell(pointer, "metadata", names, isMark);
 }
+
+/** The names that are no protocol's, a line for each. */
+export const oddNames = (names: readonly string[]): string =>
+  names.filter((name) => !WORDS.has(name) && !KNOWN_NAMES.test(name)).join("\n");
 
 /** Short names of lower-case words: too many to list, too short to hold anything. */
 const KNOWN_NAMES = /^[a-z]{1,16}([_A-Z$-][a-z]{0,12}){0,3}$/;
