@@ -378,7 +378,7 @@ function linkedDirectories(pointer: string): PathFact[] {
   return pointsBack ? [pathFact(own.real)] : [];
 }
 
-/** Existing paths that match; only `*` and `**` are special, and only in patterns that contain a `*`. */
+/** Existing paths that match, or the pattern itself, which then is a path with nothing there; only `*` and `**` are special, and only in patterns that contain a `*`. */
 function expand(pattern: string): string[] {
   if (!pattern.includes("*")) return [pattern];
   const found: string[] = [];
@@ -391,6 +391,8 @@ function expand(pattern: string): string[] {
       else if (existing(join(directory, part))) found.push(join(directory, part));
       return;
     }
+    // At the end it means what is below: the directory itself is hidden.
+    if (part === "**" && rest.length === 0) return void found.push(directory);
     if (part === "**") visit(directory, rest);
     const name = new RegExp(`^${part.split("*").map(literal).join(".*")}$`, "s");
     for (const entry of list(directory)) {
@@ -410,7 +412,7 @@ function expand(pattern: string): string[] {
     "/",
     pattern.split("/").filter((part) => part !== ""),
   );
-  return [...new Set(found)];
+  return found.length === 0 ? [pattern] : [...new Set(found)];
 }
 
 const literal = (text: string): string => text.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&");

@@ -313,6 +313,16 @@ describe("laws of the argument list", () => {
     });
   });
 
+  it("hiding nothing is told, hiding everything is refused", () => {
+    const nothing = planSandbox(
+      spec(),
+      facts({ hidden: [fact("/home/ada/payments/.env.{a,b}", "missing")] }),
+    );
+    expect(nothing.explain).toContain("hide /home/ada/payments/.env.{a,b}: nothing there now");
+    for (const path of ["/home/ada/payments", "/home/ada", "/"])
+      expect(fault(() => planSandbox(spec(), facts({ hidden: [fact(path)] }))).code).toBe("sandbox.hide");
+  });
+
   it("what is hidden but not visible anyway is not mounted", () => {
     const plan = planSandbox(spec(), facts({ hidden: [fact("/home/ada/.env", "file")] }));
     expect(plan.bwrapArgs.join(" ")).not.toContain("/home/ada/.env");

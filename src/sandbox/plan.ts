@@ -412,6 +412,9 @@ function guardMounts(
 function maskMounts(facts: HostFacts, visible: readonly string[], explain: string[]): Mount[] {
   return facts.hidden.flatMap((fact): Mount[] => {
     const { real } = fact;
+    if (real === null) explain.push(`hide ${fact.path}: nothing there now`);
+    if (real !== null && facts.workspace.real !== null && within(facts.workspace.real, real))
+      throw new Fault("sandbox.hide", { at: fact.path, detail: "it covers the whole workspace" });
     if (real === null || !visible.some((path) => within(real, path) && real !== path)) return [];
     explain.push(`hide ${fact.path}`);
     const cover =
