@@ -47,7 +47,7 @@ for (const name of names) {
       "",
       name.endsWith("unrecorded") ? "null" : "",
     ]);
-    way = { to: join(folder, name, "out.sock"), path: "/api.anthropic.com/v1/messages" };
+    way = { to: join(folder, name, "#.sock"), path: "/api.anthropic.com/v1/messages" };
   }
   const streams: Task = {
     ...way,

@@ -25,13 +25,13 @@ const pid = await start([
   "",
   "null",
 ]);
-const ca = readFileSync(join(folder, "ca.pem"));
+const ca = readFileSync(join(folder, "0.pem"));
 const rssKb = (): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
 
 const open = (): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
-    const raw = connect(join(folder, "out.sock"));
+    const raw = connect(join(folder, "0.sock"));
     raw.on("error", reject);
     raw.write("CONNECT api.anthropic.com:443 HTTP/1.1\r\nHost: api.anthropic.com\r\n\r\n");
     raw.once("data", () => {

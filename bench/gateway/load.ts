@@ -9,7 +9,7 @@ import { requestBody } from "./bodies.ts";
 import { LeanReader } from "./lean.ts";
 
 export interface Task {
-  /** A port on loopback, or the path of a unix socket. */
+  /** A port on loopback, or the path of a unix socket; `#` in it is the client's number: a session for each. */
   readonly to: number | string;
   /** With it: CONNECT there, then TLS trusting `ca` (PEM file). */
   readonly tunnel?: string;
@@ -40,6 +40,10 @@ let lastError = "";
 let isMeasuring = false;
 let isOver = false;
 let serial = 0;
+/** Answers each client has had: what is measured is a conversation under way, not its first sight. */
+const answered: number[] = [];
+const WARM_ANSWERS = 3;
+const MOST_WARM_MS = 30_000;
 const STAMP = Buffer.from("@t=");
 
 function client(n: number): void {
@@ -67,6 +71,7 @@ function client(n: number): void {
   };
   const done = (): void => {
     const now = performance.now();
+    answered[n] = (answered[n] ?? 0) + 1;
     if (isMeasuring) {
       if (isFine) {
         latencies.push(now - sentAt);
@@ -99,11 +104,12 @@ function client(n: number): void {
     });
     send();
   };
-  open(ready);
+  open(n, ready);
 }
 
-function open(ready: (socket: Socket) => void): void {
-  const raw = typeof task.to === "number" ? connect(task.to, "127.0.0.1") : connect(task.to);
+function open(n: number, ready: (socket: Socket) => void): void {
+  const raw =
+    typeof task.to === "number" ? connect(task.to, "127.0.0.1") : connect(task.to.replace("#", String(n)));
   raw.on("error", (error) => {
     lastError = error.message;
     errors++;
@@ -117,7 +123,7 @@ function open(ready: (socket: Socket) => void): void {
         {
           socket: raw,
           servername: tunnel.split(":")[0] ?? "",
-          ca: readFileSync(task.ca ?? ""),
+          ca: readFileSync((task.ca ?? "").replace("#", String(n))),
           ALPNProtocols: ["http/1.1"],
         },
         () => ready(secure),
@@ -193,7 +199,12 @@ const at = (sorted: readonly number[], share: number): number | null => {
 };
 
 for (let n = 0; n < task.clients; n++) client(n);
-setTimeout(() => {
+const started = performance.now();
+const waiting = setInterval(() => {
+  const waited = performance.now() - started;
+  const isWarm = answered.length === task.clients && answered.every((count) => count >= WARM_ANSWERS);
+  if (waited < task.warmMs || (!isWarm && waited < MOST_WARM_MS)) return;
+  clearInterval(waiting);
   const pids = treeOf(task.pid);
   const before = cpuUs(pids);
   const own = process.cpuUsage();
@@ -226,4 +237,4 @@ setTimeout(() => {
     );
     process.exit(0);
   }, task.ms);
-}, task.warmMs);
+}, 20);

@@ -47,6 +47,7 @@ const NODE = process.execPath;
 const folder = mkdtempSync(join(values.keep === "" ? tmpdir() : values.keep, "bench-gateway-"));
 const [PLAIN, SECURE] = [9700, 9701];
 const children: ChildProcess[] = [];
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 process.on("exit", () => {
   for (const child of children) child.kill("SIGTERM");
   rmSync(folder, { recursive: true, force: true });
@@ -177,22 +178,22 @@ async function contestant(name: string): Promise<Contestant | string> {
       return {
         name,
         pid: Number(await ours(name, `http://127.0.0.1:${PLAIN}`, "")),
-        task: { to: join(folder, name, "out.sock"), path: base },
+        task: { to: join(folder, name, "#.sock"), path: base },
       };
     case "sallyport-unrecorded":
       return {
         name,
         pid: Number(await ours(name, `http://127.0.0.1:${PLAIN}`, "null")),
-        task: { to: join(folder, name, "out.sock"), path: base },
+        task: { to: join(folder, name, "#.sock"), path: base },
       };
     case "sallyport-tls":
       return {
         name,
         pid: Number(await ours(name, `https://localhost:${SECURE}`, "")),
         task: {
-          to: join(folder, name, "out.sock"),
+          to: join(folder, name, "#.sock"),
           tunnel: "api.anthropic.com:443",
-          ca: join(folder, name, "ca.pem"),
+          ca: join(folder, name, "#.pem"),
           path,
         },
       };

@@ -1,7 +1,7 @@
 /**
- * The gateway as a station runs it, for the bench: its own process, one session, the real ledger on a real disk, the full
+ * The gateway as a station runs it, for the bench: its own process, 64 sessions, the real ledger on a real disk, the full
  * pipeline. `node bench/gateway/sallyport.ts <folder> <stand-in url> [roots.pem] [null]`; prints `ready` when it listens at
- * <folder>/out.sock, the session's certificate in <folder>/ca.pem. `null`: a ledger that only counts, to tell its share.
+ * <folder>/<n>.sock, each session's certificate in <folder>/<n>.pem. `null`: a ledger that only counts, to tell its share.
  */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -31,6 +31,8 @@ const append =
         event: { v: 1 as const, at: 0, ...body },
       })
     : (body: EventBody, evidence?: readonly EvidenceInput[]) => ledger.append(body, evidence);
+const SESSIONS = 64;
+const policy = layer([parseDocument(readyProfile("default") ?? "", "default")]);
 const gateway = openGateway({
   clock: systemClock,
   append,
@@ -38,23 +40,25 @@ const gateway = openGateway({
   extraRoots: roots === undefined || roots === "" ? [] : [readFileSync(roots, "utf8")],
   onFault: (fault) => console.error(fault.message),
 });
-const session = await gateway.openSession({
-  id: newSessionId((bytes) => randomBytes(bytes)),
-  agent: "claude",
-  policy: layer([parseDocument(readyProfile("default") ?? "", "default")]),
-  socketPath: join(folder, "out.sock"),
-  workspace: "/work",
-  upstream: new URL(upstream),
-  label: (host) => ({
-    destination: host,
-    channel: "llm",
-    serverIn: "US",
-    operatorLaw: "US",
-    trains: "no",
-    dpa: "unknown",
-  }),
-});
-writeFileSync(join(folder, "ca.pem"), session.caCertificate);
+for (let n = 0; n < SESSIONS; n++) {
+  const session = await gateway.openSession({
+    id: newSessionId((bytes) => randomBytes(bytes)),
+    agent: "claude",
+    policy,
+    socketPath: join(folder, `${n}.sock`),
+    workspace: "/work",
+    upstream: new URL(upstream),
+    label: (host) => ({
+      destination: host,
+      channel: "llm",
+      serverIn: "US",
+      operatorLaw: "US",
+      trains: "no",
+      dpa: "unknown",
+    }),
+  });
+  writeFileSync(join(folder, `${n}.pem`), session.caCertificate);
+}
 console.log("ready");
 // For idle.ts: what is garbage is no memory of a connection.
 process.on("SIGUSR2", () => globalThis.gc?.());

@@ -72,14 +72,23 @@ export interface Reading {
   readonly classes: ReadonlySet<string>;
 }
 
+/** Texts whose classes are remembered; they are the decoder's own strings, so this holds references, not copies. */
+const MOST_REMEMBERED = 50_000;
+const NO_CLASSES: readonly string[] = [];
+
 /**
- * The session's reader. The inspector answers for every part, new or old, so that what was denied is denied when it is
- * sent again; the record counts what is new.
+ * The session's reader. The inspector sees what is new, and what stands beside it; what was found in an old part is
+ * remembered by its text, so that what was denied is denied when it is sent again. A text that is not remembered is
+ * inspected, new or not. The record counts what is new.
+ *
+ * The inspector remembers too, for all sessions, by the text's hash; to be asked about each old part of each turn costs
+ * more than all that is new. The decoder hands out the same string objects turn after turn, whose hash V8 keeps.
  */
 export class Reader {
   readonly #newDecoder: () => Decoder;
   readonly #inspector: Inspector;
   #decoder: Decoder;
+  #classesOf = new Map<string, readonly string[]>();
 
   constructor(newDecoder: () => Decoder, inspector: Inspector) {
     this.#newDecoder = newDecoder;
@@ -91,13 +100,42 @@ export class Reader {
   read(decode: (decoder: Decoder) => Decoded): Reading {
     try {
       const decoded = decode(this.#decoder);
-      const { findings } = this.#inspector.inspect(decoded.parts);
-      const fresh = findings.filter(({ part }) => decoded.parts[part]?.isNew ?? true);
-      return { decoded, found: tallyOf(fresh), classes: new Set(findings.map((finding) => finding.class)) };
+      const classes = new Set<string>();
+      const asked = this.#unknown(decoded.parts, classes);
+      const parts = asked.map((index) => decoded.parts[index] ?? NO_PART);
+      const { findings } = this.#inspector.inspect(parts);
+      this.#remember(parts, findings);
+      for (const { class: dataClass } of findings) classes.add(dataClass);
+      const fresh = findings.filter(({ part }) => parts[part]?.isNew ?? true);
+      return { decoded, found: tallyOf(fresh), classes };
     } catch (error) {
       // What was seen but not inspected must be new again.
       this.#decoder = this.#newDecoder();
+      this.#classesOf = new Map();
       throw error;
+    }
+  }
+
+  /** Indexes of the parts to inspect; what is remembered of the others goes into `classes`. */
+  #unknown(parts: Decoded["parts"], classes: Set<string>): number[] {
+    const asked: number[] = [];
+    for (const [index, part] of parts.entries()) {
+      const known = part.isNew ? undefined : this.#classesOf.get(part.text);
+      if (known !== undefined) for (const dataClass of known) classes.add(dataClass);
+      // A value may be cut in two between a new part and its neighbour.
+      const isBeside = parts[index - 1]?.isNew === true || parts[index + 1]?.isNew === true;
+      if (known === undefined || isBeside) asked.push(index);
+    }
+    return asked;
+  }
+
+  #remember(parts: Decoded["parts"], findings: readonly Finding[]): void {
+    if (this.#classesOf.size + parts.length > MOST_REMEMBERED) this.#classesOf = new Map();
+    for (const { text } of parts) if (!this.#classesOf.has(text)) this.#classesOf.set(text, NO_CLASSES);
+    for (const { part, class: dataClass } of findings) {
+      const { text } = parts[part] ?? NO_PART;
+      const known = this.#classesOf.get(text) ?? NO_CLASSES;
+      if (!known.includes(dataClass)) this.#classesOf.set(text, [...known, dataClass]);
     }
   }
 
@@ -111,6 +149,8 @@ export class Reader {
     this.#decoder.learn(reply);
   }
 }
+
+const NO_PART: Decoded["parts"][number] = { pointer: "", role: "opaque", text: "", isNew: true };
 
 function tallyOf(findings: readonly Finding[]): FindingTally[] {
   const tallies = new Map<string, FindingTally>();
