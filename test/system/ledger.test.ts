@@ -1,7 +1,7 @@
 // The ledger between processes: one writer, whatever namespaces; killed at any time; on a disk that fills up.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -47,4 +47,30 @@ it("killed again and again under load, nothing acknowledged is missing", () => {
   const script = join(import.meta.dirname, "../../scripts/ledger-kill.ts");
   const said = execFileSync(process.execPath, [script, "25"], { encoding: "utf8" });
   expect(JSON.parse(said.trim().split("\n").at(-1) ?? "")).toMatchObject({ kills: 25, lost: 0, ok: true });
+});
+
+it("the stand-alone verifier says by its exit code whether a copy is whole", () => {
+  const [directory, keys] = place();
+  run([], "once", directory, keys);
+  const verifier = join(import.meta.dirname, "../../src/ledger/verify-standalone.ts");
+  const verify = (...args: string[]): { status: number | null; text: string } => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [verifier, ...args], { encoding: "utf8" });
+    return { status, text: stdout + stderr };
+  };
+  const key = readFileSync(join(directory, "vkey.txt"), "utf8").trim();
+  const kept = join(directory, "../kept");
+  copyFileSync(join(directory, "checkpoint"), kept);
+  expect(verify(directory, "--key", key, "--remembered", kept)).toMatchObject({ status: 0 });
+  expect(JSON.parse(verify(directory, "--json").text)).toMatchObject({ ok: true, size: 1 });
+  const bundle = join(directory, "tile/entries/000.p/1");
+  const bytes = readFileSync(bundle);
+  bytes[9] = (bytes[9] ?? 0) ^ 1;
+  writeFileSync(bundle, bytes);
+  const found = verify(directory, "--key", join(directory, "vkey.txt"));
+  expect(found).toMatchObject({
+    status: 7,
+    text: expect.stringContaining("tile/entries/000.p/1: entry 0 is altered"),
+  });
+  expect(verify()).toMatchObject({ status: 2 });
+  expect(verify("--colour", directory)).toMatchObject({ status: 2 });
 });
