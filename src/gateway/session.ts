@@ -119,12 +119,14 @@ export class Reader {
   /** Indexes of the parts to inspect; what is remembered of the others goes into `classes`. */
   #unknown(parts: Decoded["parts"], classes: Set<string>): number[] {
     const asked: number[] = [];
-    for (const [index, part] of parts.entries()) {
-      const known = part.isNew ? undefined : this.#classesOf.get(part.text);
-      if (known !== undefined) for (const dataClass of known) classes.add(dataClass);
+    let isNewBefore = false;
+    for (let index = 0; index < parts.length; index++) {
+      const { text, isNew } = parts[index] ?? NO_PART;
+      const known = isNew ? undefined : this.#classesOf.get(text);
+      if (known !== undefined && known !== NO_CLASSES) for (const dataClass of known) classes.add(dataClass);
       // A value may be cut in two between a new part and its neighbour.
-      const isBeside = parts[index - 1]?.isNew === true || parts[index + 1]?.isNew === true;
-      if (known === undefined || isBeside) asked.push(index);
+      if (known === undefined || isNewBefore || parts[index + 1]?.isNew === true) asked.push(index);
+      isNewBefore = isNew;
     }
     return asked;
   }
