@@ -268,6 +268,57 @@ describe("what left: tool results by the call they answer", () => {
     expect(decoder.decode(view("/v1/messages", body)).sources.files).toEqual([]);
   });
 
+  test.each([
+    [
+      "an edit that shows the file (qwen)",
+      "edit",
+      { file_path: "/w/a.js" },
+      "The file: /w/a.js has been updated. Showing lines 1-2 of 2 from the edited file:\n\nx",
+      ["a.js"],
+    ],
+    [
+      "an edit that shows the file (gemini)",
+      "replace",
+      { file_path: "a.js" },
+      "Successfully modified file: /w/a.js (1 replacements). Here is the updated code:\nx",
+      ["a.js"],
+    ],
+    [
+      "an edit that shows nothing (claude)",
+      "Edit",
+      { file_path: "/w/a.js" },
+      "The file /w/a.js has been updated successfully.",
+      [],
+    ],
+    [
+      "a search (claude)",
+      "Grep",
+      { pattern: "x" },
+      "src/a.js:1:const x\nsrc/b.js:20-x\nsrc/a.js:3:x",
+      ["src/a.js", "src/b.js"],
+    ],
+    [
+      "a search (gemini)",
+      "grep_search",
+      { pattern: "x" },
+      "Found 1 match for pattern\n---\nFile: src/a.js\nL1: const x\n---",
+      ["src/a.js"],
+    ],
+    [
+      "a search (opencode)",
+      "grep",
+      { pattern: "x" },
+      "Found 1 matches\n/w/src/a.js:\n  Line 1: const x",
+      ["src/a.js"],
+    ],
+    ["a search that names files only", "Grep", { pattern: "x" }, "Found 2 files\nsrc/a.js\nsrc/b.js", []],
+  ])("results that hold files: %s", (_, name, input, text, files) => {
+    const decoder = createDecoder({ workspace: "/w" });
+    const body = anthropic([use("t", name, input), result("t", text)]);
+    const others = files.length === 0 ? 1 : 0;
+    expect(decoder.decode(view("/v1/messages", body)).sources).toEqual({ files, commands: 0, others });
+  });
+
   it("counts what was withdrawn again", () => {
     const decoder = newDecoder();
     const first = view("/v1/messages", anthropic([use("t1", "Bash", {}), result("t1", "out")]));

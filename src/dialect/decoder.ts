@@ -37,7 +37,7 @@ import type {
   TextPart,
 } from "./request.ts";
 import { escaped, parsed } from "./token.ts";
-import { type ToolUse, workspacePath } from "./tool.ts";
+import { filesIn, type ToolUse, workspacePath } from "./tool.ts";
 import { countNames, oddNames, type Unit, unitsOf } from "./unit.ts";
 import { boundaryOf, readUpload } from "./upload.ts";
 
@@ -332,28 +332,19 @@ function tell(
     if (!isNew) continue;
     hasNew = true;
     turn.newUnits.push(unit);
-    if (unit.result !== null) count(turn, use(unit));
-    if (unit.files.length > 0) count(turn, { kind: "file", paths: unit.files });
+    if (unit.result !== null) count(turn, use(unit), unit);
+    for (const path of unit.files) turn.files.add(workspacePath(path, turn.session.workspace));
   }
   return hasNew;
 }
 
 const OTHER: ToolUse = { kind: "other" };
 
-function count(turn: Turn, use: ToolUse): void {
-  switch (use.kind) {
-    case "file":
-      for (const path of use.paths) turn.files.add(workspacePath(path, turn.session.workspace));
-      return;
-    case "command":
-      turn.commands++;
-      return;
-    case "other":
-      turn.others++;
-      return;
-    default:
-      use satisfies never;
-  }
+function count(turn: Turn, use: ToolUse, unit: Unit): void {
+  if (use.kind === "command") turn.commands++;
+  const files = filesIn(use, unit.pieces.map(({ text }) => text).join("\n"));
+  for (const path of files) turn.files.add(workspacePath(path, turn.session.workspace));
+  if (use.kind !== "command" && files.length === 0) turn.others++;
 }
 
 /** What the call was for whose result this is: by id, else (Gemini) by name and order in the latest calls before it. */

@@ -8,6 +8,10 @@ import { posix } from "node:path";
 export type ToolUse =
   | { readonly kind: "file"; readonly paths: readonly string[] }
   | { readonly kind: "command" }
+  /** An edit: some agents' results show the file as it is then. */
+  | { readonly kind: "edit"; readonly paths: readonly string[] }
+  /** A search within files: results show lines of those that match. */
+  | { readonly kind: "search" }
   | { readonly kind: "other" };
 
 const READ: ReadonlySet<string> = new Set(
@@ -18,6 +22,12 @@ const SHELL: ReadonlySet<string> = new Set(
   `bash bashoutput shell shell_command local_shell run_shell_command exec_command write_stdin execute_command
   run_commands run_command run_terminal_cmd run_in_terminal read_bash write_bash stop_bash powershell task_output
   taskoutput unified_exec terminal get_terminal_output`.split(/\s+/),
+);
+const EDIT: ReadonlySet<string> = new Set(
+  "edit multiedit replace str_replace str_replace_editor write write_file create notebookedit".split(" "),
+);
+const SEARCH: ReadonlySet<string> = new Set(
+  "grep grep_search search_file_content ripgrep rg search_files search_text codebase_search".split(" "),
 );
 const PATHS = [
   "file_path",
@@ -33,11 +43,46 @@ const LISTS = ["paths", "files"] as const;
 export function toolUse(name: string, args: unknown): ToolUse {
   const plain = name.replace(/^(functions|default_api)[.:]/, "").toLowerCase();
   if (SHELL.has(plain)) return { kind: "command" };
-  if (READ.has(plain)) {
-    const paths = pathsIn(typeof args === "string" ? parsedOrNull(args) : args);
-    return paths.length === 0 ? { kind: "other" } : { kind: "file", paths };
+  if (SEARCH.has(plain)) return { kind: "search" };
+  const kind = READ.has(plain) ? "file" : EDIT.has(plain) ? "edit" : null;
+  const paths = kind === null ? [] : pathsIn(typeof args === "string" ? parsedOrNull(args) : args);
+  return kind === null || paths.length === 0 ? { kind: "other" } : { kind, paths };
+}
+
+/** Whose content a result holds, by what the call was for and what the result looks like. */
+export function filesIn(use: ToolUse, result: string): readonly string[] {
+  switch (use.kind) {
+    case "file":
+      return use.paths;
+    case "edit":
+      return SHOWS_FILE.test(result) ? use.paths : [];
+    case "search":
+      return foundIn(result);
+    case "command":
+    case "other":
+      return [];
+    default:
+      return use satisfies never;
   }
-  return { kind: "other" };
+}
+
+/** qwen 0.24 and gemini 0.61 show the file after an edit; claude, opencode and copilot only say that it was done. */
+const SHOWS_FILE =
+  /^.{0,500}(Showing lines \d|Here is the updated code:|Here's the result of running `cat -n`)/s;
+
+/** `path:12:text` (claude, copilot), `File: path` (qwen, gemini), `path:` before `  Line 12:` (opencode); by their sources, not measured. */
+const MATCH_LINES = [
+  /^(?:File: )([^\n:]{1,500})$/gm,
+  /^([^\n:]{1,500}):\d+[:-]/gm,
+  /^([^\n:]{1,500}):\n\s{1,4}Line \d/gm,
+];
+const MAX_FOUND = 500;
+
+function foundIn(result: string): readonly string[] {
+  const found = new Set<string>();
+  for (const form of MATCH_LINES)
+    for (const [, path = ""] of result.matchAll(form)) if (found.size < MAX_FOUND) found.add(path);
+  return [...found];
 }
 
 /** Codex' code mode: JavaScript that calls the nested tools. */
