@@ -22,9 +22,9 @@ describe("the table of promises", () => {
     ["default", "api.anthropic.com", 443, "allow"],
     ["default", "chatgpt.com", 443, "allow"],
     ["default", "api.githubcopilot.com", 443, "allow"],
-    ["default", "registry.npmjs.org", 443, "allow"],
-    ["default", "deb.debian.org", 80, "allow"],
-    ["default", "registry.npmjs.org", 80, "deny"],
+    ["default", "packages.npmjs.org", 443, "allow"],
+    ["default", "packages.debian.org", 80, "allow"],
+    ["default", "packages.npmjs.org", 80, "deny"],
     ["default", "statsig.anthropic.com", 443, "deny"],
     ["default", "gb4w8c3ygj-default-sea.rum.aliyuncs.com", 443, "deny"],
     ["default", "169.254.169.254", 80, "deny"],
@@ -34,7 +34,7 @@ describe("the table of promises", () => {
     ["observe", "statsig.anthropic.com", 443, "allow"],
     ["restricted", "api.anthropic.com", 443, "deny"],
     ["restricted", "llm.corp.internal", 443, "allow"],
-    ["restricted", "registry.npmjs.org", 443, "deny"],
+    ["restricted", "packages.npmjs.org", 443, "deny"],
     ["ci", "api.openai.com", 443, "allow"],
   ])("%s: %s:%i is %s", (profile, host, port, verdict) => {
     expect(decideConnection(policyOf(profile), host, port).verdict).toBe(verdict);

@@ -116,8 +116,8 @@ const packages = `    - id: packages
       title: { en: Package registries may be read, zh-CN: 可读取软件包仓库 }
       because: { en: "Builds and tests install packages; no registry credential is in the sandbox, so nothing can be published", zh-CN: 构建与测试需要安装软件包；沙箱中没有仓库凭据，因此无法发布 }
       hosts:
-        - registry.npmjs.org
-        - registry.yarnpkg.com
+        - "*.npmjs.org"
+        - "*.yarnpkg.com"
         - nodejs.org
         - pypi.org
         - files.pythonhosted.org
@@ -139,7 +139,7 @@ const packages = `    - id: packages
     - id: system-packages
       title: { en: Debian and Ubuntu packages may be read, zh-CN: 可读取 Debian 与 Ubuntu 软件包 }
       because: { en: "Their indexes are signed, also where they travel without TLS", zh-CN: 其索引带有签名，不经 TLS 传输亦然 }
-      hosts: [deb.debian.org, security.debian.org, archive.ubuntu.com, security.ubuntu.com, ports.ubuntu.com]
+      hosts: ["*.debian.org", "*.ubuntu.com"]
       ports: [80, 443]
     - id: git-hosts
       title: { en: Public git hosts may be reached over HTTPS, zh-CN: 可经 HTTPS 访问公共 Git 托管站点 }
