@@ -342,7 +342,7 @@ const OTHER: ToolUse = { kind: "other" };
 
 function count(turn: Turn, use: ToolUse, unit: Unit): void {
   if (use.kind === "command") turn.commands++;
-  const files = filesIn(use, unit.pieces.map(({ text }) => text).join("\n"));
+  const files = filesIn(use, () => unit.pieces.map(({ text }) => text).join("\n"));
   for (const path of files) turn.files.add(workspacePath(path, turn.session.workspace));
   if (use.kind !== "command" && files.length === 0) turn.others++;
 }

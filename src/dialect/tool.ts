@@ -50,14 +50,14 @@ export function toolUse(name: string, args: unknown): ToolUse {
 }
 
 /** Whose content a result holds, by what the call was for and what the result looks like. */
-export function filesIn(use: ToolUse, result: string): readonly string[] {
+export function filesIn(use: ToolUse, result: () => string): readonly string[] {
   switch (use.kind) {
     case "file":
       return use.paths;
     case "edit":
-      return SHOWS_FILE.test(result) ? use.paths : [];
+      return SHOWS_FILE.test(result()) ? use.paths : [];
     case "search":
-      return foundIn(result);
+      return foundIn(result());
     case "command":
     case "other":
       return [];
