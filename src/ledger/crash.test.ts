@@ -290,6 +290,29 @@ it("an event too large is refused alone; evidence of its session is still good",
   expect(await readEvidence(options.directory, options.keyDirectory, ref?.id ?? "")).toEqual(body(3));
 });
 
+it("what a failing disk took although it was refused is not found after a crash", async () => {
+  const options = place();
+  const disk = faultyDisk();
+  const ledger = await openLedgerWith(options, { io: disk.io });
+  await append(ledger, 1);
+  disk.syncWith = "EIO";
+  await expect(append(ledger, 2)).rejects.toMatchObject({ code: "ledger.failed" });
+  // The process is killed now: nothing more is appended or closed.
+  expect(await entries(options.directory)).toBe(2);
+  disk.syncWith = null;
+  await ledger.close();
+});
+
+it("an append that still fetches its session's key when the ledger closes writes nothing", async () => {
+  const options = place();
+  const ledger = await openLedgerWith(options, {});
+  const late = append(ledger, 1);
+  const closed = ledger.close();
+  await expect(late).rejects.toMatchObject({ code: "ledger.closed" });
+  await closed;
+  expect(await entries(options.directory)).toBe(1);
+});
+
 it("nothing is appended after close", async () => {
   const ledger = await openLedgerWith(place(), {});
   await ledger.close();

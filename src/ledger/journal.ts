@@ -69,6 +69,7 @@ export class Journal {
   #makingRoom: Promise<void> | null = null;
   /** Making room failed on this descriptor: it is reopened before the next group. */
   #isSuspect = false;
+  #isClosed = false;
 
   constructor(options: {
     readonly directory: string;
@@ -106,6 +107,7 @@ export class Journal {
    * throws `ledger.oversize`; then nothing of it is in the ledger.
    */
   append(text: string, evidence: readonly Buffer[]): Promise<number> {
+    if (this.#isClosed) throw new Fault("ledger.closed");
     const { frames } = this.#filling;
     for (const payload of evidence)
       if (payload.length > MAX_FRAME_BYTES)
@@ -122,8 +124,10 @@ export class Journal {
     });
   }
 
-  /** Waits for what is queued, then lets the file go. */
+  /** Takes nothing more, waits for what is queued, then lets the file go. */
   async close(): Promise<void> {
+    // The lock goes next: nothing may be written after it.
+    this.#isClosed = true;
     while (this.#running !== null) await this.#running;
     await this.#makingRoom;
     if (this.#fd !== null && this.#room > this.#durable.offset) ftruncateSync(this.#fd, this.#durable.offset);
@@ -144,6 +148,7 @@ export class Journal {
         });
       } catch (error) {
         await this.#letGo();
+        this.#cutBack();
         this.#fail(diskFault(error, segmentPath(this.#directory, Math.max(1, this.#durable.segment))));
       }
       this.#writing.waiters = [];
@@ -188,6 +193,16 @@ export class Journal {
       .finally(() => {
         this.#makingRoom = null;
       });
+  }
+
+  /** What was refused must not be found by the next opening, so it goes at once where it can; else before the next group. */
+  #cutBack(): void {
+    if (this.#durable.segment === 0) return;
+    try {
+      this.#reopen();
+    } catch {
+      // The disk still refuses: the next append tries again, and fails again until it does not.
+    }
   }
 
   #fail(fault: Fault): void {

@@ -229,6 +229,7 @@ class Writer implements Ledger {
   /** Sessions' data keys, read or made once. */
   readonly #keys = new Map<string, Promise<Buffer>>();
   #publishing: Promise<unknown> = Promise.resolve();
+  #acts: Promise<unknown> = Promise.resolve();
   #publishingNow = false;
   /** Monotonic ms before which only the timer may publish. */
   #restUntil = 0;
@@ -280,48 +281,64 @@ class Writer implements Ledger {
    * Order, so that a crash leaves neither a key that is said to be destroyed nor one destroyed in silence: the key is
    * set aside, the event made durable, the key destroyed. What was set aside is finished at the next opening.
    */
-  async erase(session: SessionId, by: Erasing): Promise<Appended> {
-    const { keyDirectory } = this.#options;
-    if (erasure(keyDirectory, this.origin, session) !== "none")
-      throw new Fault("evidence.erased", { detail: `session ${session}` });
-    const hold = readHolds(keyDirectory, this.origin).find((h) => h.session === "*" || h.session === session);
-    if (hold !== undefined) throw new Fault("evidence.held", { detail: `case ${hold.case}` });
-    this.#forget(session);
-    if (!(await setKeyAside(keyDirectory, this.origin, session)))
-      throw new Fault("evidence.unknown", { detail: `session ${session} has no evidence` });
-    try {
+  erase(session: SessionId, by: Erasing): Promise<Appended> {
+    return this.#inTurn(async () => {
+      const { keyDirectory } = this.#options;
+      if (erasure(keyDirectory, this.origin, session) !== "none")
+        throw new Fault("evidence.erased", { detail: `session ${session}` });
+      const hold = readHolds(keyDirectory, this.origin).find(
+        (h) => h.session === "*" || h.session === session,
+      );
+      if (hold !== undefined) throw new Fault("evidence.held", { detail: `case ${hold.case}` });
+      this.#forget(session);
+      if (!(await setKeyAside(keyDirectory, this.origin, session)))
+        throw new Fault("evidence.unknown", { detail: `session ${session} has no evidence` });
       const { principal, reason, rule = null } = by;
-      const erased = await this.append({ kind: "evidence.erased", session, principal, reason, rule });
+      const erased = await this.append({ kind: "evidence.erased", session, principal, reason, rule }).catch(
+        async (error: unknown) => {
+          await putKeyBack(keyDirectory, this.origin, session);
+          throw error;
+        },
+      );
+      // On the record now: from here on there is no way back, only forward at the next opening.
       await destroyKey(keyDirectory, this.origin, session);
       return erased;
-    } catch (error) {
-      await putKeyBack(keyDirectory, this.origin, session);
-      throw error;
-    }
+    });
   }
 
   /** In force before it is on the record: a crash in between holds too much, not too little. */
-  async hold(name: string, sessions: readonly SessionId[], principal: string): Promise<Appended> {
-    if (!/^[A-Za-z0-9._-]{1,64}$/.test(name))
-      throw new Fault("usage.invalid", { detail: `\`${name.slice(0, 80)}\` is not a case's name` });
-    const { keyDirectory } = this.#options;
-    const more = sessions.length === 0 ? ["*"] : sessions;
-    await writeHolds(keyDirectory, this.origin, [
-      ...readHolds(keyDirectory, this.origin),
-      ...more.map((session) => ({ case: name, session })),
-    ]);
-    return await this.append({ kind: "hold.placed", case: name, sessions, principal });
+  hold(name: string, sessions: readonly SessionId[], principal: string): Promise<Appended> {
+    return this.#inTurn(async () => {
+      if (!/^[A-Za-z0-9._-]{1,64}$/.test(name))
+        throw new Fault("usage.invalid", { detail: `\`${name.slice(0, 80)}\` is not a case's name` });
+      const { keyDirectory } = this.#options;
+      const more = sessions.length === 0 ? ["*"] : sessions;
+      await writeHolds(keyDirectory, this.origin, [
+        ...readHolds(keyDirectory, this.origin),
+        ...more.map((session) => ({ case: name, session })),
+      ]);
+      return await this.append({ kind: "hold.placed", case: name, sessions, principal });
+    });
   }
 
-  async liftHold(name: string, principal: string): Promise<Appended> {
-    const { keyDirectory } = this.#options;
-    const holds = readHolds(keyDirectory, this.origin);
-    const rest = holds.filter((h) => h.case !== name);
-    if (rest.length === holds.length)
-      throw new Fault("usage.invalid", { detail: `no hold of case \`${name}\`` });
-    const lifted = await this.append({ kind: "hold.lifted", case: name, principal });
-    await writeHolds(keyDirectory, this.origin, rest);
-    return lifted;
+  liftHold(name: string, principal: string): Promise<Appended> {
+    return this.#inTurn(async () => {
+      const { keyDirectory } = this.#options;
+      const holds = readHolds(keyDirectory, this.origin);
+      const rest = holds.filter((h) => h.case !== name);
+      if (rest.length === holds.length)
+        throw new Fault("usage.invalid", { detail: `no hold of case \`${name}\`` });
+      const lifted = await this.append({ kind: "hold.lifted", case: name, principal });
+      await writeHolds(keyDirectory, this.origin, rest);
+      return lifted;
+    });
+  }
+
+  /** One act on keys and holds after the other: a hold must not slip between an erasure's check and its deed. */
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#acts.then(act);
+    this.#acts = done.catch(() => undefined); // whoever asked gets the error
+    return done;
   }
 
   async retain(rules: readonly RetentionRule[]): Promise<readonly Due[]> {
@@ -344,7 +361,11 @@ class Writer implements Ledger {
     return erased;
   }
 
-  async rotateKey(principal: string): Promise<Appended> {
+  rotateKey(principal: string): Promise<Appended> {
+    return this.#inTurn(() => this.#rotate(principal));
+  }
+
+  async #rotate(principal: string): Promise<Appended> {
     const former = this.#signer.verifierKey;
     await this.#changeSigners(() => addSigner(this.#options.keyDirectory, this.origin));
     const done = await this.append({ kind: "key.rotated", verifierKey: this.verifierKey, former, principal });
@@ -352,7 +373,11 @@ class Writer implements Ledger {
     return done;
   }
 
-  async retireKey(principal: string): Promise<Appended> {
+  retireKey(principal: string): Promise<Appended> {
+    return this.#inTurn(() => this.#retire(principal));
+  }
+
+  async #retire(principal: string): Promise<Appended> {
     await this.#changeSigners(() => retireSigners(this.#options.keyDirectory, this.origin));
     const done = await this.append({ kind: "key.retired", verifierKey: this.verifierKey, principal });
     await this.checkpoint();
@@ -411,6 +436,8 @@ class Writer implements Ledger {
     body: EventBody,
     sealed: { readonly pack: Pack; readonly evidence: readonly EvidenceInput[] } | null,
   ): Promise<Appended> {
+    // Again: the ledger may have been closed while a key was fetched.
+    if (this.#closed !== null) throw new Fault("ledger.closed");
     let event: LedgerEvent = { v: 1, at: this.#options.clock.now(), ...body };
     let frames: readonly Buffer[] = [];
     let durable: Promise<number>;

@@ -83,7 +83,9 @@ export class TileFiles {
         else await writeAside(path, next[1]);
       }
     };
-    await Promise.all(Array.from({ length: FILES_IN_FLIGHT }, work));
+    // All settled before the first failure is told: a second attempt must not meet the first one's writes.
+    const ends = await Promise.allSettled(Array.from({ length: FILES_IN_FLIGHT }, work));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
   /** Tiles never change: bytes that differ from those already there mean that history would be rewritten. */
