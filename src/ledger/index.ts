@@ -11,3 +11,4 @@ export { type FoundEntry, openQueryIndex, type QueryIndex, type Total } from "./
 export { type ReadEntry, readEntries, readEvidence } from "./read.ts";
 export type { Due, RetentionRule } from "./retention.ts";
 export { type Verification, verifyLedger } from "./verify.ts";
+export type { Witness } from "./witness.ts";

@@ -51,6 +51,7 @@ import { readEntries } from "./read.ts";
 import { findEnd } from "./recover.ts";
 import { type Due, RetentionFold, type RetentionRule } from "./retention.ts";
 import { publisherOptions, Tailer } from "./tailer.ts";
+import type { Witness } from "./witness.ts";
 
 export interface Appended {
   readonly index: number;
@@ -109,6 +110,8 @@ export interface LedgerOptions {
   readonly program: string;
   /** Names a new ledger; default `sallyport.local/<16 hexadecimal digits>`. Of no effect on one that exists. */
   readonly origin?: string;
+  /** Who cosigns each checkpoint, if they can be reached; none by default. */
+  readonly witnesses?: readonly Witness[];
   readonly checkpointEveryMs?: number;
   readonly checkpointEveryEntries?: number;
 }
@@ -153,7 +156,13 @@ async function openLocked(options: LedgerOptions, innards: Innards, lock: Writer
   const signed = opened(readIfThere(join(directory, "checkpoint"))?.toString("utf8") ?? null)?.size ?? 0;
   const end = await findEnd(directory, signed);
   const { monotonic } = options.clock;
-  const source = { directory, keyDirectory, origin: signer.name, boot: innards.boot };
+  const source = {
+    directory,
+    keyDirectory,
+    origin: signer.name,
+    boot: innards.boot,
+    witnesses: options.witnesses ?? [],
+  };
   const expected = opened(rememberedCheckpoint(keyDirectory, signer.name));
   const publisher = Publisher.restore(publisherOptions(source, expected, monotonic));
   if (end !== null) await publisher.advance(end.position);

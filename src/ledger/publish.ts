@@ -13,7 +13,15 @@ import { join } from "node:path";
 import { Fault } from "../core/index.ts";
 import { diskFault, putFile, readIfThere } from "./files.ts";
 import { FRAME, type Frame, payloadOf } from "./frame.ts";
-import { fold, GrowingTree, HASH_BYTES, leafHashOf, rangeHash, TILE_WIDTH } from "./merkle.ts";
+import {
+  consistencyProof,
+  fold,
+  GrowingTree,
+  HASH_BYTES,
+  leafHashOf,
+  rangeHash,
+  TILE_WIDTH,
+} from "./merkle.ts";
 import {
   type Checkpoint,
   checkpointText,
@@ -25,6 +33,7 @@ import {
 import { findSegment, JournalReader, type Position } from "./segment.ts";
 import { bootId, readMark, TileFiles } from "./tile-files.ts";
 import { decodeBundle, encodeBundle, readTile, splitHashes, subtreesOf, tilePath, widthAt } from "./tiles.ts";
+import { type ProofFrom, type Witness, WitnessClient } from "./witness.ts";
 
 export interface PublisherOptions {
   readonly directory: string;
@@ -33,6 +42,7 @@ export interface PublisherOptions {
   readonly expected: Checkpoint | null;
   /** Makes a signed checkpoint durable beside the key, before the ledger shows it. */
   readonly remember: (note: string) => Promise<void>;
+  readonly witnesses?: readonly Witness[];
   /** Monotonic ms. */
   readonly monotonic: () => number;
   /** Whether tiles may be written without leaving the thread. */
@@ -57,6 +67,7 @@ export class Publisher {
   /** Entries below this one were in the tree before the reader's segment began. */
   #readerAt = 0;
   readonly #files: TileFiles;
+  readonly #witnesses: readonly WitnessClient[];
   #begun = false;
   /** What the ledger's own checkpoint says; the tree must pass through it. */
   #checkpoint: Checkpoint | null = null;
@@ -70,6 +81,7 @@ export class Publisher {
   ) {
     this.#options = options;
     this.#files = files;
+    this.#witnesses = (options.witnesses ?? []).map((w) => new WitnessClient(w));
     this.#origin = options.signers[0]?.name ?? "";
     this.#tree = tree;
     this.#bundle = bundle;
@@ -146,13 +158,17 @@ export class Publisher {
     for (const [path, bytes] of this.#unfinished()) files.set(path, bytes);
     const finished = [...this.#finished.keys()];
     const text = checkpointText({ origin: this.#origin, size, root: this.#tree.root() });
-    const note = signNote(text, this.#options.signers);
+    const signed = signNote(text, this.#options.signers);
+    let note = signed;
     try {
       if (!this.#begun) await this.#files.begin();
       this.#begun = true;
       await this.#files.write(files);
-      await this.#options.remember(note);
-      await putFile(join(this.#options.directory, "checkpoint"), note);
+      await this.#options.remember(signed);
+      await putFile(join(this.#options.directory, "checkpoint"), signed);
+      // Seen by all before the witnesses are asked, who may take their time.
+      note = signed + (await this.#cosignatures(signed, size));
+      if (note !== signed) await putFile(join(this.#options.directory, "checkpoint"), note);
     } catch (error) {
       throw diskFault(error, join(this.#options.directory, "tile"));
     }
@@ -178,6 +194,14 @@ export class Publisher {
           ? `its key has signed ${expected.size} entries, it holds ${this.#tree.size}`
           : `its first ${expected.size} entries are not those its key has signed`,
     });
+  }
+
+  async #cosignatures(note: string, size: number): Promise<string> {
+    if (this.#witnesses.length === 0) return "";
+    const subtree = subtreesOf(this.#options.directory, size);
+    const proof: ProofFrom = (from) => (from === size ? [] : consistencyProof(subtree, from, size));
+    const now = this.#options.monotonic();
+    return (await Promise.all(this.#witnesses.map((w) => w.cosign(note, size, proof, now)))).join("");
   }
 
   /** For an expected checkpoint of at most `size` entries, all of them in published tiles. */

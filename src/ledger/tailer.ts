@@ -8,6 +8,7 @@ import { asFault, Fault, type FaultCode } from "../core/index.ts";
 import { loadSigners, rememberCheckpoint } from "./keys.ts";
 import { Publisher, type PublisherOptions } from "./publish.ts";
 import type { Position } from "./segment.ts";
+import type { Witness } from "./witness.ts";
 
 /** So many entries in one publication mean that the append path is busy. */
 const HAND_OVER_AT = 16_384;
@@ -18,6 +19,7 @@ export interface TailerSource {
   readonly keyDirectory: string;
   readonly origin: string;
   readonly boot: string | null | undefined;
+  readonly witnesses: readonly Witness[];
 }
 
 export function publisherOptions(
@@ -25,11 +27,12 @@ export function publisherOptions(
   expected: PublisherOptions["expected"],
   monotonic: () => number,
 ): PublisherOptions {
-  const { directory, keyDirectory, origin, boot } = source;
+  const { directory, keyDirectory, origin, boot, witnesses } = source;
   return {
     directory,
     signers: loadSigners(keyDirectory, origin),
     expected,
+    witnesses,
     remember: (note) => rememberCheckpoint(keyDirectory, origin, note),
     monotonic,
     ...(boot === undefined ? {} : { boot }),

@@ -1,0 +1,145 @@
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, it } from "vitest";
+import { verifyLedger } from "./index.ts";
+import { type LedgerOptions, openLedgerWith } from "./ledger.ts";
+import { verifyConsistency } from "./merkle.ts";
+import { openCheckpoint, openNote, parseVerifierKey, verifierKeyText } from "./note.ts";
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+interface MockWitness {
+  readonly url: string;
+  readonly verifierKey: string;
+  /** What it signed last. */
+  last: { size: number; root: Buffer };
+  readonly answers: number[];
+  /** Taken instead of an honest answer. */
+  wrong: { status: number; body: string } | null;
+}
+
+/** A witness after c2sp.org/tlog-witness that really checks signature and consistency, and really signs. */
+async function witness(logKey: () => string): Promise<MockWitness> {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const raw = publicKey.export({ format: "der", type: "spki" }).subarray(-32);
+  const mock: MockWitness = {
+    url: "",
+    verifierKey: verifierKeyText("witness.example", raw, 4),
+    last: { size: 0, root: Buffer.alloc(0) },
+    answers: [],
+    wrong: null,
+  };
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
+      const { status, body } =
+        mock.wrong ?? judge(mock, privateKey, logKey(), Buffer.concat(parts).toString("utf8"));
+      mock.answers.push(status);
+      response.writeHead(status).end(body);
+    });
+  });
+  servers.push(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return Object.assign(mock, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/w` });
+}
+
+function judge(
+  mock: MockWitness,
+  key: KeyObject,
+  logKey: string,
+  text: string,
+): { status: number; body: string } {
+  const end = text.indexOf("\n\n");
+  const [head = "", ...proof] = text.slice(0, end).split("\n");
+  const note = text.slice(end + 2);
+  const { size, root } = openCheckpoint(note, [parseVerifierKey(logKey)]);
+  const old = Number(/^old (\d+)$/.exec(head)?.[1]);
+  if (old !== mock.last.size) return { status: 409, body: `${mock.last.size}\n` };
+  const hashes = proof.map((line) => Buffer.from(line, "base64"));
+  if (old > 0 && !verifyConsistency(BigInt(old), BigInt(size), mock.last.root, root, hashes))
+    return { status: 422, body: "" };
+  mock.last = { size, root };
+  const time = 1_800_000_000n;
+  const signed = note.slice(0, note.lastIndexOf("\n\n") + 1);
+  const stamp = Buffer.alloc(8);
+  stamp.writeBigUInt64BE(time);
+  const signature = sign(null, Buffer.from(`cosignature/v1\ntime ${time}\n${signed}`), key);
+  const { id } = parseVerifierKey(mock.verifierKey);
+  return {
+    status: 200,
+    body: `— witness.example ${Buffer.concat([id, stamp, signature]).toString("base64")}\n`,
+  };
+}
+
+function place(): LedgerOptions & { now: number } {
+  const home = mkdtempSync(join(tmpdir(), "witness-"));
+  const options = {
+    directory: join(home, "ledger"),
+    keyDirectory: join(home, "keys"),
+    program: "test",
+    checkpointEveryMs: 1e8,
+    now: 0,
+    clock: { now: () => 1_800_000_000_000, monotonic: () => options.now },
+  };
+  return options;
+}
+
+it("a witness cosigns each checkpoint after checking that it contains the one before, over restarts", async () => {
+  const options = place();
+  let key = "";
+  const mock = await witness(() => key);
+  for (let round = 0; round < 3; round++) {
+    const ledger = await openLedgerWith({ ...options, witnesses: [mock] }, {});
+    key = ledger.verifierKey;
+    for (let n = 0; n < 4; n++) {
+      await ledger.hold(`case-${round}-${n}`, [], "local:0");
+      const note = await ledger.checkpoint();
+      const { signatures } = openNote(note, [parseVerifierKey(mock.verifierKey)]);
+      expect(signatures.map((s) => s.time)).toEqual([1_800_000_000n]);
+    }
+    await ledger.close();
+  }
+  expect(mock.last.size).toBe(15);
+  // Asked anew after each restart from 0, told by 409 where it stands.
+  expect(mock.answers.filter((status) => status !== 200)).toEqual([409, 409]);
+  expect((await verifyLedger(options.directory, key)).ok).toBe(true);
+});
+
+it.each([
+  ["gone", { status: 503, body: "" }],
+  ["refusing", { status: 422, body: "" }],
+  ["answering nonsense", { status: 200, body: "— witness.example AAAA\n" }],
+  ["answering with a size it cannot know", { status: 409, body: "999999\n" }],
+  ["answering without end", { status: 200, body: "x".repeat(100_000) }],
+])(
+  "a witness that is %s prevents nothing, is left alone for a minute and then asked again",
+  async (_, wrong) => {
+    const options = place();
+    let key = "";
+    const mock = await witness(() => key);
+    mock.wrong = wrong;
+    const ledger = await openLedgerWith({ ...options, witnesses: [mock] }, {});
+    key = ledger.verifierKey;
+    const isCosigned = (note: string): boolean => note.includes("witness.example");
+    expect(isCosigned(await ledger.checkpoint())).toBe(false);
+    const asked = mock.answers.length;
+    mock.wrong = null;
+    await ledger.hold("case-1", [], "local:0");
+    expect(isCosigned(await ledger.checkpoint())).toBe(false);
+    expect(mock.answers).toHaveLength(asked);
+    options.now += 61_000;
+    await ledger.hold("case-2", [], "local:0");
+    expect(isCosigned(await ledger.checkpoint())).toBe(true);
+    await ledger.close();
+    expect((await verifyLedger(options.directory)).ok).toBe(true);
+  },
+);
