@@ -8,7 +8,7 @@
  */
 import net from "node:net";
 import { asFault, type Fault } from "../core/index.ts";
-import { type Launched, launch } from "../sandbox/launch.ts";
+import { type Ended as Exit, type Launched, launch } from "../sandbox/launch.ts";
 import type { Places } from "./places.ts";
 import { faultText, wantsColor } from "./print.ts";
 import { reachStation } from "./reach.ts";
@@ -51,9 +51,9 @@ async function session(line: StationLine, options: RunOptions): Promise<number> 
     await line.ask({ op: "failed" }).catch(() => {}); // the launch's own fault is the one to tell
     throw thrown;
   }
-  const { code } = await launched.exit;
-  await finish(line, options, started.session, code);
-  return code;
+  const ended = await launched.exit;
+  await finish(line, options, started.session, ended);
+  return ended.code;
 }
 
 function questionOf(options: RunOptions): Question {
@@ -89,9 +89,10 @@ function join(inside: net.Socket, gatewaySocket: string): void {
   });
 }
 
-async function finish(line: StationLine, options: RunOptions, session: string, code: number): Promise<void> {
+async function finish(line: StationLine, options: RunOptions, session: string, exit: Exit): Promise<void> {
   try {
-    const ended = await line.ask<Ended>({ op: "ended", exitCode: code });
+    const { code: exitCode, refused: setAside, appeared } = exit;
+    const ended = await line.ask<Ended>({ op: "ended", exitCode, setAside, appeared });
     if (options.json)
       process.stdout.write(`\n${JSON.stringify(ended.declaration)}\n`); // the agent may not have ended its line
     else if (!options.quiet)

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
 import { planSandbox, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
@@ -12,6 +12,13 @@ import type { Places } from "./places.ts";
 import { type Prepared, prepare, type RunQuestion } from "./prepare.ts";
 import type { Ended, Hello, Started } from "./talk.ts";
 import type { House } from "./wire.ts";
+
+/** What the launcher found in the workspace when the agent had ended. */
+interface LeftBehind {
+  readonly setAside: readonly string[];
+  readonly appeared: readonly string[];
+}
+const NOTHING: LeftBehind = { setAside: [], appeared: [] };
 
 type Reason = Extract<EventBody, { kind: "session.ended" }>["reason"];
 
@@ -83,15 +90,23 @@ export class ActiveSession {
   }
 
   /** Closes the way out, records the end, signs, and tells what left. The first reason counts. */
-  end(reason: Reason, exitCode: number | null): Promise<Ended> {
-    this.#ended ??= this.#finish(reason, exitCode);
+  end(reason: Reason, exitCode: number | null, left: LeftBehind = NOTHING): Promise<Ended> {
+    this.#ended ??= this.#finish(reason, exitCode, left);
     return this.#ended;
   }
 
-  async #finish(reason: Reason, exitCode: number | null): Promise<Ended> {
+  async #finish(reason: Reason, exitCode: number | null, left: LeftBehind): Promise<Ended> {
     await this.#house.gateway.closeSession(this.id);
     await rm(this.#folder, { recursive: true, force: true });
-    await this.#house.append({ kind: "session.ended", session: this.id, reason, exitCode });
+    const { setAside, appeared } = left;
+    await this.#house.append({
+      kind: "session.ended",
+      session: this.id,
+      reason,
+      exitCode,
+      setAside: setAside.map((path) => relative(this.summary.workspace, path)),
+      appeared: appeared.map((path) => relative(this.summary.workspace, path)),
+    });
     await this.#house.ledger.checkpoint();
     await this.#house.unwatch(this.id);
     const declaration: Declaration | null = this.#fold.declaration();

@@ -149,7 +149,7 @@ class Station {
           ? ActiveSession.explain(this.#places, question)
           : ActiveSession.start(this.#house, this.#places, question);
       case "ended":
-        return (await session?.end("exited", question.exitCode)) ?? {};
+        return (await session?.end("exited", question.exitCode, question)) ?? {};
       case "failed":
         return (await session?.end("failed", null)) ?? {};
       case "viewed":

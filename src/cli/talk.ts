@@ -27,7 +27,13 @@ export type Question =
       /** Plan and explain only: no session is started. */
       readonly explain: boolean;
     }
-  | { readonly op: "ended"; readonly exitCode: number }
+  | {
+      readonly op: "ended";
+      readonly exitCode: number;
+      /** What the launcher found in the workspace afterwards: see `session.ended`. */
+      readonly setAside: readonly string[];
+      readonly appeared: readonly string[];
+    }
   | { readonly op: "failed" }
   /** Somebody is about to see sealed bytes: answered once that is durable. */
   | { readonly op: "viewed"; readonly session: string; readonly evidence: string; readonly reason: string }

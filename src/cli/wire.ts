@@ -130,7 +130,14 @@ async function endLostSessions(places: Places, append: Ledger["append"]): Promis
     if (event.kind === "session.ended") open.delete(event.session);
   }
   for (const session of open)
-    await append({ kind: "session.ended", session, reason: "station-lost", exitCode: null });
+    await append({
+      kind: "session.ended",
+      session,
+      reason: "station-lost",
+      exitCode: null,
+      setAside: [],
+      appeared: [],
+    });
   for (const session of lost.keys()) await rm(join(folder, session), { force: true });
   await rm(join(places.run, "s"), { recursive: true, force: true });
 }

@@ -79,6 +79,10 @@ export type EventBody =
       readonly session: SessionId;
       readonly reason: "exited" | "client-lost" | "station-lost" | "failed";
       readonly exitCode: number | null;
+      /** Workspace files made during the session that would make git on the host run something; renamed `….refused`. */
+      readonly setAside: readonly string[];
+      /** New workspace files that editors, shells, agents or CI on the host obey. */
+      readonly appeared: readonly string[];
     }
   | {
       /** Nothing was sent: the destination is not allowed, not resolvable to a public address, or malformed. */

@@ -127,7 +127,12 @@ export const FAULTS = {
     127,
   ),
   "program.unusable": kind("the program cannot be started inside the sandbox", "check its permissions", 126),
-  "state.full": kind("there is no room to keep what a session needs", "free some space where the state folder lies, then run again", 5, 507),
+  "state.full": kind(
+    "there is no room to keep what a session needs",
+    "free some space where the state folder lies, then run again",
+    5,
+    507,
+  ),
   "canonical.unrepresentable": kind(
     "a value has no canonical JSON form",
     "report this with the command that led to it",
@@ -210,8 +215,18 @@ export const FAULTS = {
     6,
     502,
   ),
-  "gateway.sentinel": kind("a stand-in for a credential was sent where it does not belong", "find out what sent it: the agent, a tool or the repository may be trying to take the credential away", 4, 403),
-  "gateway.handshake": kind("the agent did not complete TLS with the gateway", "the program must trust the session's certificate: see the certificate variables in `sallyport run --explain`", 6, 502),
+  "gateway.sentinel": kind(
+    "a stand-in for a credential was sent where it does not belong",
+    "find out what sent it: the agent, a tool or the repository may be trying to take the credential away",
+    4,
+    403,
+  ),
+  "gateway.handshake": kind(
+    "the agent did not complete TLS with the gateway",
+    "the program must trust the session's certificate: see the certificate variables in `sallyport run --explain`",
+    6,
+    502,
+  ),
   "gateway.broken": kind("the destination broke off the connection", "try again", 6, 502),
   "gateway.bad-reply": kind(
     "the destination's reply is not well-formed",

@@ -31,6 +31,13 @@ export function declarationText(declared: Declaration, around: Surround): string
   if (declared.refused.length > 8) say("", `and ${declared.refused.length - 8} more hosts`);
   if (declared.sandbox === "none") say("sandbox", paint("yellow", "none: the profile says so by name"));
   else if (declared.gaps.length > 0) say("sandbox", `not enforced here: ${declared.gaps.join(", ")}`);
+  if (declared.setAside.length > 0)
+    say(
+      "set aside",
+      `${shown(declared.setAside)}: git on this machine would have obeyed, renamed \`….refused\``,
+    );
+  if (declared.appeared.length > 0)
+    say("look at", `${shown(declared.appeared)}: new, and tools on this machine obey such files`);
   say("record", recordLine(declared, around.signedAt));
   say("see it", `sallyport show ${declared.session}`);
   return lines.join("\n");

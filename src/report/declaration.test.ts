@@ -91,7 +91,13 @@ const facts = {
 
 describe("the declaration", () => {
   test.each<[string, readonly EventBody[]]>([
-    ["nothing-left", [STARTED, { kind: "session.ended", session, reason: "exited", exitCode: 0 }]],
+    [
+      "nothing-left",
+      [
+        STARTED,
+        { kind: "session.ended", session, reason: "exited", exitCode: 0, setAside: [], appeared: [] },
+      ],
+    ],
     [
       "a-task",
       [
@@ -114,7 +120,7 @@ describe("the declaration", () => {
           mayHaveLeft: true,
           durationMs: 3,
         },
-        { kind: "session.ended", session, reason: "exited", exitCode: 0 },
+        { kind: "session.ended", session, reason: "exited", exitCode: 0, setAside: [], appeared: [] },
       ],
     ],
     [

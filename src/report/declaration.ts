@@ -44,6 +44,8 @@ export interface Declaration {
   readonly endedAt: number | null;
   readonly ended: Ended["reason"] | null;
   readonly exitCode: number | null;
+  readonly setAside: readonly string[];
+  readonly appeared: readonly string[];
   readonly sent: readonly DeclaredDestination[];
   readonly files: readonly string[];
   readonly commandOutputs: number;
@@ -216,6 +218,8 @@ function close(tally: Tally): Declaration {
     endedAt: ended?.at ?? null,
     ended: ended?.reason ?? null,
     exitCode: ended?.exitCode ?? null,
+    setAside: ended?.setAside ?? [],
+    appeared: ended?.appeared ?? [],
     sent: [...tally.sent.values()].filter((row) => row.requests > 0).map((row) => ({ ...row })),
     files: [...tally.files].sort(),
     commandOutputs: tally.commands,
