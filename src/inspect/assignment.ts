@@ -12,7 +12,9 @@ import { BIGRAMS, SYMBOLS } from "./model.ts";
 const NAME_TAIL = 40;
 const NAME_HEAD = 60;
 const LONGEST_VALUE = 1200;
-const LONGEST_BARE = 600;
+const LONGEST_BARE = 400;
+/** The model measures no more of a value than this. */
+const MEASURED = 256;
 /** How much of the line the model may look at, on each side. */
 const LINE_REACH = 160;
 
@@ -112,15 +114,26 @@ function testAt(sticky: RegExp, text: string, at: number): boolean {
 
 /** `vendor-token-9f8e…`: the value hangs on the name by the sign that the name itself is written with. */
 function hyphenated(text: string, start: number, end: number): Candidate | null {
-  const tail = HYPHENATED.exec(text.slice(end, end + LONGEST_BARE));
-  const value = tail?.[1];
-  if (tail === null || value === undefined || !/\d/.test(value)) return null;
-  const open = end + tail[0].length - value.length;
-  return candidate(text, start, open - 1, "space", false, open, open + value.length);
+  // The value begins behind the last separator that is followed by nothing but the value's own characters.
+  let stop = end;
+  let digitAt = -1;
+  const limit = Math.min(text.length, end + LONGEST_HANGING);
+  for (; stop < limit && has(HANGING, text.charCodeAt(stop)); stop++)
+    if (digitAt < 0 && isDigit(text.charCodeAt(stop))) digitAt = stop;
+  if (digitAt < 0 || stop === limit || has(NOT_BEHIND, text.charCodeAt(stop))) return null;
+  // The first digit is in the value: its beginning is the separator before it.
+  let open = digitAt;
+  while (open > end && !has(SEPARATORS, text.charCodeAt(open - 1))) open--;
+  if (open === end || stop - open < SHORTEST_HANGING) return null;
+  return candidate(text, start, open - 1, "space", false, open, stop);
 }
 
-const HYPHENATED =
-  /^[A-Za-z_]{0,24}(?:[-._][A-Za-z_]{1,16}){0,3}[-._]([A-Za-z0-9][A-Za-z0-9+/=_-]{15,300})(?![\w.(/-])/;
+const LONGEST_HANGING = 200;
+const SHORTEST_HANGING = 16;
+const HANGING = table(`${LETTERS}-.+/=`);
+const SEPARATORS = table("-._");
+const NOT_BEHIND = table("(");
+const isDigit = (code: number): boolean => code >= 48 && code <= 57;
 
 function operatorOf(sign: string): Operator {
   if (sign.startsWith("=>") || sign.startsWith("->")) return "arrow";
@@ -369,7 +382,8 @@ const VENDORLESS =
   /pass|pwd|secret|token|key|auth|cred|private|access|bearer|basic|login|session|cookie|license|seed|jwt|cert|salt|cipher|signature|\bpat\b|psk/i;
 
 export function features(text: string, found: Candidate): number[] {
-  const { value, name, operator } = found;
+  const { name, operator } = found;
+  const value = found.value.slice(0, MEASURED);
   const lowName = name.toLowerCase();
   const lineStart = Math.max(text.lastIndexOf("\n", found.start) + 1, found.start - LINE_REACH);
   const newline = text.indexOf("\n", found.end);

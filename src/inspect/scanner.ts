@@ -144,10 +144,12 @@ interface Ranked {
 /** Stands in a bucket for the readers of numbers. */
 const DIGITS = -1;
 
-const LEADS: Record<"digit" | "mrz" | "host", RegExp> = {
-  host: /[A-Za-z0-9-]/,
-  digit: /[0-9]/,
-  mrz: /[A-Z0-9<]/,
+const charactersOf = (pattern: RegExp): Uint8Array =>
+  Uint8Array.from({ length: 128 }, (_, code) => (pattern.test(String.fromCharCode(code)) ? 1 : 0));
+const LEADS: Record<"digit" | "mrz" | "host", Uint8Array> = {
+  host: charactersOf(/[A-Za-z0-9-]/),
+  digit: charactersOf(/[0-9]/),
+  mrz: charactersOf(/[A-Z0-9<]/),
 };
 /** The longest run a lead walks back over. */
 const LEAD_LIMIT = 64;
@@ -157,7 +159,7 @@ export function startOf(detector: Detector, text: string, at: number): number {
   if (detector.lead === undefined) return at - (detector.offset ?? 0);
   const isLead = LEADS[detector.lead];
   let start = at;
-  while (start > 0 && at - start < LEAD_LIMIT && isLead.test(text.charAt(start - 1))) start--;
+  while (start > 0 && at - start < LEAD_LIMIT && isLead[text.charCodeAt(start - 1)] === 1) start--;
   return start;
 }
 

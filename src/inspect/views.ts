@@ -287,18 +287,34 @@ function strangePlaces(text: string): number[] {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code < 128 && code !== 0) continue;
-    const char = text.charAt(at);
-    if (
-      code === 0 ||
-      LOOK_ALIKE[char] !== undefined ||
-      (code >= 0xff01 && code <= 0xff5e) ||
-      INVISIBLE.test(text.slice(at, at + 2)) ||
-      (code === 0xd835 && at + 1 < text.length)
+    if (code === 0 || isInvisible(code) || (code >= 0xff01 && code <= 0xff5e) || code === 0xd835)
+      places.push(at);
+    // A look-alike among plain letters and digits; a word of another script has none beside it.
+    else if (
+      LOOK_ALIKE[text.charAt(at)] !== undefined &&
+      (has(LITERAL, text.charCodeAt(at - 1)) || has(LITERAL, text.charCodeAt(at + 1)))
     )
       places.push(at);
   }
   return places;
 }
+
+/** The same set as INVISIBLE, by its first unit: asked of every character that is not ASCII. */
+const isInvisible = (code: number): boolean =>
+  code === 0xad ||
+  (code >= 0x200b &&
+    code <= 0x206f &&
+    (code <= 0x200f || (code >= 0x202a && code <= 0x202e) || code >= 0x2060)) ||
+  (code >= 0xfe00 && code <= 0xfe0f) ||
+  code === 0xfeff ||
+  code === 0xdb40 ||
+  code === 0x34f ||
+  code === 0x61c ||
+  code === 0x115f ||
+  code === 0x1160 ||
+  code === 0x17b4 ||
+  code === 0x17b5 ||
+  (code >= 0x180b && code <= 0x180e);
 
 /** `"abc" + "def"`, `'abc' 'def'`: where two literals meet. */
 const JOIN = /(["'`])[ \t]{0,8}(?:[+.&][ \t]{0,8})?(?:\\?\r?\n[ \t]{0,40}(?:[+.&][ \t]{0,4})?)?(["'`])/y;
@@ -398,7 +414,7 @@ function unescapeFrom(text: string, at: number): { text: string; length: number 
 function plainFrom(text: string, at: number): { text: string; length: number } | null {
   const code = text.charCodeAt(at);
   if (code === 0) return { text: "", length: 1 };
-  const invisible = INVISIBLE.exec(text.slice(at, at + 2));
+  const invisible = isInvisible(code) ? INVISIBLE.exec(text.slice(at, at + 2)) : null;
   if (invisible?.index === 0) return { text: "", length: invisible[0].length };
   const alike = LOOK_ALIKE[text.charAt(at)];
   if (alike !== undefined) return { text: alike, length: 1 };
