@@ -120,7 +120,7 @@ function hyphenated(text: string, start: number, end: number): Candidate | null 
   const limit = Math.min(text.length, end + LONGEST_HANGING);
   for (; stop < limit && has(HANGING, text.charCodeAt(stop)); stop++)
     if (digitAt < 0 && isDigit(text.charCodeAt(stop))) digitAt = stop;
-  if (digitAt < 0 || stop === limit || has(NOT_BEHIND, text.charCodeAt(stop))) return null;
+  if (digitAt < 0 || stop - end === LONGEST_HANGING || has(NOT_BEHIND, text.charCodeAt(stop))) return null;
   // The first digit is in the value: its beginning is the separator before it.
   let open = digitAt;
   while (open > end && !has(SEPARATORS, text.charCodeAt(open - 1))) open--;
