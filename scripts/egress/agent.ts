@@ -150,17 +150,24 @@ export async function chat(door: Door, errand: Errand & { kind: "websocket" }): 
     perMessageDeflate: false,
     handshakeTimeout: PATIENCE_MS,
   });
+  // Paused since the tunnel's head was read; a client that is handed a connection expects it to flow.
+  if (scheme !== "wss") process.nextTick(() => socket.resume());
   const late = setTimeout(() => client.terminate(), PATIENCE_MS);
   const closed = new Promise<"closed">((resolve) => client.once("close", () => resolve("closed")));
   client.on("error", () => {}); // followed by close
   const opened = new Promise<"open">((resolve) => client.once("open", () => resolve("open")));
   let isCut = (await Promise.race([closed, opened])) === "closed";
   for (const frame of errand.frames) {
-    if (isCut || frame.opcode === "close") break;
+    if (isCut) break;
     const answered = new Promise<string>((resolve) =>
       client.once("message", (data: Buffer) => resolve(data.toString("utf8"))),
     );
     put(client, frame);
+    if (frame.opcode === "close") {
+      // Whether what it says arrived is for the destination to tell.
+      await closed;
+      break;
+    }
     // Anything but the destination's own word is the gateway's refusal.
     if (frame.fin) isCut = (await Promise.race([closed, answered])) !== RECEIVED;
   }
@@ -175,6 +182,7 @@ function put(client: WebSocket, { opcode, fin, encoding, payload }: Frame): void
     encoding === "base64" || encoding === "hex" ? Buffer.from(payload, encoding) : Buffer.from(payload);
   if (opcode === "ping") client.ping(bytes);
   else if (opcode === "pong") client.pong(bytes);
+  else if (opcode === "close") client.close(1000, bytes);
   // A frame that goes on with a message keeps the kind that the message began with.
   else client.send(bytes, { binary: opcode === "binary", fin, compress: false });
 }

@@ -138,7 +138,8 @@ export function errandOf(one: Case): Errand {
 /** Everything that must arrive for the case's payload to be where it was sent. */
 export function unitsOf(errand: Errand): number {
   if (errand.kind === "http") return errand.asks.length;
-  return errand.frames.filter(({ fin, opcode }) => fin && opcode !== "close").length;
+  return errand.frames.filter(({ fin, opcode, payload }) => fin && (opcode !== "close" || payload !== ""))
+    .length;
 }
 
 const jsonBytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));

@@ -65,6 +65,10 @@ export async function openWorld(): Promise<World> {
         webSocket.on("message", take);
         webSocket.on("ping", take);
         webSocket.on("pong", take);
+        // A reason for closing can carry as much as a message of its length.
+        webSocket.on("close", (_code, reason) => {
+          if (reason.length > 0) arrived.push({ what: "message", host });
+        });
         webSocket.on("error", () => {}); // a gateway that cuts a conversation is what the bench looks for
       }),
     );
