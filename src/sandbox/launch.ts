@@ -8,8 +8,8 @@
  * milliseconds of mounting; therefore the first stage waits for our answer on the channel, and ends when it breaks.
  *
  * Signals: the terminal sends Ctrl-C, Ctrl-\, Ctrl-Z and resize to the whole foreground group, so the agent has them
- * already. From here to the program's end this process does not die of Ctrl-C and Ctrl-\: before the program has started
- * they give up, then they are the agent's alone. Other signals the caller passes on with `signal`; a program that does not end on SIGTERM or SIGHUP is killed after a grace.
+ * already. From here to the program's end this process does not die of Ctrl-C and Ctrl-\: until the first stage has its
+ * answer they give up, then they are the agent's alone. Other signals the caller passes on with `signal`; a program that does not end on SIGTERM or SIGHUP is killed after a grace.
  *
  * Failure contract: `launch` either resolves with a running program, or rejects with a Fault and leaves nothing running.
  */
@@ -81,12 +81,7 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
     child.once("exit", (code, signal) => resolve({ code: exitCode(code, signal) }));
   });
   const complaint = collect(child.stderr, MAX_COMPLAINT_BYTES);
-  const heard = hear(child, options, (inside) => {
-    inside.program = findProgram(information);
-    // What bubblewrap had started before the move; the stage starts nothing until it is answered.
-    enter(group, inside.program?.parent);
-    enter(group, inside.program?.pid);
-  });
+  const heard: Heard = { listener: null, program: null, isStarting: false, refusal: null, problem: "" };
   const abandon = (problem: string): void => {
     heard.problem = problem;
     child.kill("SIGKILL");
@@ -94,6 +89,13 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
     if (child.connected) child.disconnect();
   };
   const release = holdKeys(() => abandon("interrupted"));
+  hear(child, heard, options, () => {
+    heard.program = findProgram(information);
+    // What bubblewrap had started before the move; the stage starts nothing until it is answered.
+    enter(group, heard.program?.parent);
+    enter(group, heard.program?.pid);
+    release.started();
+  });
   void exited.then(() => {
     release.all();
     heard.listener?.close();
@@ -110,8 +112,7 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
     release.all();
     throw new Fault("sandbox.failed", { detail: failure.message, cause: failure });
   }
-  if (heard.listener !== null && heard.refusal === null && heard.problem === "") {
-    release.started();
+  if (heard.listener !== null && heard.isStarting && heard.refusal === null && heard.problem === "") {
     const exit = exited.then(async ({ code }) => {
       await vanished(heard.program?.parent ?? 0);
       group?.close();
@@ -137,26 +138,26 @@ function enter(group: Cgroup | null, pid: number | undefined): void {
 }
 
 /** Listens to the first stage; `onListener` runs while it waits for its answer. */
-function hear(child: ChildProcess, options: LaunchOptions, onListener: (heard: Heard) => void): Heard {
-  const heard: Heard = { listener: null, program: null, refusal: null, problem: "" };
+function hear(child: ChildProcess, heard: Heard, options: LaunchOptions, onListener: () => void): void {
   child.on("message", (message: unknown, handle: unknown) => {
     if (message === "listener" && heard.listener === null && isServer(handle)) {
       heard.listener = handle;
       // Read for each connection (lib/net.js), though not in the published types: a reply may follow the end of a request.
       Object.assign(handle, { allowHalfOpen: true });
       handle.on("connection", options.onConnection);
-      onListener(heard);
+      onListener();
       child.send("go", () => {}); // a stage that has gone ends the channel, which is heard on its own
-    } else if (isRefusal(message)) heard.refusal = message;
+    } else if (message === "starting") heard.isStarting = true;
+    else if (isRefusal(message)) heard.refusal = message;
     else if (isProblem(message)) heard.problem = message.problem;
   });
-  return heard;
 }
 
 /** What the first stage has said on the channel. Owned by {@link launchInside}. */
 interface Heard {
   listener: Server | null;
   program: ProgramPid | null;
+  isStarting: boolean;
   refusal: Refusal | null;
   problem: string;
 }

@@ -333,6 +333,19 @@ describe("laws of the argument list", () => {
     expect(environment).toMatchObject({ HOME: INSIDE.home, USER: "agent", TMPDIR: "/tmp", X: "1" });
   });
 
+  it("T: variables that load code reach the program, but not bubblewrap and the shell outside", () => {
+    const environment = {
+      LD_PRELOAD: "./evil.so",
+      "BASH_FUNC_trap%%": "() { evil; }",
+      PERL5OPT: "-Mevil",
+      TERM: "xterm",
+    };
+    const plan = planSandbox(spec({ environment }), facts());
+    expect(plan.environment).toMatchObject({ TERM: "xterm" });
+    expect(Object.keys(plan.environment).filter((name) => /^(LD_|BASH_FUNC|PERL5)/.test(name))).toEqual([]);
+    expect(plan.environment["SALLYPORT_LATER_LD_PRELOAD"]).toBe("./evil.so");
+  });
+
   it("root appears as a plain user, anybody else as themselves", () => {
     const ids = (uid: number): string => {
       const owner = { ...fact("/srv/payments"), owner: uid };

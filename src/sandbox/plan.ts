@@ -23,7 +23,7 @@ import {
   within,
 } from "./facts.ts";
 import { type FilterArch, seccompFilter } from "./seccomp.ts";
-import { DESCRIPTOR, nodeStage, perlStage, type StageExpectation, type StageLimit } from "./stage.ts";
+import { DESCRIPTOR, LATER, nodeStage, perlStage, type StageExpectation, type StageLimit } from "./stage.ts";
 
 /** Where things are inside the sandbox. */
 export const INSIDE = {
@@ -507,11 +507,23 @@ function stageLimits(limits: SandboxLimits): StageLimit[] {
   ];
 }
 
+/**
+ * Variables that make the loader, the shell or perl load code of their choice. bubblewrap and the shell that starts it run
+ * outside of the wall: a library that an earlier session planted in the workspace must not be loaded out here because
+ * the person's own LD_LIBRARY_PATH names that directory. They travel under another name, which the stage takes off.
+ */
+const LOADS_CODE =
+  /^(LD_|GLIBC_|GCONV_PATH$|LOCPATH$|BASH_FUNC_|BASH_ENV$|ENV$|SHELLOPTS$|PERL|NODE_OPTIONS$)/;
+
 function environment(spec: SandboxSpec, facts: MachineFacts, home: string): Record<string, string> {
+  const given = Object.entries(spec.environment).map(([name, value]): [string, string] => [
+    LOADS_CODE.test(name) ? `${LATER}${name}` : name,
+    value,
+  ]);
   return {
     PATH: "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
     LANG: "C.UTF-8",
-    ...spec.environment,
+    ...Object.fromEntries(given),
     HOME: home,
     USER: "agent",
     LOGNAME: "agent",

@@ -9,8 +9,8 @@
  * line `"go"`. No program starts whose launcher has died. Perl does it in about 5 ms and is part of every Debian; where
  * it is missing, Node does it in about 40.
  *
- * The channel is close-on-exec. End of file on it therefore means "the program has started"; a line `{"execError":…}`
- * means it has not, and why. Before that, what Perl and bubblewrap complain of goes to the launcher's pipe, not to the
+ * The channel is close-on-exec. The line `"starting"` and end of file therefore mean that the program has
+ * started; a line `{"execError":…}` after it that it has not, and why. Before that, what Perl and bubblewrap complain of goes to the launcher's pipe, not to the
  * terminal; Node's stage sends it as `{"problem":…}`.
  *
  * Failure contract: whatever goes wrong ends the stage with a non-zero code before the program starts.
@@ -18,6 +18,9 @@
 
 /** Descriptor numbers in the sandbox's first process, and the order in which the launcher lays them out. */
 export const DESCRIPTOR = { channel: 3, stderr: 4, information: 5, first: 6 } as const;
+
+/** Before the name of a variable that the stage itself must not obey; it takes this off before the program starts. */
+export const LATER = "SALLYPORT_LATER_";
 
 export interface StageLimit {
   /** RLIMIT_* number; the same on x64 and arm64. */
@@ -49,6 +52,7 @@ export function perlStage(arch: "x64" | "arm64", expectations: readonly StageExp
 my ($port, $limits, @program) = @ARGV;
 my $fd = delete $ENV{NODE_CHANNEL_FD};
 delete @ENV{qw(NODE_CHANNEL_SERIALIZATION_MODE PERL_BADLANG)};
+for (keys %ENV) { $ENV{$1} = delete $ENV{$_} if /^${LATER}(.+)/s }
 open(my $channel, '+<&=', $fd) or die "no channel: $!\\n";
 fcntl($channel, 2, 1);
 for my $e (${expected === "" ? "" : `\n${expected}\n`}) {
@@ -84,6 +88,7 @@ if (syscall(${closeRange}, 3, 0xffffffff, 4) != 0) {
   opendir(my $all, '/proc/self/fd') or die "descriptors: $!\\n";
   for my $n (grep { /^\\d+$/ && $_ > 2 && $_ != $fd } readdir $all) { syscall(${close}, $n + 0) }
 }
+syswrite($channel, qq("starting"\\n));
 exec { $program[0] } @program;
 my $why = $! + 0;
 my @places = $program[0] =~ m{/} ? ($program[0]) : map { "$_/$program[0]" } split /:/, $ENV{PATH};
@@ -119,8 +124,12 @@ function start() {
   const environment = { ...process.env };
   delete environment.NODE_CHANNEL_FD;
   delete environment.NODE_CHANNEL_SERIALIZATION_MODE;
+  for (const name of Object.keys(environment)) if (name.startsWith("${LATER}")) {
+    environment[name.slice(${LATER.length})] = environment[name];
+    delete environment[name];
+  }
   // Every descriptor above 2 is close-on-exec in Node, the channel included.
-  process.execve(usable, program, environment);
+  process.send("starting", () => process.execve(usable, program, environment));
 }
 const server = require("node:net").createServer();
 server.on("error", (error) => fail("port " + port + ": " + error.message));

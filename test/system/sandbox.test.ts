@@ -494,6 +494,25 @@ describe.each<[string, number | null, boolean]>([
       ]);
     });
 
+    it("variables that load code arrive, without the first stage obeying them", async () => {
+      const ran = await sh(
+        "env | grep -E '^(LD_LIBRARY_PATH|PERL5OPT|PERL_UNICODE|NODE_OPTIONS|SALLYPORT.*)=' | sort",
+        {
+          environment: {
+            LD_LIBRARY_PATH: "/nowhere",
+            NODE_OPTIONS: "--require=/nowhere.cjs",
+            PERL5OPT: "-MNoSuchModule",
+            PERL_UNICODE: "SDA",
+          },
+        },
+      );
+      expect(ran).toEqual({
+        code: 0,
+        err: "",
+        out: "LD_LIBRARY_PATH=/nowhere\nNODE_OPTIONS=--require=/nowhere.cjs\nPERL5OPT=-MNoSuchModule\nPERL_UNICODE=SDA\n",
+      });
+    });
+
     it("only the program's own processes can be seen, and nothing of ours among them", async () => {
       const ran = await sh('for p in /proc/[0-9]*; do read -r name < $p/comm; echo "$name"; done');
       expect(ran.out).toBe("bwrap\nbash\n");
