@@ -101,6 +101,9 @@ it("every command in the overview has a help text of its own", () => {
     "setup",
     "demo",
     "policy",
+    "query",
+    "export",
+    "ledger",
     "scan",
     "why",
   ];

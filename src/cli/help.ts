@@ -14,6 +14,7 @@ run
 look
   log                             sessions, newest last
   show <session>                  what left in a session
+  query <filter>                  entries that fit, or totals with --by
   verify                          check the whole ledger against its signed checkpoint
 
 decide
@@ -23,6 +24,8 @@ decide
 
 manage
   up, down, status                the station (it starts by itself)
+  export                          the record for other systems: NDJSON, OCSF, OTLP, syslog, HEC
+  ledger <action>                 backup, restore, erase, hold, release, rotate-key, retire-key
   setup                           install what this machine lacks
 
 Each command has --help; most have --json. Exit codes: 2 usage, 3 a control is missing, 5 ledger,
@@ -75,6 +78,24 @@ The declaration of a session. --events lists its events. --evidence writes the s
 
 Recomputes every leaf, tile and root, checks the checkpoint's signature, and names what does not fit. Exits with 7 when
 something does not. --key: the verifier key you trust; without it, the one published with the ledger.`,
+  query: `sallyport query [filter] [-n COUNT] [--json]
+sallyport query --by DIMENSION[,DIMENSION] [--since DATE] [--json]
+
+Entries that fit the filter, newest first; or totals of judged requests by day, principal, agent, class, destination,
+verdict. The index is made from the ledger and made again when it is gone.
+
+  sallyport query 'verdict=deny host~statsig at>=2026-11-01'
+  sallyport query --by class,destination`,
+  export: `sallyport export [--format ndjson|ocsf|otlp|syslog|hec] [--from N] [--unsigned]
+
+Writes entries under a checkpoint to stdout, from entry N on, and says on stderr where to go on. No content is in them.
+Delivery is at least once: keep the number after the receiver has taken what came before.`,
+  ledger: `sallyport ledger backup FOLDER              a verified copy, also while a station runs
+sallyport ledger restore FOLDER             into an empty state folder
+sallyport ledger erase SESSION --reason TEXT    destroys the key of a session's evidence
+sallyport ledger hold [SESSION…] --name CASE    forbids erasing (no session: all)
+sallyport ledger release --name CASE
+sallyport ledger rotate-key, retire-key     a new signing key; both sign until the old one is retired`,
   policy: `sallyport policy check [files…]            parse, layer, and tell what should have been reviewed
 sallyport policy explain --to HOST [--agent NAME] [--data CLASS] [--model M] [--build B] [--repo R]
 sallyport policy diff BEFORE AFTER           what a change changes, in sentences; exits with 4 when it loosens

@@ -90,6 +90,35 @@ async function command(argv: readonly string[]): Promise<number> {
       });
       return (await import("./ledger-commands.ts")).verify(values, places);
     }
+    case "query": {
+      const { values, positionals } = flags(
+        rest,
+        {
+          by: { type: "string" },
+          since: { type: "string" },
+          limit: { type: "string", short: "n" },
+          json: { type: "boolean" },
+        },
+        true,
+      );
+      return (await import("./keep.ts")).query(positionals, values, places);
+    }
+    case "export": {
+      const { values } = flags(rest, {
+        format: { type: "string" },
+        from: { type: "string" },
+        unsigned: { type: "boolean" },
+      });
+      return (await import("./keep.ts")).exportCommand(values, places);
+    }
+    case "ledger": {
+      const { values, positionals } = flags(
+        rest,
+        { reason: { type: "string" }, name: { type: "string" }, json: { type: "boolean" } },
+        true,
+      );
+      return (await import("./keep.ts")).ledgerCommand(positionals, values, places);
+    }
     case "policy": {
       const text = { type: "string" } as const;
       const { values, positionals } = flags(

@@ -161,6 +161,8 @@ class Station {
           reason: question.reason,
         });
         return {};
+      case "keep":
+        return this.#keep(question.action);
       case "sign":
         await this.#house.ledger.checkpoint();
         return {};
@@ -171,7 +173,34 @@ class Station {
         return this.#hello();
       default:
         question satisfies never;
-        throw new Fault("internal.bug", { detail: "unknown question" });
+        // The other end is a newer program than this one, under the same version: a checkout that went on.
+        throw new Fault("station.busy", {
+          detail: "it is of an older build and does not know this",
+          remedy: "run `sallyport down`, then again",
+        });
+    }
+  }
+
+  async #keep(action: Extract<Question, { op: "keep" }>["action"]): Promise<object> {
+    const { ledger } = this.#house;
+    const principal = `local:${process.getuid?.() ?? 0}`;
+    const id = (text: string): SessionId => asSessionId(text) ?? bug("not a session id");
+    switch (action.do) {
+      case "erase":
+        return {
+          index: (await ledger.erase(id(action.session), { principal, reason: action.reason })).index,
+        };
+      case "hold":
+        return { index: (await ledger.hold(action.name, action.sessions.map(id), principal)).index };
+      case "release":
+        return { index: (await ledger.liftHold(action.name, principal)).index };
+      case "rotate-key":
+        return { index: (await ledger.rotateKey(principal)).index };
+      case "retire-key":
+        return { index: (await ledger.retireKey(principal)).index };
+      default:
+        action satisfies never;
+        return bug("unknown action");
     }
   }
 

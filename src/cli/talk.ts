@@ -37,6 +37,16 @@ export type Question =
   | { readonly op: "failed" }
   /** Somebody is about to see sealed bytes: answered once that is durable. */
   | { readonly op: "viewed"; readonly session: string; readonly evidence: string; readonly reason: string }
+  /** What only the ledger's one writer may do; each is itself recorded. */
+  | {
+      readonly op: "keep";
+      readonly action:
+        | { readonly do: "erase"; readonly session: string; readonly reason: string }
+        | { readonly do: "hold"; readonly name: string; readonly sessions: readonly string[] }
+        | { readonly do: "release"; readonly name: string }
+        | { readonly do: "rotate-key" }
+        | { readonly do: "retire-key" };
+    }
   /** Put everything durable under a signed checkpoint now. */
   | { readonly op: "sign" }
   | { readonly op: "stop"; readonly evenWithSessions: boolean };

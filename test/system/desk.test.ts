@@ -1,5 +1,5 @@
 // The policy desk and the scanner by the command line: exit codes, data, sentences.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { Place } from "../harness.ts";
@@ -97,5 +97,43 @@ describe("sallyport scan", () => {
     const done = await place.run(["why", "assigned-credential"]);
     expect(done.stdout).toMatch(/source[\s\S]*not found/);
     expect((await place.run(["why", "nonsense"])).code).toBe(2);
+  });
+});
+
+describe("the record, kept and asked", () => {
+  let session = "";
+  it("query finds by filter and by roll-up, and a malformed filter is refused", async () => {
+    await place.run(["run", "--", "true"]);
+    session = JSON.parse((await place.run(["log", "--json"])).stdout.trim().split("\n").at(-1) ?? "").session;
+    expect((await place.run(["query", `kind=session.started session=${session}`])).stdout).toContain(session);
+    expect((await place.run(["query", "--by", "day"])).stdout).toMatch(/^day +requests +bytes/);
+    expect((await place.run(["query", "colour=red"])).code).toBe(2);
+  });
+
+  test.each(["ndjson", "ocsf", "otlp", "syslog", "hec"])(
+    "export as %s goes on where it ended",
+    async (format) => {
+      const all = await place.run(["export", "--format", format]);
+      expect(all.code, all.stderr).toBe(0);
+      const next = /--from (\d+)/.exec(all.stderr)?.[1] ?? "";
+      expect(Number(next)).toBeGreaterThan(1);
+      expect((await place.run(["export", "--format", format, "--from", next])).stdout).toBe("");
+    },
+  );
+
+  it("a hold forbids erasing; a backup verifies and, restored, goes on with its key", async () => {
+    expect((await place.run(["ledger", "hold", session, "--name", "case-1"])).code).toBe(0);
+    const held = await place.run(["ledger", "erase", session, "--reason", "test"]);
+    expect([held.code, held.stderr]).toEqual([5, expect.stringMatching(/legal hold/)]);
+    expect((await place.run(["ledger", "release", "--name", "case-1"])).code).toBe(0);
+    expect((await place.run(["ledger", "rotate-key"])).code).toBe(0);
+    const backup = join(place.folder, "backup");
+    expect((await place.run(["ledger", "backup", backup])).stdout).toContain("verified");
+    expect((await place.run(["verify", "--ledger", backup])).code).toBe(0);
+    await place.run(["down"]);
+    renameSync(join(place.state, "ledger"), join(place.folder, "old"));
+    expect((await place.run(["ledger", "restore", backup])).code).toBe(0);
+    expect((await place.run(["run", "-q", "--", "true"])).code).toBe(0);
+    expect((await place.run(["verify"])).code).toBe(0);
   });
 });
