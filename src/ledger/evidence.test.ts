@@ -1,17 +1,41 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { asSessionId, type Clock, type EvidenceRef, exchangeId } from "../core/index.ts";
+import {
+  asSessionId,
+  type Clock,
+  type EventBody,
+  type EvidenceRef,
+  exchangeId,
+  type Fault,
+} from "../core/index.ts";
 import { type OpenedFrame, openFrame, Pack } from "./evidence.ts";
+import { FRAME, frameHeads } from "./frame.ts";
 import { openLedger, readEvidence } from "./index.ts";
+import { openLedgerWith } from "./ledger.ts";
 import { openEvidence } from "./read.ts";
+import { listSegments, segmentPath } from "./segment.ts";
 import { type Cut, cutPoints } from "./split.ts";
 
 const clock: Clock = { now: () => 1_800_000_000_000, monotonic: () => performance.now() };
 const session = asSessionId("7f3a0001") ?? expect.fail("not an id");
+
+const answered = (n: number): EventBody => ({
+  kind: "exchange.answered",
+  session,
+  exchange: exchangeId(session, n),
+  status: 200,
+  responseBytes: 1,
+  address: null,
+  tlsPeer: null,
+  usage: null,
+  complete: true,
+  durationMs: 1,
+  evidence: [],
+});
 
 /** What an agent sends: its history grows, the cache mark wanders, at `clearAt` old results are dropped. */
 function conversation(turns: number, clearAt = 0): Buffer[] {
@@ -137,22 +161,7 @@ it("nothing of the plain bytes stands in the ledger's files; the commitment is s
   const body = Buffer.from("the quick brown fox, uncompressible 0b8f1c");
   const refs: EvidenceRef[] = [];
   for (let n = 1; n <= 2; n++) {
-    const { event } = await ledger.append(
-      {
-        kind: "exchange.answered",
-        session,
-        exchange: exchangeId(session, n),
-        status: 200,
-        responseBytes: 1,
-        address: null,
-        tlsPeer: null,
-        usage: null,
-        complete: true,
-        durationMs: 1,
-        evidence: [],
-      },
-      [{ role: "response-body", chunks: [body] }],
-    );
+    const { event } = await ledger.append(answered(n), [{ role: "response-body", chunks: [body] }]);
     if ("evidence" in event) refs.push(...event.evidence);
   }
   await ledger.close();
@@ -168,6 +177,44 @@ it("nothing of the plain bytes stands in the ledger's files; the commitment is s
   expect(files.length).toBeGreaterThan(3);
   for (const file of files)
     expect(readFileSync(join(file.parentPath, file.name)).includes("quick brown"), file.name).toBe(false);
+});
+
+it("a session whose pack runs over many segments and a restart is read back; one flipped bit is told, not shown", async () => {
+  const home = mkdtempSync(join(tmpdir(), "evidence-"));
+  const [directory, keyDirectory] = [join(home, "ledger"), join(home, "keys")];
+  const bodies = conversation(30);
+  const ids: string[] = [];
+  for (const half of [bodies.slice(0, 15), bodies.slice(15)]) {
+    const ledger = await openLedgerWith(
+      { directory, keyDirectory, clock, program: "test" },
+      { segmentBytes: 20_000 },
+    );
+    for (const body of half) {
+      const { event } = await ledger.append(answered(ids.length), [
+        { role: "response-body", chunks: [body] },
+      ]);
+      if ("evidence" in event) ids.push(event.evidence[0]?.id ?? "");
+    }
+    await ledger.close();
+  }
+  expect(listSegments(directory).length).toBeGreaterThan(3);
+  for (const [i, id] of ids.entries())
+    expect((await readEvidence(directory, keyDirectory, id)).equals(bodies[i] ?? Buffer.alloc(0)), id).toBe(
+      true,
+    );
+  const path = segmentPath(directory, 2);
+  const bytes = readFileSync(path);
+  const place = [...frameHeads(bytes)].find((f) => f.kind === FRAME.evidence) ?? expect.fail("no evidence");
+  const at = place.offset + 100;
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  const results = await Promise.allSettled(ids.map((id) => readEvidence(directory, keyDirectory, id)));
+  const failed = results.flatMap((r) => (r.status === "rejected" ? [(r.reason as Fault).code] : []));
+  // The frame itself, and the later ones of its pack that refer to it.
+  expect(failed.length).toBeGreaterThan(0);
+  expect(new Set(failed)).toEqual(new Set(["ledger.unreadable"]));
+  for (const [i, r] of results.entries())
+    if (r.status === "fulfilled") expect(r.value.equals(bodies[i] ?? Buffer.alloc(0))).toBe(true);
 });
 
 it.each(["", "1-0-00", "999-0-00000000000000000000000000000000", "../../etc/passwd"])(

@@ -113,6 +113,20 @@ export function parseFrames(bytes: Buffer, base: number): Parsed {
   return { frames, consumed: at, stop: "end", needed: 0 };
 }
 
+/** Where frames stand, by their length fields alone, up to the first that cannot be one. `length` is the whole frame's. */
+export function* frameHeads(
+  bytes: Buffer,
+): Generator<{ readonly kind: number; readonly offset: number; readonly length: number }, void, undefined> {
+  for (let offset = 0; offset + FRAME_HEAD_BYTES <= bytes.length; ) {
+    const length = FRAME_HEAD_BYTES + bytes.readUInt32BE(offset);
+    const kind = bytes.readUInt8(offset + 8);
+    const isZero = length === FRAME_HEAD_BYTES && bytes.readUInt32BE(offset + 4) === 0;
+    if (isZero || offset + length > bytes.length) return;
+    yield { kind, offset, length };
+    offset += length;
+  }
+}
+
 export function isZeros(bytes: Buffer): boolean {
   // A zero first byte and every byte equal to its neighbour; compared in one native call.
   return bytes.length === 0 || (bytes[0] === 0 && bytes.subarray(1).equals(bytes.subarray(0, -1)));
