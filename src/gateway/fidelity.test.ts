@@ -188,7 +188,7 @@ describe("framing", () => {
       name: "a chunked request with trailers",
       send: "Transfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n3\r\nabc\r\n002;e=f\r\nde\r\n0\r\nX-T: 1\r\n\r\n",
       reply: REPLY,
-      sent: "Transfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n",
+      sent: "Transfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n5\r\nabcde\r\n0\r\nX-T: 1\r\n\r\n",
     },
   ];
   it.each(cases)("$name", async ({ send, reply, expected, sent, ends }) => {

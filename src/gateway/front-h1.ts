@@ -215,7 +215,7 @@ export class FrontH1 {
       framing: head.framing,
       trailers: reader.trailers,
       head: head.wire,
-      body: body.chunks,
+      body: body.joined(),
       bodyBytes: bytes,
       upgrades,
     };

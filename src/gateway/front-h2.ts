@@ -128,7 +128,7 @@ export class FrontH2 {
         bytes += chunk.length;
         body.add(chunk);
       });
-      stream.once("end", () => settle(() => resolve(stream.aborted ? null : body.chunks), !stream.aborted));
+      stream.once("end", () => settle(() => resolve(stream.aborted ? null : body.joined()), !stream.aborted));
       stream.once("close", () => settle(() => resolve(null), false));
     });
   }

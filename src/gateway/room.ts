@@ -61,6 +61,12 @@ export class Gather {
     return this.#chunks;
   }
 
+  /** All as one piece (none when empty): joined once, for the reading, the evidence and the sending alike. */
+  joined(): readonly Buffer[] {
+    this.#close();
+    return this.#chunks.length <= 1 ? this.#chunks : [Buffer.concat(this.#chunks)];
+  }
+
   clear(): void {
     this.#close();
     this.#chunks.length = 0;
