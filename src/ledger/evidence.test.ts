@@ -14,7 +14,7 @@ import {
 } from "../core/index.ts";
 import { type OpenedFrame, openFrame, Pack } from "./evidence.ts";
 import { FRAME, frameHeads } from "./frame.ts";
-import { openLedger, readEvidence } from "./index.ts";
+import { openLedger, readEvidence, verifyLedger } from "./index.ts";
 import { openLedgerWith } from "./ledger.ts";
 import { openEvidence } from "./read.ts";
 import { listSegments, segmentPath } from "./segment.ts";
@@ -198,6 +198,10 @@ it("a session whose pack runs over many segments and a restart is read back; one
     await ledger.close();
   }
   expect(listSegments(directory).length).toBeGreaterThan(3);
+  expect(await verifyLedger(directory, undefined, { keyDirectory })).toMatchObject({
+    ok: true,
+    evidence: { opened: 30, erased: 0 },
+  });
   for (const [i, id] of ids.entries())
     expect((await readEvidence(directory, keyDirectory, id)).equals(bodies[i] ?? Buffer.alloc(0)), id).toBe(
       true,

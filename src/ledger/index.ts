@@ -2,6 +2,7 @@
  * The ledger: what left, provable by anyone, lost by nothing. The one floor-1 room that touches the disk.
  * docs/ledger-format.md is the published format.
  */
+export { type Against, type Audited, verifyLedger } from "./audit.ts";
 export { copyLedger } from "./copy.ts";
 export type { EvidenceInput } from "./evidence.ts";
 export { type ExportBatch, type ExportFormat, exportEntries } from "./export.ts";
@@ -10,5 +11,5 @@ export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedge
 export { type FoundEntry, openQueryIndex, type QueryIndex, type Total } from "./query-index.ts";
 export { type ReadEntry, readEntries, readEvidence } from "./read.ts";
 export type { Due, RetentionRule } from "./retention.ts";
-export { type Verification, verifyLedger } from "./verify.ts";
+export type { Verification } from "./verify.ts";
 export type { Witness } from "./witness.ts";

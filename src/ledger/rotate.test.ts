@@ -35,7 +35,9 @@ it("after a change of key both keys verify, then the new one alone; the log goes
   expect(ledger.verifierKey).toBe(present);
   expect([await isGood(options, former), await isGood(options, present)]).toEqual([true, true]);
   // A checkpoint from before the change is part of this history, for who holds both keys.
-  expect((await verifyLedger(options.directory, `${present}\n${former}`, [before])).problems).toEqual([]);
+  expect(
+    (await verifyLedger(options.directory, `${present}\n${former}`, { remembered: [before] })).problems,
+  ).toEqual([]);
   await ledger.retireKey("local:0");
   await ledger.close();
   expect([await isGood(options, former), await isGood(options, present)]).toEqual([false, true]);

@@ -176,6 +176,32 @@ it("a copy without the journal verifies offline by its tiles, and a rewritten bu
   expect((await said(directory))[0]).toBe("tile/entries/000: entry 0 is altered");
 });
 
+it("whoever holds the keys sees that all evidence is what was committed to, and which was erased", async () => {
+  expect(await verifyLedger(source, undefined, { keyDirectory })).toMatchObject({
+    ok: true,
+    evidence: { opened: 60, erased: 0 },
+  });
+  const directory = copy();
+  const keys = join(directory, "../keys");
+  cpSync(keyDirectory, keys, { recursive: true });
+  const sessions = join(keys, "example.org_log/sessions");
+  const key = join(sessions, `${session}.key`);
+  const good = readFileSync(key);
+  writeFileSync(key, good.toString().replace(/.=*\n$/, "AAAA\n"), { mode: 0o600 });
+  const { problems } = await verifyLedger(directory, undefined, { keyDirectory: keys });
+  expect(problems).toEqual([
+    { at: `key of session ${session}`, problem: expect.stringContaining("does not unwrap") },
+  ]);
+  writeFileSync(key, good);
+  const ledger = await openLedger({ directory, keyDirectory: keys, clock, program: "test" });
+  await ledger.erase(session, { principal: "local:0", reason: "test" });
+  await ledger.close();
+  expect(await verifyLedger(directory, undefined, { keyDirectory: keys })).toMatchObject({
+    ok: true,
+    evidence: { opened: 0, erased: 60 },
+  });
+});
+
 it("a checkpoint signed by another key is refused", async () => {
   const other = mkdtempSync(join(tmpdir(), "verify-"));
   const ledger = await openLedger({
@@ -200,7 +226,10 @@ it("a restored old copy is refused for writing, and told from a remembered check
   const newest = readFileSync(join(directory, "checkpoint"), "utf8");
   await expect(openLedger({ ...options, directory: old })).rejects.toMatchObject({ code: "ledger.forked" });
   expect((await verifyLedger(old)).ok).toBe(true);
-  expect((await verifyLedger(old, undefined, [newest])).problems[0]?.problem).toBe(
+  expect((await verifyLedger(old, undefined, { keyDirectory: keys })).problems[0]?.problem).toBe(
+    "the ledger was rolled back: 2 entries were signed once, it has 1",
+  );
+  expect((await verifyLedger(old, undefined, { remembered: [newest] })).problems[0]?.problem).toBe(
     "the ledger was rolled back: 2 entries were signed once, it has 1",
   );
   // Whoever has the key directory too can go on signing: a checkpoint kept elsewhere tells.
@@ -214,7 +243,7 @@ it("a restored old copy is refused for writing, and told from a remembered check
   const fork = await openLedger({ ...options, directory: old, program: "other" });
   await fork.close();
   expect((await verifyLedger(old)).ok).toBe(true);
-  expect((await verifyLedger(old, undefined, [newest])).problems[0]?.problem).toBe(
+  expect((await verifyLedger(old, undefined, { remembered: [newest] })).problems[0]?.problem).toBe(
     "history is forked: its first 2 entries are not those once signed",
   );
 });
