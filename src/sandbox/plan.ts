@@ -494,7 +494,7 @@ function chooseStage(
 /** What Node cannot do itself: gives standard error back, and notes which descriptors were inherited. */
 const NODE_STAGE_SHELL = [
   `exec 2>&${DESCRIPTOR.stderr} ${DESCRIPTOR.stderr}>&-`,
-  'for f in /proc/$$/fd/*; do [ -e "$f" ] && SALLYPORT_OPEN="$SALLYPORT_OPEN,${f##*/}"; done',
+  'for f in /proc/$$/fd/*; do [ -e "$f" ] && SALLYPORT_OPEN="$SALLYPORT_OPEN,$f"; done',
   'export SALLYPORT_OPEN; exec "$@"',
 ].join("\n");
 

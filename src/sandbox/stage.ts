@@ -104,7 +104,7 @@ export function nodeStage(expectations: readonly StageExpectation[]): string {
 const [port, ...program] = process.argv.slice(2);
 const channel = Number(process.env.NODE_CHANNEL_FD ?? ${DESCRIPTOR.channel});
 // Whatever descriptors the launching program's own parent left open end here; the list was made before Node opened its own.
-for (const n of (process.env.SALLYPORT_OPEN ?? "").split(",").map(Number)) if (n > 2 && n !== channel) try { closeSync(n); } catch {}
+for (const n of (process.env.SALLYPORT_OPEN ?? "").split(",").map((path) => Number(path.split("/").at(-1)))) if (n > 2 && n !== channel) try { closeSync(n); } catch {}
 delete process.env.SALLYPORT_OPEN;
 delete process.env.PERL_BADLANG;
 process.on("disconnect", () => process.exit(125));
