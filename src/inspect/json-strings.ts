@@ -96,26 +96,28 @@ export function decodeString(bytes: Buffer, start: number, end: number): string 
 }
 
 /**
- * For every UTF-16 unit of the text, the byte where it begins; one more entry for the end. Units of one code point that
- * raw UTF-8 holds share a beginning.
+ * The bytes at which these UTF-16 units of a string's text begin, ascending; a unit at the text's end begins at the
+ * closing quote. Both units of one code point in raw UTF-8 begin where it does.
  */
-export function unitOffsets(bytes: Buffer, start: number, end: number): Uint32Array {
-  const offsets: number[] = [];
-  let at = start;
-  while (at < end) {
+export function bytesOfUnits(bytes: Buffer, start: number, end: number, units: readonly number[]): number[] {
+  const found: number[] = [];
+  let unit = 0;
+  let next = 0;
+  for (let at = start; at < end && next < units.length; ) {
     const byte = bytes[at] ?? 0;
-    offsets.push(at);
+    const isPair = byte >= 0xf0;
+    while (next < units.length && (units[next] ?? 0) <= (isPair ? unit + 1 : unit)) {
+      found.push(at);
+      next++;
+    }
+    unit += isPair ? 2 : 1;
     if (byte === BACKSLASH) at += bytes[at + 1] === 117 ? 6 : 2;
     else if (byte < 0x80) at += 1;
     else if (byte < 0xe0) at += 2;
-    else if (byte < 0xf0) at += 3;
-    else {
-      offsets.push(at);
-      at += 4;
-    }
+    else at += isPair ? 4 : 3;
   }
-  offsets.push(end);
-  return Uint32Array.from(offsets);
+  while (found.length < units.length) found.push(end);
+  return found;
 }
 
 export interface ByteEdit {

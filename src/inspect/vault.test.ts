@@ -178,3 +178,20 @@ test("walking a document meets every string of it, with its pointer", () => {
     }),
   );
 });
+
+test("an edit lands on the right bytes whatever stands round it", () => {
+  const around = fc.string({ unit: "binary", maxLength: 30 }).filter((s) => s.isWellFormed());
+  fc.assert(
+    fc.property(around, around, fc.boolean(), (before, after, escaped) => {
+      const vault = learned([fakeToken]);
+      const text = `${before} ${fakeToken} ${after}`;
+      const source = escaped
+        ? `"${[...text].map((c) => (c.length === 1 && /[\w-]/.test(c) ? c : [...Array(c.length).keys()].map((k) => `\\u${c.charCodeAt(k).toString(16).padStart(4, "0")}`).join(""))).join("")}"`
+        : JSON.stringify(text);
+      const out = JSON.parse(joined(vault.redact(Buffer.from(`[${source}]`), "json").chunks)) as string[];
+      expect(out[0]?.startsWith(`${before} ghp_`)).toBe(true);
+      expect(out[0]?.endsWith(` ${after}`)).toBe(true);
+      expect(out[0]).not.toContain(fakeToken);
+    }),
+  );
+});

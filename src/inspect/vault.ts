@@ -14,10 +14,10 @@ import {
   applyEdits,
   asBuffer,
   type ByteEdit,
+  bytesOfUnits,
   decodeString,
   encodeInside,
   type JsonString,
-  unitOffsets,
   walkStrings,
 } from "./json-strings.ts";
 import { type ManyStrings, manyStrings } from "./many.ts";
@@ -265,10 +265,15 @@ function inBytes(
   string: JsonString,
   hits: readonly { start: number; end: number; placeholder: string }[],
 ): ByteEdit[] {
-  const offsets = unitOffsets(bytes, string.start, string.end);
-  return hits.map(({ start, end, placeholder: word }) => ({
-    start: offsets[start] ?? string.end,
-    end: offsets[end] ?? string.end,
+  const places = bytesOfUnits(
+    bytes,
+    string.start,
+    string.end,
+    hits.flatMap(({ start, end }) => [start, end]),
+  );
+  return hits.map(({ placeholder: word }, i) => ({
+    start: places[2 * i] ?? string.end,
+    end: places[2 * i + 1] ?? string.end,
     bytes: encodeInside(word),
   }));
 }
