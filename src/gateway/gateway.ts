@@ -128,6 +128,23 @@ export function openGateway(deps: GatewayDependencies): Gateway {
   };
 }
 
+const MOST_DECISIONS = 1_000;
+
+/** A session's policy does not change, and its agent asks about the same few hosts all the time. */
+function remembering(decide: Sitting["connection"]): Sitting["connection"] {
+  const known = new Map<string, ReturnType<Sitting["connection"]>>();
+  return (host, port) => {
+    const key = `${host}:${port}`;
+    let decision = known.get(key);
+    if (decision === undefined) {
+      if (known.size >= MOST_DECISIONS) known.clear();
+      decision = decide(host, port);
+      known.set(key, decision);
+    }
+    return decision;
+  };
+}
+
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | null = null;
   return () => {
@@ -173,6 +190,7 @@ class SessionDoor implements Desk {
       reader: new Reader(() => createDecoder({ workspace: session.workspace }), rooms.inspector),
       peers: new Peers(dialler, rooms.limits, rooms.deadlines),
       custody: new Custody(session.credentials ?? []),
+      connection: remembering((host, port) => decideConnection(session.policy, host, port)),
       exchanges: 0,
       underWay: new Set(),
     };
@@ -219,7 +237,7 @@ class SessionDoor implements Desk {
 
   admit(door: Door, authority: Authority): Promise<Refusal> | null {
     const { host, port } = authority;
-    const decision = decideConnection(this.#sitting.session.policy, host, port);
+    const decision = this.#sitting.connection(host, port);
     if (decision.verdict === "deny") {
       const rule = decision.rules[0]?.id ?? "default";
       const fault = new Fault("gateway.refused", { detail: ruleText(decision.rules), at: `${host}:${port}` });

@@ -4,7 +4,6 @@
  * where the request came by base URL or another server stands in (it then names that server, as virtual hosts need it).
  */
 import { asFault, Fault } from "../core/index.ts";
-import { decideConnection } from "../policy/index.ts";
 import { codingsOf, undoCodings } from "./coding.ts";
 import { converse } from "./conversation.ts";
 import type { Custody } from "./custody.ts";
@@ -99,7 +98,7 @@ async function contentOf(inbound: Inbound, rooms: Rooms): Promise<Buffer> {
 function destinationOf(inbound: Inbound, { standIn }: Judgement, sitting: Sitting): Destination {
   const { scheme, host, port } = inbound.target;
   if (standIn === null) {
-    const { privateAddresses } = decideConnection(sitting.session.policy, host, port);
+    const { privateAddresses } = sitting.connection(host, port);
     return { scheme, host, port, privateAddresses, standsIn: false };
   }
   const isHttps = standIn.protocol === "https:";

@@ -13,7 +13,7 @@ import {
 import type { CalledTool, Decoded, Decoder } from "../dialect/index.ts";
 import type { Finding, Inspector } from "../inspect/index.ts";
 import type { Ledger } from "../ledger/index.ts";
-import type { Point, Policy } from "../policy/index.ts";
+import type { ConnectionDecision, Point, Policy } from "../policy/index.ts";
 import type { Credential, Custody } from "./custody.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Limits } from "./limits.ts";
@@ -169,6 +169,8 @@ export interface Sitting {
   readonly reader: Reader;
   readonly peers: Peers;
   readonly custody: Custody;
+  /** What policy says about speaking to a host at all. */
+  readonly connection: (host: string, port: number) => ConnectionDecision;
   exchanges: number;
   /** Exchanges whose outcome is not recorded yet. */
   readonly underWay: Set<Promise<void>>;
