@@ -8,7 +8,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { Fault } from "../core/index.ts";
+import { Fault, Secret } from "../core/index.ts";
 import {
   isHidden,
   layer,
@@ -33,7 +33,17 @@ const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin";
 /** Entries of a workspace that are looked at for files to hide; more, and the promise could not be kept in time. */
 const MAX_WALKED = 400_000;
 
+/** A key the agent works with and never holds. */
+export interface HeldKey {
+  readonly variable: string;
+  readonly secret: Secret;
+  readonly hosts: readonly string[];
+  /** The public beginning that programs look at, for example `sk-ant-api03-`. */
+  readonly prefix: string;
+}
+
 export interface Prepared {
+  readonly keys: readonly HeldKey[];
   readonly agent: LocatedAgent;
   readonly policy: Policy;
   readonly workspace: string;
@@ -100,7 +110,7 @@ export async function prepare(
     proxyPort,
     nested: policy.sandbox.nested,
   };
-  return { agent, policy, workspace, upstream, spec };
+  return { agent, policy, workspace, upstream, spec, keys: heldKeys(agent.kind, spec.environment) };
 }
 
 /**
@@ -265,6 +275,27 @@ function doorOf(
       remedy: "leave --door out: the transparent door serves every program",
     });
   return kind.baseUrl(`http://127.0.0.1:${port}/${kind.modelHost}`);
+}
+
+const KEY_PREFIX = /^(?:sk-ant-[a-z0-9]+-|sk-proj-|sk-|AIza|github_pat_|gh[pousr]_|ya29\.)/;
+
+/** The person's keys for this agent: they stay outside, and each is good for its own hosts alone. */
+export function heldKeys(
+  kind: AgentKind | null,
+  environment: Readonly<Record<string, string>>,
+): readonly HeldKey[] {
+  if (kind === null) return [];
+  const base = URL.parse(environment[kind.baseVariable ?? ""] ?? "");
+  return Object.entries(kind.keyHosts).flatMap(([variable, hosts]) => {
+    const value = environment[variable];
+    if (value === undefined || value === "" || value === kind.standInEnvironment[variable]) return [];
+    return {
+      variable,
+      secret: new Secret(value),
+      hosts: base === null || base.hostname === "" ? hosts : [...hosts, base.hostname],
+      prefix: KEY_PREFIX.exec(value)?.[0] ?? "",
+    };
+  });
 }
 
 /** The allowed part of the person's environment, the agent's own needs, and stand-in keys where nobody checks them. */

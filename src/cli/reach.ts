@@ -23,6 +23,8 @@ const STATION_ENVIRONMENT = [
   "XDG_CACHE_HOME",
   "SALLYPORT_HOME",
   "NODE_EXTRA_CA_CERTS",
+  // The organisation's own proxy, which the gateway goes through.
+  ...["https_proxy", "http_proxy", "all_proxy", "no_proxy"].flatMap((name) => [name, name.toUpperCase()]),
 ];
 
 /** A line to the running station, or null when none runs. */

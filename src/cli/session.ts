@@ -6,10 +6,11 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
+import { type Credential, sentinelFor } from "../gateway/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
 import { planSandbox, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
 import type { Places } from "./places.ts";
-import { type Prepared, prepare, type RunQuestion } from "./prepare.ts";
+import { heldKeys, type Prepared, prepare, type RunQuestion } from "./prepare.ts";
 import type { Ended, Hello, Started } from "./talk.ts";
 import type { House } from "./wire.ts";
 
@@ -49,7 +50,12 @@ export class ActiveSession {
       places,
       filesIn(join(places.run, "s", "explain")),
     );
-    const plan = planSandbox(spec, readHostFacts(spec));
+    // The plan is printed: a key in it is not.
+    const keys = Object.fromEntries(
+      heldKeys(agent.kind, spec.environment).map(({ variable }) => [variable, "[held by the gateway]"]),
+    );
+    const shown = { ...spec, environment: { ...spec.environment, ...keys } };
+    const plan = planSandbox(shown, readHostFacts(shown));
     return { agent, policy: { name: policy.name, sha256: policy.sha256 }, plan };
   }
 
@@ -59,7 +65,17 @@ export class ActiveSession {
     const folder = join(places.run, "s", id);
     const files = filesIn(folder);
     const prepared = await prepare(question, places, files, house.parse);
-    const plan = planSandbox(prepared.spec, readHostFacts(prepared.spec, house.machine()));
+    const credentials = prepared.keys.map(({ variable, secret, hosts, prefix }) => ({
+      name: variable,
+      secret,
+      hosts,
+      sentinel: sentinelFor(prefix, randomBytes),
+    }));
+    const spec = {
+      ...prepared.spec,
+      environment: { ...prepared.spec.environment, ...sentinels(credentials) },
+    };
+    const plan = planSandbox(spec, readHostFacts(spec, house.machine()));
     const gaps = await house.gapsOf(prepared.policy);
     const sha256 = await house.buildHash(prepared.agent.executable);
     const gatewaySocket = join(folder, "out.sock");
@@ -74,6 +90,7 @@ export class ActiveSession {
         upstream: prepared.upstream,
         label: house.label,
         repo: prepared.policy.repo,
+        credentials,
       });
       await writeFile(files.caCertificate, caCertificate, { mode: 0o600 });
       await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
@@ -120,6 +137,9 @@ export class ActiveSession {
     };
   }
 }
+
+const sentinels = (credentials: readonly Credential[]): Record<string, string> =>
+  Object.fromEntries(credentials.map(({ name, sentinel }) => [name, sentinel]));
 
 const isFull = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");

@@ -14,7 +14,7 @@ import {
   type SessionId,
   systemClock,
 } from "../core/index.ts";
-import { type DestinationLabels, type Gateway, openGateway } from "../gateway/index.ts";
+import { type DestinationLabels, type Gateway, openGateway, proxyFromEnvironment } from "../gateway/index.ts";
 import { createInspector } from "../inspect/index.ts";
 import { type EvidenceInput, type Ledger, openLedger, readEntries } from "../ledger/index.ts";
 import type { Policy, parseDocument } from "../policy/index.ts";
@@ -81,6 +81,7 @@ export async function openHouse(places: Places): Promise<House> {
     append,
     inspector: createInspector({ key: await findingKey(places) }),
     extraRoots: await extraRoots(),
+    proxy: proxyFromEnvironment(process.env),
   });
   const probe = probeOnce(clock);
   return {

@@ -32,6 +32,12 @@ export interface AgentKind {
    * none of `keyVariables`, these obviously fake values are used.
    */
   readonly keyVariables: readonly string[];
+  /**
+   * Where each of its keys may go. The agent gets a stand-in for it; the gateway puts the real one into requests to these
+   * hosts, and to the host of the variable named in `baseVariable` when the person set one.
+   */
+  readonly keyHosts: Readonly<Record<string, readonly string[]>>;
+  readonly baseVariable: string | null;
   readonly standInEnvironment: Readonly<Record<string, string>>;
   /** Makes it speak to `base` (no trailing slash) instead of its vendor: the base-URL door. Null: it has no such setting. */
   readonly baseUrl:
@@ -67,6 +73,12 @@ export const AGENTS: readonly AgentKind[] = [
     environment: { IS_SANDBOX: "1", DISABLE_AUTOUPDATER: "1" },
     leadingArguments: [],
     homeFiles: [],
+    keyHosts: {
+      ANTHROPIC_API_KEY: ["api.anthropic.com"],
+      ANTHROPIC_AUTH_TOKEN: ["api.anthropic.com"],
+      CLAUDE_CODE_OAUTH_TOKEN: ["api.anthropic.com"],
+    },
+    baseVariable: "ANTHROPIC_BASE_URL",
     keyVariables: ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"],
     standInEnvironment: { ANTHROPIC_API_KEY: `sk-ant-${standIn}` },
     baseUrl: (base) => ({ environment: { ANTHROPIC_BASE_URL: base }, arguments: [] }),
@@ -84,6 +96,12 @@ export const AGENTS: readonly AgentKind[] = [
     environment: {},
     leadingArguments: [],
     homeFiles: [],
+    keyHosts: {
+      CODEX_API_KEY: ["api.openai.com"],
+      OPENAI_API_KEY: ["api.openai.com"],
+      CODEX_ACCESS_TOKEN: ["api.openai.com", "chatgpt.com"],
+    },
+    baseVariable: null,
     keyVariables: ["CODEX_API_KEY", "OPENAI_API_KEY", "CODEX_ACCESS_TOKEN"],
     standInEnvironment: { CODEX_API_KEY: `sk-${standIn}` },
     // OPENAI_BASE_URL is ignored by 0.169; the setting is not.
@@ -107,6 +125,12 @@ export const AGENTS: readonly AgentKind[] = [
     environment: { OPENCODE_DISABLE_AUTOUPDATE: "1" },
     leadingArguments: [],
     homeFiles: [],
+    keyHosts: {
+      ANTHROPIC_API_KEY: ["api.anthropic.com"],
+      OPENAI_API_KEY: ["api.openai.com"],
+      GEMINI_API_KEY: ["generativelanguage.googleapis.com"],
+    },
+    baseVariable: null,
     keyVariables: ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"],
     standInEnvironment: { ANTHROPIC_API_KEY: `sk-ant-${standIn}` },
     baseUrl: (base) => ({
@@ -131,6 +155,11 @@ export const AGENTS: readonly AgentKind[] = [
     environment: {},
     leadingArguments: [],
     homeFiles: [],
+    keyHosts: {
+      OPENAI_API_KEY: ["api.openai.com", "dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"],
+      DASHSCOPE_API_KEY: ["dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"],
+    },
+    baseVariable: "OPENAI_BASE_URL",
     keyVariables: ["OPENAI_API_KEY", "DASHSCOPE_API_KEY"],
     standInEnvironment: {
       OPENAI_API_KEY: `sk-${standIn}`,
@@ -158,6 +187,11 @@ export const AGENTS: readonly AgentKind[] = [
         content: `${JSON.stringify({ security: { auth: { selectedType: "gemini-api-key" } } }, null, 2)}\n`,
       },
     ],
+    keyHosts: {
+      GEMINI_API_KEY: ["generativelanguage.googleapis.com"],
+      GOOGLE_API_KEY: ["generativelanguage.googleapis.com"],
+    },
+    baseVariable: "GOOGLE_GEMINI_BASE_URL",
     keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
     standInEnvironment: { GEMINI_API_KEY: `AIza-${standIn}` },
     baseUrl: (base) => ({ environment: { GOOGLE_GEMINI_BASE_URL: base }, arguments: [] }),
@@ -175,6 +209,13 @@ export const AGENTS: readonly AgentKind[] = [
     environment: { COPILOT_AUTO_UPDATE: "false" },
     leadingArguments: [],
     homeFiles: [],
+    keyHosts: {
+      COPILOT_GITHUB_TOKEN: ["api.github.com", "*.githubcopilot.com"],
+      GH_TOKEN: ["api.github.com", "github.com", "*.githubcopilot.com"],
+      GITHUB_TOKEN: ["api.github.com", "github.com", "*.githubcopilot.com"],
+      COPILOT_PROVIDER_API_KEY: ["api.openai.com"],
+    },
+    baseVariable: "COPILOT_PROVIDER_BASE_URL",
     keyVariables: ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "COPILOT_PROVIDER_API_KEY"],
     // Without a GitHub account it can use a provider's own key ("bring your own key").
     standInEnvironment: {

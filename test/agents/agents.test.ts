@@ -86,6 +86,41 @@ describe.each(AGENTS)("$title $tested", (kind) => {
     },
   );
 
+  test("the person's key is not in the sandbox: not in the agent's environment, not in what it sends", async () => {
+    const key = "sk-ant-api03-of-the-person-not-a-real-key-0123456789";
+    const seen: string[] = [];
+    const watching = await startScriptedModel({
+      plan: {
+        steps: [{ kind: "shell", command: "env > env.txt" }],
+        final: "done",
+      },
+      cwd: place.workspace,
+      onRequest: ({ headers, body }) =>
+        seen.push(JSON.stringify(headers), Buffer.from(body).toString("utf8")),
+    });
+    const keys = Object.fromEntries(Object.keys(kind.keyHosts).map((name) => [name, key]));
+    // Copilot takes a provider's key only beside the provider's address and a model.
+    const { COPILOT_PROVIDER_BASE_URL, COPILOT_MODEL, OPENAI_BASE_URL, OPENAI_MODEL } =
+      kind.standInEnvironment;
+    const others = { COPILOT_PROVIDER_BASE_URL, COPILOT_MODEL, OPENAI_BASE_URL, OPENAI_MODEL };
+    const given = Object.fromEntries(
+      Object.entries(others).filter(([, value]) => value !== undefined),
+    ) as Record<string, string>;
+    if (kind.name === "copilot")
+      for (const name of ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"]) delete keys[name];
+    const done = await place.run(
+      ["run", "--upstream", watching.url, `${kind.name}@${kind.tested}`, ...kind.headless(PROMPT)],
+      { ...keys, ...given },
+    );
+    await watching.close();
+    expect(done.code, done.stdout + done.stderr).toBe(0);
+    const environment = readFileSync(join(place.workspace, "env.txt"), "utf8");
+    expect(environment).toContain("HTTPS_PROXY=");
+    expect(environment).not.toContain("of-the-person");
+    expect(seen.join("\n")).not.toContain("of-the-person");
+    expect(seen.join("\n"), "the stand-in for the key went to the stand-in server").toContain("sallyport0");
+  });
+
   test("nothing of the hidden .env is in any recorded request", async () => {
     const { stdout } = await place.run(["log", "--events", "--json"]);
     const events = stdout
