@@ -9,13 +9,13 @@ import { converse } from "./conversation.ts";
 import type { Custody } from "./custody.ts";
 import type { Destination } from "./dial.ts";
 import type { Inbound, Outbound, Peer, Reply, Sending, Sink } from "./exchange.ts";
-import { hostText } from "./front-h1.ts";
 import { endToEnd, headerOf, headText, type RawHeaders, type ReplyHead } from "./head.ts";
 import type { Judgement } from "./judge.ts";
 import type { Matter, Outcome } from "./matter.ts";
 import { refusalFor } from "./refuse.ts";
 import { Capture } from "./room.ts";
 import type { Rooms, Sitting } from "./session.ts";
+import { hostText } from "./target.ts";
 
 export function requestMatter(inbound: Inbound, reply: Reply, sitting: Sitting, rooms: Rooms): Matter {
   let judgement: Judgement | null = null;
