@@ -31,6 +31,7 @@ const FIRST_ROOM_BYTES = 64 * 1024;
 const LAST_ROOM_BYTES = 1024 * 1024;
 
 interface Waiter {
+  /** Hears the entry's index. */
   readonly resolve: (index: number) => void;
   readonly reject: (fault: Fault) => void;
 }
@@ -47,6 +48,8 @@ export class Journal {
   readonly #origin: string;
   readonly #io: JournalIo;
   readonly #segmentBytes: number;
+  /** Called after a group is durable. */
+  readonly #onDurable: () => void;
   /** Called after a failed group, when numbers given out since the last durable one are void. */
   readonly #onFailure: () => void;
 
@@ -77,12 +80,14 @@ export class Journal {
     readonly end: JournalEnd | null;
     readonly io: JournalIo;
     readonly segmentBytes: number;
+    readonly onDurable: () => void;
     readonly onFailure: () => void;
   }) {
     this.#directory = options.directory;
     this.#origin = options.origin;
     this.#io = options.io;
     this.#segmentBytes = options.segmentBytes;
+    this.#onDurable = options.onDurable;
     this.#onFailure = options.onFailure;
     // Segment 0 stands for "no segment yet": full, so that the first append makes segment 1.
     this.#durable = options.end?.position ?? { segment: 0, offset: Number.POSITIVE_INFINITY };
@@ -103,10 +108,10 @@ export class Journal {
 
   /**
    * Queues an entry behind its evidence; both get the numbers that `nextEvidence` and the queue's order gave them at
-   * this call. Resolves to the entry's index once durable. Rejects with `ledger.full`, `.readonly`, `.failed`, and
+   * this call. Resolves to what `done` makes of the entry's index, once durable. Rejects with `ledger.full`, `.readonly`, `.failed`, and
    * throws `ledger.oversize`; then nothing of it is in the ledger.
    */
-  append(text: string, evidence: readonly Buffer[]): Promise<number> {
+  append<T>(text: string, evidence: readonly Buffer[], done: (index: number) => T): Promise<T> {
     if (this.#isClosed) throw new Fault("ledger.closed");
     const { frames } = this.#filling;
     for (const payload of evidence)
@@ -119,7 +124,7 @@ export class Journal {
     this.#nextEntry++;
     this.#nextEvidence += evidence.length;
     return new Promise((resolve, reject) => {
-      this.#filling.waiters.push({ resolve, reject });
+      this.#filling.waiters.push({ resolve: (index) => resolve(done(index)), reject });
       this.#running ??= this.#run();
     });
   }
@@ -146,6 +151,7 @@ export class Journal {
         waiters.forEach((waiter, i) => {
           waiter.resolve(first + i);
         });
+        this.#onDurable();
       } catch (error) {
         await this.#letGo();
         this.#cutBack();

@@ -168,10 +168,10 @@ async function openLocked(options: LedgerOptions, innards: Innards, lock: Writer
   if (end !== null) await publisher.advance(end.position);
   publisher.checkNotForked();
   const tailer = new Tailer(source, publisher, monotonic);
-  const ledger = new Writer(options, signer, lock, tailer, (onFailure) => {
+  const ledger = new Writer(options, signer, lock, tailer, (onDurable, onFailure) => {
     const io = innards.io ?? realIo;
     const segmentBytes = innards.segmentBytes ?? SEGMENT_BYTES;
-    return new Journal({ directory, origin: signer.name, end, io, segmentBytes, onFailure });
+    return new Journal({ directory, origin: signer.name, end, io, segmentBytes, onDurable, onFailure });
   });
   try {
     const recovered = ledger.size - signed;
@@ -252,13 +252,16 @@ class Writer implements Ledger {
     signer: Signer,
     lock: WriterLock,
     tailer: Tailer,
-    journal: (onFailure: () => void) => Journal,
+    journal: (onDurable: () => void, onFailure: () => void) => Journal,
   ) {
     this.#options = options;
     this.#signer = signer;
     this.#lock = lock;
     this.#tailer = tailer;
-    this.#journal = journal(() => this.#packs.clear());
+    this.#journal = journal(
+      () => this.#considerPublishing(),
+      () => this.#packs.clear(),
+    );
   }
 
   get origin(): string {
@@ -449,24 +452,25 @@ class Writer implements Ledger {
     if (this.#closed !== null) throw new Fault("ledger.closed");
     let event: LedgerEvent = { v: 1, at: this.#options.clock.now(), ...body };
     let frames: readonly Buffer[] = [];
-    let durable: Promise<number>;
+    let durable: Promise<Appended>;
     try {
       if (sealed !== null) {
         const { payload, refs } = sealed.pack.seal(this.#journal.nextEvidence, sealed.evidence);
         frames = [payload];
         event = withEvidence(event, refs);
       }
-      durable = this.#journal.append(this.#leafText.of(event), frames);
+      const recorded = event;
+      durable = this.#journal.append(this.#leafText.of(event), frames, (index) => ({
+        index,
+        event: recorded,
+      }));
     } catch (error) {
       // The pack may name a frame that was never queued.
       if ("session" in body) this.#packs.delete(body.session);
       throw error;
     }
     if (body.kind === "session.ended") this.#forget(body.session);
-    return durable.then((index) => {
-      this.#considerPublishing();
-      return { index, event };
-    });
+    return durable;
   }
 
   #forget(session: string): void {
