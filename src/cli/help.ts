@@ -112,7 +112,7 @@ sallyport scan -                 text on standard input
 
 The same detectors as the gateway's. Exits with 1 when something is found, 0 when nothing is.`,
   why: "sallyport why <detector>\n\nWhat a detector looks for, where its rule comes from, and examples.",
-  up: "sallyport up\n\nStarts the station now instead of with the first `run`.",
+  up: "sallyport up\n\nStarts the station now instead of with the first `run`. With SALLYPORT_METRICS_PORT set it serves /metrics\n(Prometheus), /healthz and /readyz on that port of loopback.",
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",
   status: "sallyport status [--json]\n\nWhether the station runs, and its sessions.",
   setup:

@@ -266,7 +266,11 @@ async function stationCommand(places: ReturnType<typeof placesOf>): Promise<numb
   };
   try {
     const { IDLE_MS, runStation } = await import("./station.ts");
-    await runStation({ places, idleMs: IDLE_MS }, () => tell("ready"));
+    const port = process.env["SALLYPORT_METRICS_PORT"];
+    if (port !== undefined && !/^\d{1,5}$/.test(port))
+      throw new Fault("usage.invalid", { detail: "SALLYPORT_METRICS_PORT is no port" });
+    const metricsPort = port === undefined ? null : Number(port);
+    await runStation({ places, idleMs: IDLE_MS, metricsPort }, () => tell("ready"));
     return 0;
   } catch (thrown) {
     const fault = asFault(thrown);

@@ -22,6 +22,7 @@ const STATION_ENVIRONMENT = [
   "XDG_CONFIG_HOME",
   "XDG_CACHE_HOME",
   "SALLYPORT_HOME",
+  "SALLYPORT_METRICS_PORT",
   "NODE_EXTRA_CA_CERTS",
   // The organisation's own proxy, which the gateway goes through.
   ...["https_proxy", "http_proxy", "all_proxy", "no_proxy"].flatMap((name) => [name, name.toUpperCase()]),

@@ -9,6 +9,7 @@
 import { chmod, lstat, mkdir, rm } from "node:fs/promises";
 import net from "node:net";
 import { asFault, asSessionId, Fault, type SessionId } from "../core/index.ts";
+import { serveMetrics } from "../gateway/index.ts";
 import type { Places } from "./places.ts";
 import { ActiveSession } from "./session.ts";
 import { faultLine, type Hello, MAX_LINE_BYTES, type Question } from "./talk.ts";
@@ -21,14 +22,20 @@ export const IDLE_MS: number = 30 * 60_000;
 export interface StationOptions {
   readonly places: Places;
   readonly idleMs: number;
+  /** Port on loopback for `/metrics`, `/healthz`, `/readyz`; null: none. */
+  readonly metricsPort: number | null;
 }
 
 /** Runs until it is told to stop, is idle for too long, or gets SIGTERM. Resolves when everything is closed. */
-export async function runStation({ places, idleMs }: StationOptions, ready: () => void): Promise<void> {
+export async function runStation(
+  { places, idleMs, metricsPort }: StationOptions,
+  ready: () => void,
+): Promise<void> {
   await privateFolder(places.run);
   await privateFolder(places.state);
   const house = await openHouse(places);
   const station = new Station(house, places, idleMs);
+  const metrics = metricsPort === null ? null : await serveMetrics(house.gateway, { port: metricsPort });
   try {
     await rm(places.stationSocket, { force: true }); // we hold the ledger's lock: whoever left it is gone
     await station.listen();
@@ -36,6 +43,7 @@ export async function runStation({ places, idleMs }: StationOptions, ready: () =
     await station.stopped;
   } finally {
     await station.close();
+    await metrics?.close();
     await house.close();
   }
 }

@@ -238,6 +238,24 @@ describe("a session against a scripted model", () => {
   });
 });
 
+it("the station tells its own measure on a port of its own, and only when asked to", async () => {
+  const place = withAgent();
+  try {
+    const port = await new Promise<number>((resolve) => {
+      const probe = net.createServer().listen(0, "127.0.0.1", () => {
+        const at = probe.address();
+        probe.close(() => resolve(typeof at === "object" && at !== null ? at.port : 0));
+      });
+    });
+    await place.run(["up"], { SALLYPORT_METRICS_PORT: String(port) });
+    const told = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(told).toMatch(/^sallyport_/m);
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  } finally {
+    await place.close();
+  }
+});
+
 describe("the station dies", () => {
   it("kill -9 in the middle of a streamed answer: the agent gets an error, nothing acknowledged is lost, the next run starts clean", async () => {
     const place = withAgent();
