@@ -1,17 +1,24 @@
 /**
- * `npm run egress -- --cases DIR [--json] [--profile FILE]`: what of agent-egress-bench the product contains. The suite's
- * cases are read from DIR; scripts/egress/tool-profile.json says what the product supports, scripts/egress/profile.yaml
- * under which policy it is run. Exits 0 when the run was carried out, whatever its figures; 2 when it could not be.
+ * `npm run egress -- --cases DIR [--json] [--results FILE] [--profile FILE]`: what of agent-egress-bench the product
+ * contains. The suite's cases are read from DIR; scripts/egress/tool-profile.json says what the product supports,
+ * scripts/egress/profile.yaml under which policy it is run. `--results` writes one line a case, as the suite's
+ * result.schema.json has it. Exits 0 when the run was carried out, whatever its figures; 2 when it could not be.
  */
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { readCases } from "./egress/case.ts";
-import { type Figures, type Result, readPolicy, runCases } from "./egress/run.ts";
+import { type Figures, type Result, readPolicy, resultLines, runCases } from "./egress/run.ts";
 
 const { values } = parseArgs({
-  options: { cases: { type: "string" }, json: { type: "boolean" }, profile: { type: "string" } },
+  options: {
+    cases: { type: "string" },
+    json: { type: "boolean" },
+    results: { type: "string" },
+    profile: { type: "string" },
+  },
 });
 if (values.cases === undefined) {
-  console.error("usage: npm run egress -- --cases DIR [--json] [--profile FILE]");
+  console.error("usage: npm run egress -- --cases DIR [--json] [--results FILE] [--profile FILE]");
   process.exit(2);
 }
 const cases = readCases(values.cases);
@@ -19,7 +26,14 @@ if (cases.length === 0) {
   console.error(`no cases in \`${values.cases}\``);
   process.exit(2);
 }
-const { figures } = await runCases(cases, readPolicy(values.profile));
+const { figures, results } = await runCases(cases, readPolicy(values.profile));
+if (values.results !== undefined)
+  writeFileSync(
+    values.results,
+    resultLines(cases, results, figures)
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join(""),
+  );
 console.log(values.json === true ? JSON.stringify(figures) : table(figures));
 
 function table(f: Figures): string {

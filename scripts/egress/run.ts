@@ -114,6 +114,46 @@ export function figuresOf(results: readonly Result[], notApplicable: Figures["no
   };
 }
 
+/** A line of result.schema.json. */
+export interface ResultLine {
+  readonly case_id: string;
+  readonly tool: string;
+  readonly tool_version: string;
+  readonly expected_verdict: Case["expected_verdict"];
+  readonly actual_verdict: Result["actual"] | "not_applicable";
+  readonly score: "pass" | "fail" | "not_applicable" | "error";
+  readonly evidence: object;
+  readonly notes: string;
+}
+
+/** One line a case, in the cases' order. */
+export function resultLines(
+  cases: readonly Case[],
+  results: readonly Result[],
+  { notApplicable }: Figures,
+): readonly ResultLine[] {
+  const { tool, tool_version } = readToolProfile();
+  const ran = new Map(results.map((result) => [result.id, result]));
+  const reasons = new Map(notApplicable.map(({ id, why }) => [id, why]));
+  return cases.map(({ id, expected_verdict }): ResultLine => {
+    const about = { case_id: id, tool, tool_version, expected_verdict };
+    const result = ran.get(id);
+    if (result === undefined) {
+      const notes = reasons.get(id) ?? "";
+      return { ...about, actual_verdict: "not_applicable", score: "not_applicable", evidence: {}, notes };
+    }
+    const { actual, arrived, rules, findings, problem } = result;
+    const score = actual === "error" ? "error" : actual === expected_verdict ? "pass" : "fail";
+    return {
+      ...about,
+      actual_verdict: actual,
+      score,
+      evidence: { arrived, rules, findings },
+      notes: problem ?? "",
+    };
+  });
+}
+
 interface Bench {
   run(one: Case): Promise<Result>;
   close(): Promise<void>;

