@@ -32,6 +32,12 @@ const STOPS = table(" \t\r\n\f\v\"'`,;(){}[]<>");
 const OPERATOR = table("=:>|,(-!?+~");
 const has = (set: Uint8Array, code: number): boolean => code < 128 && set[code] === 1;
 
+/** Words of names that call the reader again further on in the same name; digits before them belong to a value. */
+const FURTHER_WORD =
+  /^[^0-9]*?(?:passw|pwd|secret|token|key|auth|cred|private|access|bearer|cipher|login|session|signature|cookie|license|seed|jwt|salt)/i;
+
+const INNER_NAME = /^[A-Za-z_]{0,30}(?:passw?|pwd|secret|token|key|auth|cred)[A-Za-z_]{0,10}$/i;
+
 /** What stands between the name and its value. */
 export type Operator =
   | "assign"
@@ -67,6 +73,8 @@ export function readCandidate(text: string, start: number, end: number): Candida
   let at = end;
   while (at < limit && has(NAME, text.charCodeAt(at))) at++;
   const nameEnd = at;
+  // `access_token_secret` is read once, at its last word: the others would find the same value.
+  if (nameEnd > end && FURTHER_WORD.test(text.slice(end, nameEnd))) return null;
   for (let n = 0; n < 4 && has(CLOSERS, text.charCodeAt(at)); n++) at++;
   const closed = at;
   at = skipBlank(text, at);
@@ -198,6 +206,8 @@ function readValue(
     const code = text.charCodeAt(stop);
     if (has(STOPS, code)) break;
     if (code === 92 && /[nrt"'\\u]/.test(text.charAt(stop + 1))) break;
+    // `token=secret=…`: the inner name is read on its own.
+    if ((code === 61 || code === 58) && stop - at < NAME_TAIL && INNER_NAME.test(text.slice(at, stop))) break;
     if (code === 38 && /^&(?:amp;)?[\w.-]{1,40}=/.test(text.slice(stop, stop + 48))) break;
     stop++;
   }

@@ -38,6 +38,7 @@ function readSecretManifest(text: string, start: number, end: number): readonly 
   const from = Math.max(text.lastIndexOf("\n---", start) + 1, start - MANIFEST_REACH, 0);
   const border = text.indexOf("\n---", end);
   const document = text.slice(from, Math.min(border < 0 ? text.length : border, end + MANIFEST_REACH));
+  if (!/data["']?:/i.test(document)) return [];
   const spans: Span[] = [];
   for (const block of document.matchAll(
     /^[ \t-]{0,24}["']?(?:data|stringData)["']?:[ \t]{0,8}\r?\n((?:(?:[ \t]{1,40}[^\n]{0,4000})?(?:\n|$)){1,200})/gm,
