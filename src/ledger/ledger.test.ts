@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { asSessionId, type Clock, type EventBody, exchangeId, type Fault } from "../core/index.ts";
-import { type Ledger, openLedger, readEntries, readEvidence } from "./index.ts";
+import { type Ledger, openLedger, readEntries, readEvidence, verifyLedger } from "./index.ts";
 
 const clock: Clock = { now: () => 1_800_000_000_000, monotonic: () => performance.now() };
 const place = (): { directory: string; keyDirectory: string } => {
@@ -103,4 +103,21 @@ it("concurrent writers get their indices without a gap", async () => {
   const entries = await all(where.directory);
   expect(entries).toHaveLength(2001);
   expect(entries.every((e) => e.signed)).toBe(true);
+});
+
+it("a busy ledger hands publishing to a thread, and takes it back when the ledger is opened anew", async () => {
+  const where = place();
+  const options = { ...where, clock, program: "test", checkpointEveryMs: 1e8, checkpointEveryEntries: 1e9 };
+  const ledger = await openLedger(options);
+  await Promise.all(Array.from({ length: 17_000 }, (_, n) => ledger.append(refused(n))));
+  await ledger.checkpoint();
+  await Promise.all(Array.from({ length: 300 }, (_, n) => ledger.append(refused(n))));
+  const note = await ledger.checkpoint();
+  expect(note.split("\n")[1]).toBe("17301");
+  await ledger.append(refused(1));
+  await ledger.close();
+  expect(await verifyLedger(where.directory)).toMatchObject({ ok: true, size: 17_302, unsigned: 0 });
+  const again = await open(where);
+  await again.close();
+  expect(await verifyLedger(where.directory)).toMatchObject({ ok: true, size: 17_303 });
 });
