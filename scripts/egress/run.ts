@@ -284,8 +284,8 @@ function told(
   return {
     expected: one.expected_verdict,
     actual,
-    // `default`: refused because nothing allowed it, which detects nothing.
-    detected: findings.length > 0 || rules.some((rule) => rule !== "default"),
+    // Refused because nothing allowed it (`default`, `network.default`, `send.default`) detects nothing.
+    detected: findings.length > 0 || rules.some((rule) => !/(?:^|\.)default$/.test(rule)),
     arrived,
     rules,
     findings,

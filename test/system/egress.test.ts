@@ -1,5 +1,6 @@
 // `npm run egress`: that the runner measures. Its figures about the product come from the whole suite, not from here.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Case, readCases } from "../../scripts/egress/case.ts";
@@ -11,6 +12,7 @@ import {
   resultLines,
   runCases,
 } from "../../scripts/egress/run.ts";
+import { layer, parseDocument } from "../../src/policy/index.ts";
 import { ROOT } from "../harness.ts";
 
 const FIXTURES = join(ROOT, "test/fixtures/egress");
@@ -68,6 +70,14 @@ describe("the runner measures what arrived, not what was hoped", () => {
     // Detection is told apart from containment: the findings are in the record although nothing was refused.
     expect(figures.detection).toBeGreaterThan(figures.containment);
     expect(figures.failing.every(({ arrived: [some, all] }) => some === all)).toBe(true);
+  });
+
+  it("a list of known hosts contains everything and detects nothing: it is no detection, and it costs false positives", async () => {
+    const text = readFileSync(join(FIXTURES, "open.yaml"), "utf8").replace('["*"]', '["known.example.org"]');
+    const { figures } = await runCases(cases, layer([parseDocument(text, "closed.yaml")]));
+    expect(figures).toMatchObject({ containment: 1, falsePositives: figures.allow });
+    // What is no address in any reading is refused as such before policy is asked.
+    expect(figures.detection).toBeCloseTo(1 / 9);
   });
 
   it("nothing goes to a name that leads to an address of this machine or its network", async () => {
