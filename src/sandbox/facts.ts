@@ -341,10 +341,13 @@ function gitFacts(workspace: string): GitFacts | null {
   return { entry, directories, executable };
 }
 
-/** What git would execute or obey in the workspace's own `.git` directory, but is not there. */
+/**
+ * What git would execute or obey in the workspace's own `.git` directory, but is not there. Not `info`: it names drivers
+ * only that the configuration, which is guarded, defines, and git makes it itself for a sparse checkout.
+ */
 function absentGit(git: GitFacts | null): string[] {
   if (git === null || git.entry.kind !== "directory") return [];
-  return ["commondir", "config.worktree", "hooks", "info"]
+  return ["commondir", "config.worktree", "hooks"]
     .map((name) => join(git.entry.real ?? "", name))
     .filter((path) => !existing(path));
 }
