@@ -160,7 +160,11 @@ export async function verify(
   if (line !== null) {
     await line.ask({ op: "sign" }).finally(() => line.close());
   }
-  const result = await verifyLedger(folder, flags.key);
+  const result = await verifyLedger(
+    folder,
+    flags.key,
+    flags.ledger === undefined ? { keyDirectory: places.keys } : {},
+  );
   if (flags.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
   else {
     for (const { at, problem } of result.problems)

@@ -11,6 +11,7 @@ import net from "node:net";
 import { asFault, asSessionId, Fault, type SessionId } from "../core/index.ts";
 import { serveMetrics } from "../gateway/index.ts";
 import type { Places } from "./places.ts";
+import { retentionRules } from "./retention.ts";
 import { ActiveSession } from "./session.ts";
 import { faultLine, type Hello, MAX_LINE_BYTES, type Question } from "./talk.ts";
 import { version } from "./version.ts";
@@ -18,6 +19,7 @@ import { type House, openHouse } from "./wire.ts";
 
 /** A station that was started on demand leaves when nobody has needed it for this long. */
 export const IDLE_MS: number = 30 * 60_000;
+const DAY_MS = 86_400_000;
 
 export interface StationOptions {
   readonly places: Places;
@@ -40,12 +42,25 @@ export async function runStation(
     await rm(places.stationSocket, { force: true }); // we hold the ledger's lock: whoever left it is gone
     await station.listen();
     ready();
+    const stopRetaining = retainDaily(house, places);
     await station.stopped;
+    stopRetaining();
   } finally {
     await station.close();
     await metrics?.close();
     await house.close();
   }
+}
+
+/** Now and each day: erases what the rules say is due. A fault is told in the log and tried again the next day. */
+function retainDaily(house: House, places: Places): () => void {
+  const retain = (): void =>
+    void retentionRules(places)
+      .then((rules) => (rules.length > 0 ? house.ledger.retain(rules) : []))
+      .catch(report);
+  const timer = setInterval(retain, DAY_MS).unref();
+  retain();
+  return () => clearInterval(timer);
 }
 
 /** Ours alone, or refuse: another user's folder under a shared /tmp could hand our agents a false way out. */

@@ -1,5 +1,5 @@
 // The policy desk and the scanner by the command line: exit codes, data, sentences.
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { Place } from "../harness.ts";
@@ -120,6 +120,17 @@ describe("the record, kept and asked", () => {
       expect((await place.run(["export", "--format", format, "--from", next])).stdout).toBe("");
     },
   );
+
+  it("retention that is due runs by itself when the station starts; a rule that is none erases nothing and is told", async () => {
+    mkdirSync(join(place.state, "config"), { recursive: true });
+    writeFileSync(join(place.state, "config/retention.yaml"), "rules: [{ id: all, keepDays: soon }]\n");
+    await place.run(["down"]);
+    await place.run(["run", "-q", "--", "true"]);
+    await place.run(["down"]);
+    expect(readFileSync(join(place.state, "station.log"), "utf8")).toContain("retention.invalid");
+    expect((await place.run(["query", "kind=evidence.erased"])).stdout).toBe("");
+    rmSync(join(place.state, "config/retention.yaml"));
+  });
 
   it("a hold forbids erasing; a backup verifies and, restored, goes on with its key", async () => {
     expect((await place.run(["ledger", "hold", session, "--name", "case-1"])).code).toBe(0);
