@@ -39,7 +39,7 @@ const FURTHER_WORD =
 const INNER_NAME = /^[A-Za-z_]{0,30}(?:passw?|pwd|secret|token|key|auth|cred)[A-Za-z_]{0,10}$/i;
 
 /** What stands between the name and its value. */
-export type Operator =
+type Operator =
   | "assign"
   | "colon"
   | "arrow"
@@ -292,7 +292,7 @@ function candidate(
 }
 
 /** Mean bits per pair of characters under the language of ordinary identifiers; random text costs about 6. */
-export function surprise(value: string): number {
+function surprise(value: string): number {
   const width = SYMBOLS.length + 1;
   let bits = 0;
   let pairs = 0;

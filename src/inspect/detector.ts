@@ -56,6 +56,7 @@ export interface Reader {
     | { readonly anchors: readonly string[] }
     | { readonly character: string }
     | { readonly numbers: true };
+  /** Null: nothing stands here. No span: something did, was measured, and is none. */
   readonly read: (text: string, start: number, end: number) => Span | readonly Span[] | null;
   readonly examples: readonly string[];
   readonly counterexamples: readonly string[];
@@ -104,7 +105,7 @@ export const ALPHABET = {
   any: "A-Za-z0-9+\\/=_.\\-",
 } as const;
 
-export interface TokenFormat {
+interface TokenFormat {
   readonly id: string;
   readonly title: string;
   readonly source: string;

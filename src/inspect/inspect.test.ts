@@ -102,4 +102,11 @@ describe("the inspector", () => {
     expect(found("projects bluebirds")).toEqual([]);
     expect(() => createInspector({ key, terms: [{ id: "x", text: "ab", class: "secret" }] })).toThrow(Fault);
   });
+
+  test("a text that is nothing but names of credentials is refused, not skipped", () => {
+    const inspector = createInspector({ key });
+    expect(() => inspector.inspect([part("pass=".repeat(12_000))])).toThrow(Fault);
+    const list = Array.from({ length: 2_000 }, (_, i) => `KEY_${i}="value number ${i}"`).join("\n");
+    expect(() => inspector.inspect([part(list)])).not.toThrow();
+  });
 });

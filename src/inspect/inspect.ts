@@ -133,6 +133,7 @@ export function createInspector(options: InspectorOptions): Inspector {
             findings.push(...acrossBorder(scanner, previous.text, part.text, index, options.key));
         });
       } catch (thrown) {
+        if (thrown instanceof Fault) throw thrown;
         // The cause is kept for the operator, but its message could quote the text: the detail does not repeat it.
         throw new Fault("inspect.failed", { detail: "a detector threw", cause: thrown });
       }
@@ -223,7 +224,7 @@ function foundOf(match: Match, text: string, key: Uint8Array): Found {
   };
 }
 
-export function keyedHash(key: Uint8Array, dataClass: string, value: string): string {
+function keyedHash(key: Uint8Array, dataClass: string, value: string): string {
   return createHmac("sha256", key).update(`${dataClass}\0${value}`, "utf8").digest("hex").slice(0, 32);
 }
 

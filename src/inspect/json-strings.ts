@@ -8,7 +8,7 @@
 import { Fault } from "../core/index.ts";
 
 /** Deeper nesting is refused. */
-export const MAX_DEPTH = 512;
+const MAX_DEPTH = 512;
 
 export interface JsonString {
   /** Byte offsets of what stands between the quotes. */

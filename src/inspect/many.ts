@@ -8,7 +8,7 @@ interface Node {
   readonly depth: number;
 }
 
-export interface Hit {
+interface Hit {
   readonly word: number;
   readonly start: number;
   readonly end: number;

@@ -11,7 +11,7 @@ const LOWER = "abcdefghijklmnopqrstuvwxyz";
 const UPPER = LOWER.toUpperCase();
 
 /** Values shorter than this keep no shape: length and character classes of a short password say too much. */
-export const SHORTEST_SHAPED = 16;
+const SHORTEST_SHAPED = 16;
 
 /** An endless keyed stream of numbers below a bound. */
 function keyed(key: Uint8Array, label: string): (below: number) => number {

@@ -10,6 +10,7 @@
  * Equal to the plain loop `for each detector: exec from the left, non-overlapping` by construction; scanner.test.ts
  * holds it to that on the corpora and on random text.
  */
+import { Fault } from "../core/index.ts";
 import { type Detector, isNumberRun, isReader, NUMBER, type Reader, spansOf } from "./detector.ts";
 
 /** 64 classes, ASCII case folded; everything that no anchor may use shares the last one. */
@@ -26,9 +27,6 @@ const CLASSES: Uint8Array = (() => {
 })();
 
 const fold = (code: number): number => (code >= 65 && code <= 90 ? code + 32 : code);
-
-/** Called at every anchor: the detector's index in compile order and where its match would have to start. */
-export type OnCandidate = (detector: number, start: number) => void;
 
 interface Item {
   /** The anchor's folded bytes. */
@@ -116,6 +114,13 @@ function compileFilter(anchors: readonly (readonly string[])[], numbers: boolean
 const PIECE_BYTES = 1 << 17;
 const LONGEST_ANCHOR = 64;
 
+/**
+ * How many readings of a text may come to measure something: a measurement costs some 20 µs, and a text that asks for
+ * more of them than any list of credentials is written to keep the station busy. It is refused, not skipped.
+ */
+const MEASURED_AT_LEAST = 5_000;
+const CHARACTERS_PER_MEASURED = 64;
+
 export interface Match {
   readonly detector: Detector | Reader;
   /** The detector's place in the pack: the lower is the more specific. */
@@ -127,7 +132,7 @@ export interface Match {
 }
 
 export interface Scanner {
-  /** Every match in the text, in no particular order. Throws what a detector throws. */
+  /** Every match in the text, in no particular order. Throws what a detector throws, and Fault("inspect.failed"). */
   scan(text: string): Match[];
 }
 
@@ -155,7 +160,7 @@ const LEADS: Record<"digit" | "mrz" | "host", Uint8Array> = {
 const LEAD_LIMIT = 64;
 
 /** Where a match would start whose anchor stands at `at`. */
-export function startOf(detector: Detector, text: string, at: number): number {
+function startOf(detector: Detector, text: string, at: number): number {
   if (detector.lead === undefined) return at - (detector.offset ?? 0);
   const isLead = LEADS[detector.lead];
   let start = at;
@@ -198,6 +203,8 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
   const ends = new Float64Array(anchored.length);
   const number = new RegExp(NUMBER.source, "y");
   let numbersRead = 0;
+  let measured = 0;
+  let affordable = 0;
 
   const read = (
     { detector, rank }: Ranked,
@@ -206,7 +213,11 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
     end: number,
     found: Match[],
   ): void => {
-    for (const span of spansOf(detector.read(text, start, end))) found.push({ detector, rank, ...span });
+    const result = detector.read(text, start, end);
+    if (result === null) return;
+    if (++measured > affordable)
+      throw new Fault("inspect.failed", { detail: "too many names of credentials" });
+    for (const span of spansOf(result)) found.push({ detector, rank, ...span });
   };
 
   const onAnchor = (index: number, text: string, at: number, length: number, found: Match[]): void => {
@@ -307,6 +318,8 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
       const found: Match[] = [];
       ends.fill(0);
       numbersRead = 0;
+      measured = 0;
+      affordable = MEASURED_AT_LEAST + text.length / CHARACTERS_PER_MEASURED;
       for (let base = 0; base < text.length; base += PIECE_BYTES - LONGEST_ANCHOR) {
         const size = Math.min(PIECE_BYTES, text.length - base);
         // One byte a UTF-16 unit (its low one): positions in the piece are positions in the text.

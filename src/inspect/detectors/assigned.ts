@@ -90,7 +90,8 @@ const ASSIGNED: Reader = {
   on: { anchors: [...CREDENTIAL_WORDS, ...VENDOR_WORDS] },
   read: (text, start, end) => {
     const found = readCandidate(text, start, end);
-    if (found === null || isTemplate(found.value) || score(features(text, found)) < THRESHOLD) return null;
+    if (found === null || isTemplate(found.value)) return null;
+    if (score(features(text, found)) < THRESHOLD) return [];
     return { start: found.start, end: found.end, verified: false };
   },
   examples: [
