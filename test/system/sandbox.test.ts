@@ -774,7 +774,15 @@ describe.each<[string, number | null, boolean]>([
       const words = [
         process.execPath,
         DRIVER,
-        orders(["bash", "-c", "echo u''p; read line; echo got-$line; exit 4"], {}, {}),
+        orders(
+          [
+            "perl",
+            "-e",
+            `$| = 1; $SIG{CONT} = sub { print "back\n" }; print "up\n"; $l = <STDIN>; print "got-$l"; exit 4`,
+          ],
+          {},
+          {},
+        ),
       ];
       const child = spawn("/usr/bin/script", ["-qefc", "bash --norc -i", "/dev/null"], {
         env: { ...environment(), SHELL: "/bin/sh", TERM: "dumb", HISTFILE: "" },
@@ -788,7 +796,9 @@ describe.each<[string, number | null, boolean]>([
       await session.printed("up\r\n");
       type("\x1a");
       await session.printed("Stopped");
-      type("fg; echo code=$?\nhello\n");
+      type("fg; echo code=$?\n");
+      await session.printed("back\r\n");
+      type("hello\n");
       await session.printed("got-hello");
       await session.printed("code=4");
       type("exit\n");
