@@ -4,12 +4,42 @@
  * subjectAltName, no common name longer than 64) over one key that all leaves of a gateway share: a new key per host
  * would cost more than the signature and protect nothing further.
  *
- * The writer is plain DER on node:crypto. It only writes, never reads, so nothing hostile is parsed here.
+ * The structures and their DER are those of @peculiar/asn1-x509; the keys and the signature are Node's (docs/adr/0001).
  */
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
-import { addressBytes } from "./address.ts";
+import { AsnConvert, OctetString } from "@peculiar/asn1-schema";
+import {
+  AlgorithmIdentifier,
+  AttributeTypeAndValue,
+  AttributeValue,
+  AuthorityKeyIdentifier,
+  BasicConstraints,
+  Certificate,
+  ExtendedKeyUsage,
+  Extension,
+  Extensions,
+  GeneralName,
+  id_ce_authorityKeyIdentifier,
+  id_ce_basicConstraints,
+  id_ce_extKeyUsage,
+  id_ce_keyUsage,
+  id_ce_subjectAltName,
+  id_ce_subjectKeyIdentifier,
+  id_kp_serverAuth,
+  KeyIdentifier,
+  KeyUsage,
+  KeyUsageFlags,
+  Name,
+  RelativeDistinguishedName,
+  SubjectAlternativeName,
+  SubjectKeyIdentifier,
+  SubjectPublicKeyInfo,
+  TBSCertificate,
+  Validity,
+  Version,
+} from "@peculiar/asn1-x509";
 
 const DAY_MS = 86_400_000;
 const CA_DAYS = 90;
@@ -44,7 +74,7 @@ export function newLeafKey(): LeafKey {
 /** Mints certificates for hosts and keeps the most recently used. Owns the CA key. */
 export class SessionAuthority {
   readonly #pair = newPair();
-  readonly #name: Buffer;
+  readonly #name: Name;
   readonly #leafKey: LeafKey;
   readonly #now: () => number;
   readonly #most: number;
@@ -59,8 +89,8 @@ export class SessionAuthority {
     this.#most = mostContexts;
     this.#name = commonName(`Sallyport session ${session}`);
     this.certificate = this.#issue(this.#name, this.#pair.publicKey, CA_DAYS, [
-      extension(OID.basicConstraints, true, seq(TRUE)),
-      extension(OID.keyUsage, true, bitString(1, 0x06)),
+      extension(id_ce_basicConstraints, true, new BasicConstraints({ cA: true })),
+      extension(id_ce_keyUsage, true, new KeyUsage(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign)),
     ]);
   }
 
@@ -87,95 +117,77 @@ export class SessionAuthority {
   /** PEM of a new certificate for `host`, under the shared leaf key. */
   leaf(host: string): string {
     return this.#issue(commonName(host.slice(0, 64)), this.#leafKey.publicKey, LEAF_DAYS, [
-      extension(OID.basicConstraints, true, seq()),
-      extension(OID.keyUsage, true, bitString(7, 0x80)),
-      extension(OID.extKeyUsage, false, seq(oid("1.3.6.1.5.5.7.3.1"))),
-      extension(OID.subjectAltName, false, seq(generalName(host))),
+      extension(id_ce_basicConstraints, true, new BasicConstraints({ cA: false })),
+      extension(id_ce_keyUsage, true, new KeyUsage(KeyUsageFlags.digitalSignature)),
+      extension(id_ce_extKeyUsage, false, new ExtendedKeyUsage([id_kp_serverAuth])),
+      extension(id_ce_subjectAltName, false, new SubjectAlternativeName([generalName(host)])),
     ]);
   }
 
-  #issue(subject: Buffer, key: KeyObject, days: number, extensions: readonly Buffer[]): string {
+  #issue(subject: Name, key: KeyObject, days: number, extensions: readonly Extension[]): string {
     const serial = randomBytes(16);
-    serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
+    serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40; // positive, and no leading zero
     const now = this.#now();
-    const body = seq(
-      context(0, der(0x02, Buffer.from([2]))),
-      der(0x02, serial),
-      ECDSA_SHA256,
-      this.#name,
-      seq(time(now - BACKDATE_DAYS * DAY_MS), time(now + days * DAY_MS)),
+    const body = new TBSCertificate({
+      version: Version.v3,
+      serialNumber: exact(serial),
+      signature: ECDSA_SHA256,
+      issuer: this.#name,
+      validity: new Validity({
+        notBefore: new Date(now - BACKDATE_DAYS * DAY_MS),
+        notAfter: new Date(now + days * DAY_MS),
+      }),
       subject,
-      spki(key),
-      context(
-        3,
-        seq(
-          ...extensions,
-          extension(OID.subjectKeyId, false, der(0x04, keyId(key))),
-          extension(OID.authorityKeyId, false, seq(der(0x80, keyId(this.#pair.publicKey)))),
+      subjectPublicKeyInfo: AsnConvert.parse(spki(key), SubjectPublicKeyInfo),
+      extensions: new Extensions([
+        ...extensions,
+        extension(id_ce_subjectKeyIdentifier, false, new SubjectKeyIdentifier(keyId(key))),
+        extension(
+          id_ce_authorityKeyIdentifier,
+          false,
+          new AuthorityKeyIdentifier({ keyIdentifier: new KeyIdentifier(keyId(this.#pair.publicKey)) }),
         ),
-      ),
+      ]),
+    });
+    const signature = sign("sha256", Buffer.from(AsnConvert.serialize(body)), this.#pair.privateKey);
+    return pem(
+      new Certificate({
+        tbsCertificate: body,
+        signatureAlgorithm: ECDSA_SHA256,
+        signatureValue: exact(signature),
+      }),
     );
-    const signature = sign("sha256", body, this.#pair.privateKey);
-    return pem(seq(body, ECDSA_SHA256, der(0x03, Buffer.from([0]), signature)));
   }
 }
+
+const ECDSA_SHA256 = new AlgorithmIdentifier({ algorithm: "1.2.840.10045.4.3.2" }); // RFC 5758 3.2: no parameters
+const COMMON_NAME = "2.5.4.3";
 
 const newPair = (): { publicKey: KeyObject; privateKey: KeyObject } =>
   generateKeyPairSync("ec", { namedCurve: "P-256" });
 const spki = (key: KeyObject): Buffer => key.export({ type: "spki", format: "der" });
-const keyId = (key: KeyObject): Buffer => createHash("sha1").update(spki(key)).digest();
+const keyId = (key: KeyObject): ArrayBuffer => exact(createHash("sha1").update(spki(key)).digest());
 
-function pem(bytes: Buffer): string {
-  const lines = bytes.toString("base64").match(/.{1,64}/g) ?? [];
+/** The bytes in an ArrayBuffer of their own, as the library takes them; a Buffer's may be shared. */
+const exact = (bytes: Uint8Array): ArrayBuffer => Uint8Array.from(bytes).buffer;
+
+function pem(certificate: Certificate): string {
+  const lines =
+    Buffer.from(AsnConvert.serialize(certificate))
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
 
-// DER (X.690): tag, length, content.
-function der(tag: number, ...content: readonly Buffer[]): Buffer {
-  const body = Buffer.concat(content);
-  const n = body.length;
-  const length = n < 128 ? [n] : n < 256 ? [0x81, n] : [0x82, n >> 8, n & 255];
-  return Buffer.concat([Buffer.from([tag, ...length]), body]);
-}
-const seq = (...content: readonly Buffer[]): Buffer => der(0x30, ...content);
-const context = (number: number, ...content: readonly Buffer[]): Buffer => der(0xa0 | number, ...content);
-const bitString = (unusedBits: number, byte: number): Buffer => der(0x03, Buffer.from([unusedBits, byte]));
-const TRUE = der(0x01, Buffer.from([0xff]));
+const extension = (extnID: string, critical: boolean, value: object): Extension =>
+  new Extension({ extnID, critical, extnValue: new OctetString(AsnConvert.serialize(value)) });
 
-function oid(text: string): Buffer {
-  const [first = 0, second = 0, ...rest] = text.split(".").map(Number);
-  const bytes = [first * 40 + second];
-  for (const part of rest) {
-    const group = [part & 127];
-    for (let left = part >>> 7; left > 0; left >>>= 7) group.unshift((left & 127) | 128);
-    bytes.push(...group);
-  }
-  return der(0x06, Buffer.from(bytes));
-}
-const OID = {
-  basicConstraints: "2.5.29.19",
-  keyUsage: "2.5.29.15",
-  extKeyUsage: "2.5.29.37",
-  subjectAltName: "2.5.29.17",
-  subjectKeyId: "2.5.29.14",
-  authorityKeyId: "2.5.29.35",
-} as const;
-const ECDSA_SHA256 = seq(oid("1.2.840.10045.4.3.2"));
+const commonName = (text: string): Name =>
+  new Name([
+    new RelativeDistinguishedName([
+      new AttributeTypeAndValue({ type: COMMON_NAME, value: new AttributeValue({ utf8String: text }) }),
+    ]),
+  ]);
 
-const extension = (id: string, isCritical: boolean, value: Buffer): Buffer =>
-  seq(oid(id), ...(isCritical ? [TRUE] : []), der(0x04, value));
-const commonName = (text: string): Buffer =>
-  seq(der(0x31, seq(oid("2.5.4.3"), der(0x0c, Buffer.from(text, "utf8")))));
-
-function time(at: number): Buffer {
-  const digits = new Date(at).toISOString().replace(/[-:T]/g, "").slice(0, 14);
-  // RFC 5280 4.1.2.5: two-digit years through 2049.
-  return digits < "2050"
-    ? der(0x17, Buffer.from(`${digits.slice(2)}Z`))
-    : der(0x18, Buffer.from(`${digits}Z`));
-}
-
-function generalName(host: string): Buffer {
-  const version = isIP(host);
-  return version === 0 ? der(0x82, Buffer.from(host, "latin1")) : der(0x87, Buffer.from(addressBytes(host)));
-}
+const generalName = (host: string): GeneralName =>
+  isIP(host) === 0 ? new GeneralName({ dNSName: host }) : new GeneralName({ iPAddress: host });

@@ -129,7 +129,7 @@ export function createInspector(options: InspectorOptions): Inspector {
         parts.forEach((part, index) => {
           for (const found of foundIn(part)) findings.push({ ...found, part: index });
           const previous = parts[index - 1];
-          if (previous !== undefined && (part.isNew || previous.isNew))
+          if (previous !== undefined && (part.isNew || previous.isNew) && areJoined(previous, part))
             findings.push(...acrossBorder(scanner, previous.text, part.text, index, options.key));
         });
       } catch (thrown) {
@@ -170,6 +170,13 @@ function ending(places: Uint32Array, end: number): number {
   while (at < places.length && places[at] === last) at++;
   return places[at] ?? last;
 }
+
+/**
+ * Fields of a record (`metadata`: telemetry events, request ids) stand side by side without being one text: an agent's
+ * name followed by an id is no key.
+ */
+const areJoined = (before: InspectedPart, after: InspectedPart): boolean =>
+  before.role !== "metadata" && after.role !== "metadata";
 
 /** What two neighbouring parts hold only together: one finding in each, under one hash. */
 function acrossBorder(
