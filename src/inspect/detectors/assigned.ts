@@ -1,5 +1,5 @@
 /** Credentials known by the name they are assigned to. What is read and how it is judged: ../assignment.ts. */
-import { features, readCandidate } from "../assignment.ts";
+import { type Candidate, features, readCandidate } from "../assignment.ts";
 import { type Family, filler, isStandIn, OWN_LICENCE, type Reader } from "../detector.ts";
 import { score, THRESHOLD } from "../model.ts";
 
@@ -82,6 +82,20 @@ const isTemplate = (value: string): boolean =>
   ) ||
   (value.length < 40 && isStandIn(value));
 
+/**
+ * Words and small numbers, as prose and version lists are made of, and ids: behind a mere comma, a
+ * backtick or a slash they are read as such, whatever the model thinks. Found in agents' own instructions: "pass the `cursor` its last page gave",
+ * "thinking-token-count-2026-05-13,advanced-tool-use-2025-11-20", "session-state/<a UUID>".
+ */
+const WORDS = /^(?:[A-Za-z]+|\d{1,4})(?:[-_., /](?:[A-Za-z]+|\d{1,4}))*$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const isProse = ({ operator, value, start }: Candidate, text: string): boolean => {
+  const before = text[start - 1];
+  return operator === "comma"
+    ? WORDS.test(value)
+    : operator === "space" && ((before === "`" && WORDS.test(value)) || (before === "/" && UUID.test(value)));
+};
+
 const ASSIGNED: Reader = {
   id: "assigned-credential",
   class: "secret",
@@ -90,7 +104,7 @@ const ASSIGNED: Reader = {
   on: { anchors: [...CREDENTIAL_WORDS, ...VENDOR_WORDS] },
   read: (text, start, end) => {
     const found = readCandidate(text, start, end);
-    if (found === null || isTemplate(found.value)) return null;
+    if (found === null || isTemplate(found.value) || isProse(found, text)) return null;
     if (score(features(text, found)) < THRESHOLD) return [];
     return { start: found.start, end: found.end, verified: false };
   },
@@ -104,6 +118,9 @@ const ASSIGNED: Reader = {
     "token = await getToken(request)",
     "const apiKey = process.env.API_KEY",
     `password=${"$"}{DB_PASSWORD}`,
+    "for the next one, pass the `cursor` its last page gave you",
+    "Session folder: /home/agent/.copilot/session-state/01a1fa06-1975-4640-963d-9014820a88ae",
+    "thinking-token-count-2026-05-13,advanced-tool-use-2025-11-20,mid-conversation-2026",
   ],
 };
 

@@ -13,10 +13,12 @@ type Row = readonly [
   from: number,
   to: number,
   source: string,
+  /** Of the part behind the prefix. */
+  accept?: (body: string) => boolean,
 ];
 
 const detectors = (rows: readonly Row[]): Detector[] =>
-  rows.map(([id, title, prefixes, body, from, to, source]) =>
+  rows.map(([id, title, prefixes, body, from, to, source, accept]) =>
     token({
       id,
       title,
@@ -25,6 +27,7 @@ const detectors = (rows: readonly Row[]): Detector[] =>
       from,
       to,
       source,
+      ...(accept === undefined ? {} : { accept }),
     }),
   );
 
@@ -35,6 +38,8 @@ const family = (name: string, rows: readonly Row[]): Family => ({
   detectors: detectors(rows),
 });
 
+/** `cli_` also begins names of commands: `cli_documentation`. */
+const hasDigit = (text: string): boolean => /\d/.test(text);
 const mixed = (text: string): boolean => /[a-z]/.test(text) && /[A-Z]/.test(text);
 
 export const MODEL_PROVIDERS: Family = family("model providers", [
@@ -1000,7 +1005,16 @@ export const MESSAGING: Family = family("messaging", [
     "https://documentation.mailgun.com/docs/mailgun/user-manual/get-started/",
   ],
   ["resend-key", "Resend key", "re_", "word", 30, 40, "https://resend.com/docs/api-reference/introduction"],
-  ["lark-app-id", "Lark application id", "cli_", "base62", 16, 20, "https://open.larksuite.com/document/"],
+  [
+    "lark-app-id",
+    "Lark application id",
+    "cli_",
+    "base62",
+    16,
+    20,
+    "https://open.larksuite.com/document/",
+    hasDigit,
+  ],
   [
     "telnyx-key",
     "Telnyx key",
