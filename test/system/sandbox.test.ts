@@ -39,7 +39,7 @@ if (machine.perl === null)
 if (!existsSync("/usr/bin/script")) unguarded.push("script(1) is missing: everything about the terminal");
 if (!hasGroups) unguarded.push("no control group is ours: limits of memory, and of root's processes");
 unguarded.push(
-  "Ctrl-Z and fg: tried by hand; its test hung in one full run of three, for a reason not yet found",
+  "Ctrl-Z and fg: tried by hand; its test hung in two full runs of five, for a reason not yet found",
 );
 if (!isRoot) unguarded.push("not root: root's own sessions");
 for (const line of unguarded) process.stderr.write(`\n!!! NOT CHECKED: ${line}\n`);
