@@ -83,17 +83,17 @@ const isTemplate = (value: string): boolean =>
   (value.length < 40 && isStandIn(value));
 
 /**
- * Words and small numbers, as prose and version lists are made of, and ids: behind a mere comma, a
- * backtick or a slash they are read as such, whatever the model thinks. Found in agents' own instructions: "pass the `cursor` its last page gave",
+ * Words and small numbers, as prose and version lists are made of, and ids: behind a mere comma or
+ * a backtick they are read as such, whatever the model thinks. Found in agents' own instructions: "pass the `cursor` its last page gave",
  * "thinking-token-count-2026-05-13,advanced-tool-use-2025-11-20", "session-state/<a UUID>".
  */
 const WORDS = /^(?:[A-Za-z]+|\d{1,4})(?:[-_., /](?:[A-Za-z]+|\d{1,4}))*$/;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const isProse = ({ operator, value, start }: Candidate, text: string): boolean => {
-  const before = text[start - 1];
-  return operator === "comma"
-    ? WORDS.test(value)
-    : operator === "space" && ((before === "`" && WORDS.test(value)) || (before === "/" && UUID.test(value)));
+const UUID = /(?:^|\/)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const isProse = ({ name, operator, value, start }: Candidate, text: string): boolean => {
+  // A session's UUID names it; a session's token opens it, and says so in its name.
+  if (UUID.test(value) && /session/i.test(name) && !/token|secret|key|auth|cookie/i.test(name)) return true;
+  if (operator === "comma") return WORDS.test(value);
+  return operator === "space" && text[start - 1] === "`" && WORDS.test(value);
 };
 
 const ASSIGNED: Reader = {
@@ -119,6 +119,7 @@ const ASSIGNED: Reader = {
     "const apiKey = process.env.API_KEY",
     `password=${"$"}{DB_PASSWORD}`,
     "for the next one, pass the `cursor` its last page gave you",
+    '{"account_uuid":"","session_id":"6c6fedc2-8998-4589-8174-1c4772499ce8"}',
     "Session folder: /home/agent/.copilot/session-state/01a1fa06-1975-4640-963d-9014820a88ae",
     "thinking-token-count-2026-05-13,advanced-tool-use-2025-11-20,mid-conversation-2026",
   ],
