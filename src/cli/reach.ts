@@ -24,6 +24,7 @@ const STATION_ENVIRONMENT = [
   "SALLYPORT_HOME",
   "SALLYPORT_METRICS_PORT",
   "NODE_EXTRA_CA_CERTS",
+  "NODE_COMPILE_CACHE",
   // The organisation's own proxy, which the gateway goes through.
   ...["https_proxy", "http_proxy", "all_proxy", "no_proxy"].flatMap((name) => [name, name.toUpperCase()]),
 ];

@@ -1,12 +1,8 @@
 /**
- * The first file that runs. It imports nothing that an old Node could choke on: it checks the version, turns on the
- * compile cache (which holds the stripped types in a checkout, so that a warm start costs what plain JavaScript does),
- * and hands over.
+ * The first file that runs. It imports nothing that an old Node could choke on: it checks the version and hands over.
+ * bin/sallyport has turned on the compile cache, which holds the stripped types in a checkout, so that a warm start
+ * costs what plain JavaScript does.
  */
-import module from "node:module";
-import { homedir } from "node:os";
-import { join } from "node:path";
-
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 24 || (major === 24 && minor < 12)) {
   process.stderr.write(
@@ -14,8 +10,5 @@ if (major < 24 || (major === 24 && minor < 12)) {
   );
   process.exit(3);
 }
-module.enableCompileCache(
-  join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "sallyport", "compile"),
-);
 const { main } = await import("./main.ts");
 process.exitCode = await main(process.argv.slice(2));
