@@ -12,5 +12,4 @@ export type {
   Role,
   TextPart,
 } from "./request.ts";
-export { type Edit, rewrite } from "./rewrite.ts";
 export type { CalledTool } from "./unit.ts";
