@@ -10,5 +10,5 @@ export {
 export type { EventRestorer, Restorer, RestorerOptions } from "./restore.ts";
 export { explain, type Scan, type ScanFinding, type ScanInput, scan } from "./scan.ts";
 export type { Term } from "./term.ts";
-export { createVault, type Redacted, type Vault } from "./vault.ts";
+export { createVault, type Met, type Redacted, type Vault } from "./vault.ts";
 export { type Waived, type Waiver, withoutWaived } from "./waiver.ts";

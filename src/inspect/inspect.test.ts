@@ -49,6 +49,16 @@ describe("the inspector", () => {
     expect(inspector.inspect([part("needle-5678", false)]).findings.length).toBe(1);
   });
 
+  test("a token that ends a message is whole: the first letters of the next are no part of it", () => {
+    const token = `ghp_${"aB3dE5gH".repeat(5)}`;
+    const parts = [
+      { text: `use ${token}`, isNew: true, role: "user" },
+      { text: "assistant", isNew: true, role: "assistant" },
+    ];
+    const { findings } = createInspector({ key }).inspect(parts);
+    expect(findings.map(({ part, start, end }) => [part, start, end])).toEqual([[0, 4, 4 + token.length]]);
+  });
+
   test("a secret cut in two by a message border is found in both halves under one hash", () => {
     const { findings } = createInspector({ key }).inspect([
       part(`first half ${fake.slice(0, 15)}`),

@@ -172,13 +172,17 @@ function ending(places: Uint32Array, end: number): number {
 }
 
 /**
- * Fields of a record (`metadata`: telemetry events, request ids) stand side by side without being one text: an agent's
- * name followed by an id is no key.
+ * Fields of a record (`metadata`: telemetry events, request ids) and of a tool's definition stand side by side without
+ * being one text: an agent's name followed by an id is no key.
  */
 const areJoined = (before: InspectedPart, after: InspectedPart): boolean =>
-  before.role !== "metadata" && after.role !== "metadata";
+  !STANDS_ALONE.test(before.role) && !STANDS_ALONE.test(after.role);
+const STANDS_ALONE = /^(?:metadata|definition)$/;
 
-/** What two neighbouring parts hold only together: one finding in each, under one hash. */
+/**
+ * What two neighbouring parts hold only together: one finding in each, under one hash. A token that is whole in one of
+ * them is no such thing: what begins the next part would be taken for more of it.
+ */
 function acrossBorder(
   scanner: Scanner,
   before: string,
@@ -187,12 +191,22 @@ function acrossBorder(
   key: Uint8Array,
 ): Finding[] {
   const head = before.slice(-BORDER_CHARACTERS);
-  const text = head + after.slice(0, BORDER_CHARACTERS);
+  const tail = after.slice(0, BORDER_CHARACTERS);
+  const crossing = scanner
+    .scan(head + tail)
+    .filter(({ start, end }) => start < head.length && end > head.length);
+  if (crossing.length === 0) return [];
+  const text = head + tail;
+  const begun = new Set(scanner.scan(head).map(({ detector, start }) => `${detector.id} ${start}`));
+  const ended = new Set(scanner.scan(tail).map(({ detector, end }) => `${detector.id} ${end + head.length}`));
   return (
-    disjoint(scanner.scan(text))
+    disjoint(crossing)
       // A name at the end of one message and a word at the start of the next are no assignment: formats only.
       .filter(({ detector }) => detector.class === "secret" && !isReader(detector))
-      .filter((match) => match.start < head.length && match.end > head.length)
+      .filter(
+        ({ detector, start, end }) =>
+          !begun.has(`${detector.id} ${start}`) && !ended.has(`${detector.id} ${end}`),
+      )
       .flatMap((match) => {
         const found = foundOf(match, text, key);
         const shift = before.length - head.length;

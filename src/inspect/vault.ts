@@ -37,12 +37,22 @@ const MAX_VALUE_CHARACTERS = 64 * 1024;
 /** How much of the line before a weak value belongs to it. */
 const CONTEXT_CHARACTERS = 24;
 
+/** A value of the vault that was met, without the value. */
+export interface Met {
+  readonly placeholder: string;
+  /** The data classes it was found under. */
+  readonly classes: readonly string[];
+  readonly detector: string;
+}
+
 export interface Redacted {
   /** The body to send; untouched stretches are slices of the body that came. */
   readonly chunks: readonly Uint8Array[];
   readonly replaced: number;
   /** Known values that stand where nothing may be edited: a key, a signed block. The caller denies when not zero. */
   readonly left: number;
+  /** Each value once, replaced or left. */
+  readonly met: readonly Met[];
 }
 
 export interface Vault {
@@ -52,8 +62,13 @@ export interface Vault {
    * this vault's placeholders come back. Throws Fault("inspect.full").
    */
   learn(parts: readonly InspectedPart[], inspection: Inspection, classes: readonly string[]): Inspection;
-  /** The body with every known value replaced. Throws Fault("inspect.unreadable") when a JSON body is none. */
-  redact(body: Uint8Array, form: "json" | "text"): Redacted;
+  /**
+   * The body with every known value replaced; of these classes only, where they are named. Throws
+   * Fault("inspect.unreadable") when a JSON body is none.
+   */
+  redact(body: Uint8Array, form: "json" | "text", classes?: readonly string[]): Redacted;
+  /** The known values in a text. */
+  find(text: string): readonly Met[];
   /** Placeholders to values in a text; `escaped`: the text is JSON source, so values go in escaped. */
   restore(text: string, escaped: boolean): string;
   /** How many characters at the end of the text may be the beginning of a placeholder. */
@@ -73,6 +88,14 @@ interface Entry {
   readonly offset: number;
   readonly value: string;
   readonly placeholder: string;
+  readonly detector: string;
+  readonly classes: Set<string>;
+}
+
+/** What is looked for, for some classes. */
+interface Search {
+  readonly entries: readonly Entry[];
+  readonly strings: ManyStrings;
 }
 
 /** Members of a body that are signed or sealed by the vendor: an edit inside makes the vendor refuse the request. */
@@ -87,6 +110,9 @@ const isStrong = (value: string): boolean =>
     ? new Set(value).size >= 6
     : value.length >= 10 && /\d/.test(value) && /[A-Za-z]/.test(value);
 
+/** A bare word this short stands everywhere: it is not learned, and stays a finding, which denies. */
+const isCommon = (sought: string): boolean => sought.length < 6 || /^[A-Za-z0-9]{0,7}$/.test(sought);
+
 export function createVault(options: {
   /** Keys the placeholders; at least 16 bytes. One key for one organisation, or for one session to be unlinkable. */
   readonly key: Uint8Array;
@@ -98,8 +124,8 @@ export function createVault(options: {
   const entries = new Map<string, Entry>();
   const values = new Map<string, string>();
   const byValue = new Map<string, string>();
-  let sought: ManyStrings | null = null;
-  let list: readonly Entry[] = [];
+  /** By classes; "" for all. */
+  const searches = new Map<string, Search>();
   const back: { plain: ManyStrings | null; escaped: ManyStrings | null; words: string[] } = {
     plain: null,
     escaped: null,
@@ -107,7 +133,7 @@ export function createVault(options: {
   };
 
   const changed = (): void => {
-    sought = null;
+    searches.clear();
     back.plain = null;
     back.escaped = null;
   };
@@ -125,14 +151,21 @@ export function createVault(options: {
     throw new Fault("inspect.full", { detail: "no free placeholder" });
   };
 
-  const add = (text: string, start: number, end: number, detector: string): void => {
+  const add = (text: string, start: number, end: number, detector: string, dataClass: string): void => {
     const value = text.slice(start, end);
     if (value.length > MAX_VALUE_CHARACTERS)
       throw new Fault("inspect.full", { detail: "one value is too long" });
     const lineStart = Math.max(text.lastIndexOf("\n", start - 1) + 1, start - CONTEXT_CHARACTERS);
     const from = isStrong(value) ? start : lineStart;
     const wanted = text.slice(from, end);
-    if (entries.has(wanted)) return;
+    if (isCommon(wanted)) return;
+    const known = entries.get(wanted);
+    if (known?.classes.has(dataClass) === true) return;
+    if (known !== undefined) {
+      known.classes.add(dataClass);
+      changed();
+      return;
+    }
     if (entries.size >= MAX_VALUES)
       throw new Fault("inspect.full", { detail: `more than ${MAX_VALUES} values` });
     entries.set(wanted, {
@@ -140,23 +173,30 @@ export function createVault(options: {
       offset: start - from,
       value,
       placeholder: standIn(detector, value),
+      detector,
+      classes: new Set([dataClass]),
     });
     changed();
   };
 
-  /** The text with its known values replaced, or null when it holds none. */
-  const replaceIn = (text: string): { start: number; end: number; placeholder: string }[] => {
-    if (sought === null) {
-      list = [...entries.values()];
-      sought = manyStrings(list.map((entry) => entry.sought));
-    }
-    return sought.search(text).flatMap(({ word, start, end }) => {
-      const entry = list[word];
-      return entry === undefined
-        ? []
-        : [{ start: start + entry.offset, end, placeholder: entry.placeholder }];
-    });
+  const searchFor = (classes: readonly string[] | null): Search => {
+    const name = classes === null ? "" : [...classes].sort().join(" ");
+    const made = searches.get(name);
+    if (made !== undefined) return made;
+    const wanted = [...entries.values()].filter(
+      (entry) => classes === null || classes.some((dataClass) => entry.classes.has(dataClass)),
+    );
+    const search = { entries: wanted, strings: manyStrings(wanted.map(({ sought }) => sought)) };
+    searches.set(name, search);
+    return search;
   };
+
+  /** Where known values stand in a text. */
+  const hitsIn = (text: string, { entries: known, strings }: Search): Place[] =>
+    strings.search(text).flatMap(({ word, start, end }) => {
+      const entry = known[word];
+      return entry === undefined ? [] : [{ start: start + entry.offset, end, entry }];
+    });
 
   const machine = (escaped: boolean): ManyStrings => {
     if (back.plain === null || back.escaped === null) {
@@ -187,27 +227,30 @@ export function createVault(options: {
       });
       for (const { part, start, end, detector, class: dataClass } of findings) {
         const text = parts[part]?.text;
-        if (text !== undefined && wanted.has(dataClass)) add(text, start, end, detector);
+        if (text !== undefined && wanted.has(dataClass)) add(text, start, end, detector, dataClass);
       }
       return { findings, tally: tally(findings) };
     },
-    redact(body, form) {
-      if (entries.size === 0) return { chunks: [body], replaced: 0, left: 0 };
+    redact(body, form, classes) {
+      const search = searchFor(classes ?? null);
+      if (search.entries.length === 0) return untouched(body);
       const bytes = asBuffer(body);
       if (form === "text") {
         const text = bytes.toString("utf8");
-        const edits = replaceIn(text).map(
-          ({ start, end, placeholder: word }): ByteEdit => ({
+        const hits = hitsIn(text, search);
+        const edits = hits.map(
+          ({ start, end, entry }): ByteEdit => ({
             start: Buffer.byteLength(text.slice(0, start)),
             end: Buffer.byteLength(text.slice(0, end)),
-            bytes: Buffer.from(word),
+            bytes: Buffer.from(entry.placeholder),
           }),
         );
-        return { chunks: applyEdits(body, edits), replaced: edits.length, left: 0 };
+        return { chunks: applyEdits(body, edits), replaced: edits.length, left: 0, met: metIn(hits) };
       }
-      const suspects = suspectPlaces(bytes, [...entries.values()]);
-      if (suspects !== null && suspects.length === 0) return { chunks: [body], replaced: 0, left: 0 };
+      const suspects = suspectPlaces(bytes, search.entries);
+      if (suspects !== null && suspects.length === 0) return untouched(body);
       const edits: ByteEdit[] = [];
+      const met: Place[] = [];
       let left = 0;
       let next = 0;
       walkStrings(body, (string) => {
@@ -215,13 +258,15 @@ export function createVault(options: {
           while (next < suspects.length && (suspects[next] ?? 0) < string.start) next++;
           if (next >= suspects.length || (suspects[next] ?? 0) >= string.end) return;
         }
-        const hits = replaceIn(decodeString(bytes, string.start, string.end));
+        const hits = hitsIn(decodeString(bytes, string.start, string.end), search);
         if (hits.length === 0) return;
+        met.push(...hits);
         if (isUntouchable(string)) left += hits.length;
         else edits.push(...inBytes(bytes, string, hits));
       });
-      return { chunks: applyEdits(body, edits), replaced: edits.length, left };
+      return { chunks: applyEdits(body, edits), replaced: edits.length, left, met: metIn(met) };
     },
+    find: (text) => (entries.size === 0 ? [] : metIn(hitsIn(text, searchFor(null)))),
     restore(text, escaped) {
       if (values.size === 0) return text;
       const hits = machine(escaped).search(text);
@@ -247,12 +292,29 @@ export function createVault(options: {
       entries.clear();
       values.clear();
       byValue.clear();
-      list = [];
       changed();
     },
   };
   return vault;
 }
+
+/** A known value in a text. */
+interface Place {
+  readonly start: number;
+  readonly end: number;
+  readonly entry: Entry;
+}
+
+const untouched = (body: Uint8Array): Redacted => ({ chunks: [body], replaced: 0, left: 0, met: [] });
+
+const metIn = (places: readonly Place[]): Met[] => [
+  ...new Map(
+    places.map(({ entry: { placeholder: word, classes, detector } }) => [
+      word,
+      { placeholder: word, classes: [...classes], detector },
+    ]),
+  ).values(),
+];
 
 /** A finding with this many characters beside a placeholder holds something of its own. */
 const SHORTEST_OWN_REST = 8;
@@ -260,21 +322,17 @@ const SHORTEST_OWN_REST = 8;
 const isUntouchable = ({ isKey, pointer }: JsonString): boolean =>
   isKey || SEALED.test(pointer) || FIRST_SYSTEM.test(pointer);
 
-function inBytes(
-  bytes: Buffer,
-  string: JsonString,
-  hits: readonly { start: number; end: number; placeholder: string }[],
-): ByteEdit[] {
+function inBytes(bytes: Buffer, string: JsonString, hits: readonly Place[]): ByteEdit[] {
   const places = bytesOfUnits(
     bytes,
     string.start,
     string.end,
     hits.flatMap(({ start, end }) => [start, end]),
   );
-  return hits.map(({ placeholder: word }, i) => ({
+  return hits.map(({ entry }, i) => ({
     start: places[2 * i] ?? string.end,
     end: places[2 * i + 1] ?? string.end,
-    bytes: encodeInside(word),
+    bytes: encodeInside(entry.placeholder),
   }));
 }
 
