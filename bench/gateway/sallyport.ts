@@ -37,6 +37,7 @@ const gateway = openGateway({
   clock: systemClock,
   append,
   inspector: createInspector({ key: Buffer.alloc(32, 1) }),
+  placeholderKey: Buffer.alloc(32, 2),
   extraRoots: roots === undefined || roots === "" ? [] : [readFileSync(roots, "utf8")],
   onFault: (fault) => console.error(fault.message),
 });

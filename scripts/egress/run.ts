@@ -177,6 +177,7 @@ async function openBench(policy: Policy): Promise<Bench> {
       return done;
     },
     inspector: createInspector({ key: Buffer.alloc(32, 1) }),
+    placeholderKey: Buffer.alloc(32, 2),
     lookup: world.lookup,
     extraRoots: [world.root],
   });

@@ -2,6 +2,7 @@
  * The only file that sees every room: it opens the ledger, the gateway and the register, and hands each neighbour to
  * whoever needs it as a function. What it opens it closes, in reverse order.
  */
+import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -76,10 +77,12 @@ export async function openHouse(places: Places): Promise<House> {
     return done;
   };
   await endLostSessions(places, append);
+  const key = await findingKey(places);
   const gateway = openGateway({
     clock,
     append,
-    inspector: createInspector({ key: await findingKey(places) }),
+    inspector: createInspector({ key }),
+    placeholderKey: createHmac("sha256", key).update("placeholders").digest(),
     extraRoots: await extraRoots(),
     proxy: proxyFromEnvironment(process.env),
   });

@@ -117,6 +117,11 @@ export type EventBody =
       readonly requestBytes: number;
       readonly sources: SourceTally;
       readonly findings: readonly FindingTally[];
+      /**
+       * Distinct values that a placeholder stands for in this request, and for the first time in the session. Absent in
+       * entries of versions that could not redact.
+       */
+      readonly redacted?: readonly FindingTally[];
       readonly verdict: Verdict;
       readonly rules: readonly string[];
       readonly evidence: readonly EvidenceRef[];

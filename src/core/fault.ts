@@ -179,6 +179,12 @@ export const FAULTS = {
     4,
     415,
   ),
+  "gateway.unredacted": kind(
+    "a value that policy wants replaced stands where it cannot be, so nothing was sent",
+    "keep the value out of what the agent sends, or ask the owner of the rule that is named",
+    4,
+    403,
+  ),
   "gateway.unsupported": kind(
     "the policy asks for something that this version cannot do yet, so nothing was sent",
     "change the rule that is named to allow or deny",

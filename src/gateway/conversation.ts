@@ -1,17 +1,19 @@
 /**
  * A WebSocket after its handshake. The agent's frames are gathered to whole messages; each message passes the pipeline,
- * and its frames go on, byte for byte, when its verdict is durable. Control frames pass, in their order. The server's
+ * and its frames go on, byte for byte, when its verdict is durable; a redacted message in one new frame. Control frames pass, in their order. The server's
  * bytes stream through as they come and are kept as evidence of the exchange that was last begun: a message is answered
  * by what the server sends until the next message.
  *
  * After a refused message the conversation ends: the two compression windows no longer agree.
  */
+import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { asFault, Fault } from "../core/index.ts";
 import { type ReplyReading, websocketRefusal } from "../dialect/index.ts";
 import type { Inbound, Reply } from "./exchange.ts";
 import {
   type Agreement,
+  agentFrame,
   agreementOf,
   type Frame,
   FrameReader,
@@ -23,6 +25,7 @@ import { headersOf, type ReplyHead } from "./head.ts";
 import type { Judgement } from "./judge.ts";
 import type { Matter, Outcome } from "./matter.ts";
 import { pass } from "./pipeline.ts";
+import { restoresReply } from "./redact.ts";
 import { refusalFor, refusalText } from "./refuse.ts";
 import { Capture } from "./room.ts";
 import { ServerReading } from "./server-reading.ts";
@@ -42,6 +45,7 @@ export function converse(
   reply: Reply,
   peer: PeerEnd,
   capture: Capture,
+  restores: boolean,
   sitting: Sitting,
   rooms: Rooms,
 ): Promise<Outcome> {
@@ -56,7 +60,7 @@ export function converse(
   reply.head(head);
   const agent = reply.takeSocket();
   return new Promise((resolve) => {
-    new Conversation(
+    const conversation = new Conversation(
       inbound,
       head,
       agent.socket,
@@ -65,7 +69,9 @@ export function converse(
       { capture, resolve },
       sitting,
       rooms,
-    ).start(agent.early);
+    );
+    if (restores) conversation.restore();
+    conversation.start(agent.early);
   });
 }
 
@@ -92,6 +98,8 @@ class Conversation {
   #open: Open;
   #handshake: ReplyHead | null;
   #isOver = false;
+  /** A message went on changed: the server's window lacks it, so that compressed ones go on undone from then on. */
+  #reframes = false;
   /** What the server said to the last message, when it had to be read before that exchange's end. */
   #read: Promise<ReplyReading | null> | null = null;
 
@@ -137,8 +145,23 @@ class Conversation {
 
   #fromServer(chunk: Buffer): void {
     this.#open.capture.add(chunk);
+    const isRestoring = this.#reading.isRestoring;
     this.#reading.feed(chunk);
-    if (!this.#agent.write(chunk)) this.#peer.socket.pause();
+    if (!isRestoring) this.#give(chunk);
+  }
+
+  #give(bytes: Buffer): void {
+    if (this.#agent.destroyed || this.#agent.writableEnded) return;
+    if (!this.#agent.write(bytes)) this.#peer.socket.pause();
+  }
+
+  /** The server was sent placeholders: in what it says they become values again. */
+  restore(): void {
+    this.#reading.restoreInto({
+      vault: this.#sitting.vault,
+      give: (bytes) => this.#give(bytes),
+      broken: () => this.#over(false),
+    });
   }
 
   #fromAgent(chunk: Buffer): void {
@@ -156,7 +179,7 @@ class Conversation {
       // judged like a message; a status, or an answer to the server's own ping, says nothing of the agent's.
       const saysNothing =
         frame.payload.length <= 2 || (frame.opcode === OPCODE.pong && this.#reading.isEcho(frame.payload));
-      this.#enqueue(() => (saysNothing ? this.#forward([frame]) : this.#judge([frame])));
+      this.#enqueue(() => (saysNothing ? this.#forward([frame.wire]) : this.#judge([frame])));
       return;
     }
     const isFirst = this.#fragments.length === 0;
@@ -190,8 +213,8 @@ class Conversation {
     });
   }
 
-  #forward(frames: readonly Frame[]): void {
-    for (const frame of frames) this.#peer.socket.write(frame.wire);
+  #forward(wire: readonly Buffer[]): void {
+    for (const bytes of wire) this.#peer.socket.write(bytes);
   }
 
   /** Resolves when the message has been forwarded or refused; its outcome comes later. */
@@ -207,30 +230,48 @@ class Conversation {
     });
   }
 
-  #matter(frames: readonly Frame[], settled: () => void): Matter {
+  #matter(came: readonly Frame[], settled: () => void): Matter {
     const { door, target } = this.#inbound;
-    let dialect: Judgement["dialect"] = "opaque";
+    const [first] = came;
+    const opcode = first?.opcode ?? OPCODE.text;
+    const isCompressed = first?.isCompressed === true;
+    let judgement: Judgement | null = null;
     const payload =
-      frames.length === 1
-        ? (frames[0]?.payload ?? Buffer.alloc(0))
-        : Buffer.concat(frames.map((frame) => frame.payload));
+      came.length === 1
+        ? (first?.payload ?? Buffer.alloc(0))
+        : Buffer.concat(came.map((frame) => frame.payload));
+    /** What leaves, as it is on the wire. */
+    let wire: readonly Buffer[] = came.map((frame) => frame.wire);
+    let bytes = payload.length;
+    const reframe = (content: Buffer): void => {
+      wire = [agentFrame(opcode, content, randomBytes(4))];
+      bytes = content.length;
+    };
     return {
-      about: { door, protocol: "websocket", method: "MESSAGE", target, bytes: payload.length },
-      evidence: [{ role: "frames", chunks: frames.map((frame) => frame.wire) }],
+      get about() {
+        return { door, protocol: "websocket" as const, method: "MESSAGE", target, bytes };
+      },
+      get evidence() {
+        return [{ role: "frames" as const, chunks: wire }];
+      },
       content: async () => {
-        const isCompressed = frames[0]?.isCompressed === true;
         const content =
           isCompressed && this.#inflater !== null ? await this.#inflater.inflate(payload) : payload;
         this.#sitting.custody.check(target.host, "", [], content);
         await this.#learned();
+        if (isCompressed && this.#reframes) reframe(content);
         return content;
+      },
+      replace: async (content) => {
+        reframe(content);
+        this.#reframes = true;
       },
       decode: (decoder, content) => decoder.decodeMessage(content),
       prepare: (judged) => {
-        dialect = judged.dialect;
+        judgement = judged;
       },
-      refuse: (fault, judgement) => {
-        this.#refuse(fault, judgement);
+      refuse: (fault, judged) => {
+        this.#refuse(fault, judged);
         settled();
       },
       act: () =>
@@ -241,8 +282,9 @@ class Conversation {
             resolve,
           };
           this.#handshake = null;
-          this.#reading.begin(dialect);
-          this.#forward(frames);
+          if (judgement !== null && restoresReply(judgement, target, this.#sitting)) this.restore();
+          this.#reading.begin(judgement?.dialect ?? "opaque");
+          this.#forward(wire);
           if (this.#isOver) this.#close(false);
           settled();
         }),
@@ -250,6 +292,13 @@ class Conversation {
   }
 
   #refuse(fault: Fault, judgement?: Judgement): void {
+    // What the server said before is not overtaken.
+    if (this.#reading.isRestoring)
+      void this.#reading.settled().then(() => this.#sayRefusal(fault, judgement));
+    else this.#sayRefusal(fault, judgement);
+  }
+
+  #sayRefusal(fault: Fault, judgement: Judgement | undefined): void {
     const dialect = judgement?.dialect ?? "opaque";
     // In the middle of a message of the server's a frame of ours would be read as part of it.
     if (!this.#agent.destroyed && this.#reading.isBetweenMessages) {
@@ -291,7 +340,8 @@ class Conversation {
     this.#inflater?.close();
     this.#close(isComplete);
     this.#reading.close();
-    this.#agent.end();
+    if (this.#reading.isRestoring) void this.#reading.settled().then(() => this.#agent.end());
+    else this.#agent.end();
     this.#peer.socket.end();
     // What was written still goes out; a side that does not close by itself is closed at the sweep.
     const deadline = this.#rooms.deadlines.start(this.#rooms.limits.connectMs, () => {

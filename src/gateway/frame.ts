@@ -37,9 +37,9 @@ export class FrameReader {
     this.#isMasked = from === "agent";
   }
 
-  /** Whether the bytes so far end where a frame ends. */
-  get isBetween(): boolean {
-    return this.#have === 0;
+  /** Bytes of a frame that is not complete yet. */
+  get have(): number {
+    return this.#have;
   }
 
   feed(chunk: Buffer): Frame[] {
@@ -112,16 +112,24 @@ function unmask(payload: Buffer, mask: Buffer): Buffer {
   return out;
 }
 
-/** A text frame from a server: not masked, not compressed. */
+/** A whole message from a server: one frame, not masked, not compressed. */
 export function serverFrame(opcode: number, payload: Buffer): Buffer {
-  const n = payload.length;
-  const head = n < 126 ? Buffer.from([0x80 | opcode, n]) : Buffer.from([0x80 | opcode, 126, n >> 8, n & 255]);
-  if (n < 65536) return Buffer.concat([head, payload]);
+  return Buffer.concat([frameHead(opcode, payload.length, 0), payload]);
+}
+
+/** A whole message from an agent: one frame, masked with these four bytes, not compressed. */
+export function agentFrame(opcode: number, payload: Buffer, mask: Buffer): Buffer {
+  return Buffer.concat([frameHead(opcode, payload.length, 0x80), mask, unmask(payload, mask)]);
+}
+
+function frameHead(opcode: number, n: number, maskBit: number): Buffer {
+  if (n < 126) return Buffer.from([0x80 | opcode, maskBit | n]);
+  if (n < 65536) return Buffer.from([0x80 | opcode, maskBit | 126, n >> 8, n & 255]);
   const long = Buffer.alloc(10);
   long[0] = 0x80 | opcode;
-  long[1] = 127;
+  long[1] = maskBit | 127;
   long.writeBigUInt64BE(BigInt(n), 2);
-  return Buffer.concat([long, payload]);
+  return long;
 }
 
 export interface Compression {

@@ -7,7 +7,7 @@ import { createServer, isIP, type Server, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { asFault, type Clock, type Door, Fault, type SessionId } from "../core/index.ts";
 import { createDecoder } from "../dialect/index.ts";
-import type { Inspector } from "../inspect/index.ts";
+import { createVault, type Inspector } from "../inspect/index.ts";
 import type { Ledger } from "../ledger/index.ts";
 import { decideConnection } from "../policy/index.ts";
 import { reachOf } from "./address.ts";
@@ -46,6 +46,8 @@ export interface GatewayDependencies {
   readonly clock: Clock;
   readonly append: Ledger["append"];
   readonly inspector: Inspector;
+  /** Keys the placeholders; at least 16 bytes. One key for long: a conversation that is taken up again reads the same. */
+  readonly placeholderKey: Uint8Array;
   /** All addresses of a name; default: the system's resolver. What it returns is checked before it is dialled. */
   readonly lookup?: Lookup;
   /** PEM certificates that destinations may be verified against, beside Node's and the system's. */
@@ -80,6 +82,7 @@ export function openGateway(deps: GatewayDependencies): Gateway {
   };
   const shared: Shared = {
     rooms,
+    placeholderKey: deps.placeholderKey,
     lookup: deps.lookup ?? systemLookup,
     proxy: deps.proxy ?? (() => null),
     held: new Room(limits.heldBytes),
@@ -155,6 +158,7 @@ function once<T>(make: () => T): () => T {
 
 interface Shared {
   readonly rooms: Rooms;
+  readonly placeholderKey: Uint8Array;
   readonly lookup: Lookup;
   readonly proxy: ProxyChoice;
   readonly held: Room;
@@ -185,12 +189,15 @@ class SessionDoor implements Desk {
       limits: rooms.limits,
       roots: shared.roots,
     });
+    const vault = createVault({ key: shared.placeholderKey });
     this.#sitting = {
       session,
-      reader: new Reader(() => createDecoder({ workspace: session.workspace }), rooms.inspector),
+      reader: new Reader(() => createDecoder({ workspace: session.workspace }), rooms.inspector, vault),
       peers: new Peers(dialler, rooms.limits, rooms.deadlines),
       custody: new Custody(session.credentials ?? []),
       connection: remembering((host, port) => decideConnection(session.policy, host, port)),
+      vault,
+      masked: new Set(),
       exchanges: 0,
       underWay: new Set(),
     };
@@ -322,6 +329,7 @@ class SessionDoor implements Desk {
     this.#sitting.peers.close();
     // Their outcomes are recorded before the session counts as closed.
     await Promise.all(this.#sitting.underWay);
+    this.#sitting.vault.close();
     await closed;
   }
 

@@ -1,9 +1,10 @@
 /**
  * From what was read to a verdict: labels from the register, one point for each data class, the policy's decision. Pure.
- * Parts of a decision that the gateway cannot carry out yet (redact, reroute, ask) deny, and say so.
+ * What policy wants redacted is judged twice: what came, and what is to leave in its place; there only `allow` passes.
+ * Parts of a decision that the gateway cannot carry out yet (reroute, ask) deny, and say so.
  */
 import { Fault, type FindingTally, type SourceTally, type Verdict } from "../core/index.ts";
-import { decide, type Point, type RuleRef } from "../policy/index.ts";
+import { type Decision, decide, type Point, type RuleRef } from "../policy/index.ts";
 import type { Target } from "./exchange.ts";
 import type { About } from "./matter.ts";
 import type { DestinationLabels, GatewaySession, Reading } from "./session.ts";
@@ -19,12 +20,18 @@ interface Judged {
   readonly model: string | null;
   readonly sources: SourceTally;
   readonly found: readonly FindingTally[];
+  /** What was replaced, and for the first time in the session. */
+  readonly redacted: readonly FindingTally[];
+  /** Whether placeholders in the reply may become values again: models only. */
+  readonly isModel: boolean;
   readonly verdict: Verdict;
   /** Ids, for the record. */
   readonly rules: readonly string[];
 }
 export type Judgement = Judged &
   ({ readonly passes: true } | { readonly passes: false; readonly fault: Fault });
+/** It may leave once these classes are replaced in it, if {@link judgeRedacted} says so of what is then left. */
+export type Condition = Judged & { readonly passes: "redacted"; readonly classes: readonly string[] };
 type DialectOf = Reading["decoded"]["dialect"];
 
 const NO_SOURCES: SourceTally = { files: [], commands: 0, others: 0 };
@@ -40,13 +47,10 @@ const CHANNELS: ReadonlySet<string> = new Set<Point["channel"]>([
   "unknown",
 ]);
 
-export function judge(about: About, reading: Reading, session: GatewaySession): Judgement {
+export function judge(about: About, reading: Reading, session: GatewaySession): Judgement | Condition {
   const { decoded } = reading;
   const labels = session.label(about.target.host, about.target.port, pathOf(about.target));
-  const point = pointOf(about, labels, decoded.model, session);
-  const classes = reading.classes.size === 0 ? ["public"] : [...reading.classes];
-  const [first = point, ...others] = classes.map((data): Point => ({ ...point, data }));
-  const decision = decide(session.policy, first, ...others);
+  const decision = decisionOn(about, labels, decoded.model, reading.classes, session);
   const standIn = labels.channel === "llm" ? session.upstream : null;
   const judged: Judged = {
     destination: labels.destination,
@@ -57,21 +61,59 @@ export function judge(about: About, reading: Reading, session: GatewaySession): 
     model: decoded.model,
     sources: decoded.sources,
     found: reading.found,
+    redacted: [],
+    isModel: labels.channel === "llm",
     verdict: decision.verdict === "allow" ? "allow" : "deny",
     rules: decision.rules.map(({ id }) => id),
   };
   if (decision.verdict === "allow" && decision.redact.length === 0 && decision.rerouteTo === null)
     return { ...judged, passes: true };
+  if (decision.verdict === "redact" && decision.rerouteTo === null)
+    return { ...judged, passes: "redacted", classes: decision.redact };
   if (decision.verdict === "deny")
     return {
       ...judged,
       passes: false,
       fault: new Fault("gateway.refused", { detail: ruleText(decision.rules) }),
     };
-  const fault = new Fault("gateway.unsupported", {
-    detail: `${decision.verdict} by ${ruleText(decision.rules)}`,
-  });
-  return { ...judged, verdict: "deny", rules: [...judged.rules, fault.code], passes: false, fault };
+  return denied(
+    judged,
+    new Fault("gateway.unsupported", { detail: `${decision.verdict} by ${ruleText(decision.rules)}` }),
+  );
+}
+
+/** What is to leave once the values of `asked.classes` are replaced. `left`: what it still holds, as for `judge`. */
+export function judgeRedacted(
+  about: About,
+  asked: Condition,
+  left: ReadonlySet<string>,
+  redacted: readonly FindingTally[],
+  session: GatewaySession,
+): Judgement {
+  const labels = session.label(about.target.host, about.target.port, pathOf(about.target));
+  const { verdict, rules } = decisionOn(about, labels, asked.model, left, session);
+  if (verdict === "allow") return { ...asked, verdict: "redact", redacted, passes: true };
+  const where = "it stands in the URL, in a header, or in a form that cannot be edited";
+  return denied(asked, new Fault("gateway.unredacted", { detail: `${where}; ${ruleText(rules)}` }));
+}
+
+/** It stays here, under the fault's code as one of its rules. */
+export function denied({ rules, ...judged }: Judged, fault: Fault): Judgement {
+  return { ...judged, verdict: "deny", rules: [...rules, fault.code], passes: false, fault };
+}
+
+/** One point for each data class: the strictest answer wins. */
+function decisionOn(
+  about: About,
+  labels: DestinationLabels,
+  model: string | null,
+  held: ReadonlySet<string>,
+  session: GatewaySession,
+): Decision {
+  const point = pointOf(about, labels, model, session);
+  const classes = held.size === 0 ? ["public"] : [...held];
+  const [first = point, ...others] = classes.map((data): Point => ({ ...point, data }));
+  return decide(session.policy, first, ...others);
 }
 
 /** What could not even be read is denied, under the fault's code as its rule. */
@@ -86,6 +128,8 @@ export function judgeFault(about: About, fault: Fault, session: GatewaySession):
     model: null,
     sources: NO_SOURCES,
     found: [],
+    redacted: [],
+    isModel: false,
     verdict: "deny",
     rules: [fault.code],
     passes: false,

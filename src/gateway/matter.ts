@@ -16,11 +16,15 @@ export interface About {
 }
 
 export interface Matter {
+  /** As it leaves: after `replace` with the new length. */
   readonly about: About;
   readonly evidence: readonly EvidenceInput[];
   /** The bytes to read, content codings undone. Throws `gateway.unreadable`. */
   content(): Promise<Buffer>;
+  /** `content` may be another than the one that came: what is to leave in its place, or nothing for what stands round it. */
   decode(decoder: Decoder, content: Buffer): Decoded;
+  /** Puts other bytes in the place of the content, coded as it was. Throws `gateway.unredacted` when that cannot be done. */
+  replace(content: Buffer): Promise<void>;
   /** May open what `act` needs; nothing of the content leaves. */
   prepare(judgement: Judgement): void;
   /** Sends. Never throws: what goes wrong is an outcome, and the agent has been told. */

@@ -40,6 +40,7 @@ export async function recordVerdict(
       requestBytes: about.bytes,
       sources: judgement.sources,
       findings: judgement.found,
+      redacted: judgement.redacted,
       verdict: judgement.verdict,
       rules: judgement.rules,
       evidence: [],

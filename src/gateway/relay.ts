@@ -4,7 +4,7 @@
  * where the request came by base URL or another server stands in (it then names that server, as virtual hosts need it).
  */
 import { asFault, Fault } from "../core/index.ts";
-import { codingsOf, undoCodings } from "./coding.ts";
+import { codingsOf, redoCodings, undoCodings } from "./coding.ts";
 import { converse } from "./conversation.ts";
 import type { Custody } from "./custody.ts";
 import type { Destination } from "./dial.ts";
@@ -12,24 +12,32 @@ import type { Inbound, Outbound, Peer, Reply, Sending, Sink } from "./exchange.t
 import { endToEnd, headerOf, headText, type RawHeaders, type ReplyHead } from "./head.ts";
 import type { Judgement } from "./judge.ts";
 import type { Matter, Outcome } from "./matter.ts";
+import { restoresReply, unredacted } from "./redact.ts";
 import { refusalFor } from "./refuse.ts";
+import { Restoring } from "./restoring.ts";
 import { Capture } from "./room.ts";
 import type { Rooms, Sitting } from "./session.ts";
 import { hostText } from "./target.ts";
 
-export function requestMatter(inbound: Inbound, reply: Reply, sitting: Sitting, rooms: Rooms): Matter {
+export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, rooms: Rooms): Matter {
+  /** What leaves: what came, until it is redacted. */
+  let inbound = came;
   let judgement: Judgement | null = null;
   let peer: Peer | Promise<Peer> | null = null;
   return {
-    about: { ...inbound, bytes: inbound.bodyBytes },
-    evidence: [
-      {
-        role: "request-head",
-        chunks:
-          inbound.trailers.length === 0 ? [inbound.head] : [inbound.head, trailerText(inbound.trailers)],
-      },
-      ...(inbound.bodyBytes > 0 ? [{ role: "request-body" as const, chunks: inbound.body }] : []),
-    ],
+    get about() {
+      return { ...inbound, bytes: inbound.bodyBytes };
+    },
+    get evidence() {
+      const { head, trailers, body, bodyBytes } = inbound;
+      return [
+        {
+          role: "request-head" as const,
+          chunks: trailers.length === 0 ? [head] : [head, trailerText(trailers)],
+        },
+        ...(bodyBytes > 0 ? [{ role: "request-body" as const, chunks: body }] : []),
+      ];
+    },
     content: async () => {
       const content = await contentOf(inbound, rooms);
       sitting.custody.check(
@@ -45,6 +53,9 @@ export function requestMatter(inbound: Inbound, reply: Reply, sitting: Sitting, 
       // Trailers leave like headers, so they are read like headers.
       const headers = [...inbound.headers, ...inbound.trailers];
       return decoder.decode({ method, host: target.host, path: target.path, headers, body });
+    },
+    replace: async (content) => {
+      inbound = await withBody(inbound, content);
     },
     prepare: (judged) => {
       judgement = judged;
@@ -68,10 +79,10 @@ export function requestMatter(inbound: Inbound, reply: Reply, sitting: Sitting, 
           return { kind: "failed", fault: new Fault("gateway.aborted"), mayHaveLeft: false };
         }
         const outbound = outboundFor(inbound, standIn, sitting.custody);
-        return await new Relay(ready, reply, sitting, rooms, (fault) => refusalFor(dialect, fault)).run(
-          outbound,
-          inbound,
-        );
+        const restores = restoresReply(judgement, inbound.target, sitting);
+        return await new Relay(ready, reply, sitting, rooms, restores, (fault) =>
+          refusalFor(dialect, fault),
+        ).run(outbound, inbound);
       } catch (error) {
         const fault = asFault(error);
         reply.refuse(refusalFor(dialect, fault));
@@ -94,6 +105,30 @@ async function contentOf(inbound: Inbound, rooms: Rooms): Promise<Buffer> {
     });
   return content;
 }
+
+/** The request with another body, coded as its own was; its length field says the new length, all else stays. */
+async function withBody(inbound: Inbound, content: Buffer): Promise<Inbound> {
+  if (SIGNS_BODY.some((name) => headerOf(inbound.headers, name) !== null) || isSigned(inbound.headers))
+    throw unredacted("the request is signed over its body");
+  const codings = codingsOf(inbound.headers);
+  const first = inbound.body.find((piece) => piece.length > 0) ?? content;
+  const body = await redoCodings(content, codings, first);
+  if (body === null)
+    throw unredacted(`the body cannot be coded again: \`${codings.join(", ").slice(0, 60)}\``);
+  const headers = inbound.headers.map(([name, value]): RawHeaders[number] => [
+    name,
+    name.toLowerCase() === "content-length" ? String(body.length) : value,
+  ]);
+  const framing: Inbound["framing"] =
+    inbound.framing.kind === "length" ? { kind: "length", length: body.length } : inbound.framing;
+  return { ...inbound, headers, framing, body: [body], bodyBytes: body.length };
+}
+
+/** Fields that hold a digest of the body; AWS' signature (SigV4) covers one too. */
+const SIGNS_BODY = ["content-md5", "content-digest", "digest", "repr-digest"] as const;
+const isSigned = (headers: RawHeaders): boolean =>
+  /^AWS4-/.test(headerOf(headers, "authorization") ?? "") &&
+  headerOf(headers, "x-amz-content-sha256") !== "UNSIGNED-PAYLOAD";
 
 function destinationOf(inbound: Inbound, { standIn }: Judgement, sitting: Sitting): Destination {
   const { scheme, host, port } = inbound.target;
@@ -148,6 +183,8 @@ class Relay implements Sink {
   readonly #reply: Reply;
   readonly #sitting: Sitting;
   readonly #rooms: Rooms;
+  readonly #restores: boolean;
+  #restoring: Restoring | null = null;
   readonly #refusalFor: (fault: Fault) => ReturnType<typeof refusalFor>;
   readonly #capture: Capture;
   #head: ReplyHead | null = null;
@@ -162,12 +199,14 @@ class Relay implements Sink {
     reply: Reply,
     sitting: Sitting,
     rooms: Rooms,
+    restores: boolean,
     toRefusal: (fault: Fault) => ReturnType<typeof refusalFor>,
   ) {
     this.#peer = peer;
     this.#reply = reply;
     this.#sitting = sitting;
     this.#rooms = rooms;
+    this.#restores = restores;
     this.#refusalFor = toRefusal;
     this.#capture = new Capture(rooms.captured, rooms.limits.capturedReplyBytes);
   }
@@ -188,11 +227,17 @@ class Relay implements Sink {
 
   head(head: ReplyHead): void {
     this.#head = head;
-    this.#reply.head(head);
+    if (this.#restores)
+      this.#restoring = Restoring.of(head, this.#sitting.vault, this.#reply, {
+        resume: () => this.#sending?.resume(),
+        broken: () => this.#broke(),
+      });
+    this.#reply.head(this.#restoring?.head ?? head);
   }
 
   data(wire: Buffer, content: readonly Buffer[]): boolean {
     for (const piece of content) this.#capture.add(piece);
+    if (this.#restoring !== null) return this.#isOver || this.#restoring.push(content);
     if (this.#reply.data(wire, content)) return true;
     this.#reply.onDrain(() => this.#sending?.resume());
     return false;
@@ -206,13 +251,26 @@ class Relay implements Sink {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#trailers = trailers;
-    this.#reply.end(trailers);
-    this.#resolve(this.#answered(true));
+    const done = (): void => {
+      this.#reply.end(trailers);
+      this.#resolve(this.#answered(true));
+    };
+    if (this.#restoring === null) done();
+    else this.#restoring.end(trailers, done);
+  }
+
+  /** The reply came, but its coding is damaged: what the agent has of it must not look whole. */
+  #broke(): void {
+    if (!this.#isOver) this.#sending?.abort();
+    this.#isOver = true;
+    this.#reply.cut();
+    this.#resolve(this.#answered(false));
   }
 
   failed(fault: Fault): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#restoring?.close();
     if (this.#reply.isBegun) this.#reply.cut();
     else this.#reply.refuse(this.#refusalFor(fault));
     this.#resolve(this.#head === null ? { kind: "failed", fault, mayHaveLeft: true } : this.#answered(false));
@@ -223,12 +281,26 @@ class Relay implements Sink {
     this.#isOver = true;
     const peer = { socket, early, address: this.#peer.address, tlsPeer: this.#peer.tlsPeer };
     this.#resolve(
-      converse(this.#inbound, head, this.#reply, peer, this.#capture, this.#sitting, this.#rooms),
+      converse(
+        this.#inbound,
+        head,
+        this.#reply,
+        peer,
+        this.#capture,
+        this.#restores,
+        this.#sitting,
+        this.#rooms,
+      ),
     );
   }
 
   #agentLeft(): void {
-    if (this.#isOver) return;
+    this.#restoring?.close();
+    // All of it came, and only its restoring was under way.
+    if (this.#isOver) {
+      this.#resolve(this.#answered(false));
+      return;
+    }
     this.#isOver = true;
     // The destination must stop: a model call that nobody reads is billed all the same.
     this.#sending?.abort();

@@ -106,6 +106,7 @@ export async function startRig(
     clock: { now: systemClock.now, monotonic: () => systemClock.monotonic() + skipped },
     append: o.append ?? append,
     inspector: o.inspector ?? createInspector({ key: Buffer.alloc(32, 7) }),
+    placeholderKey: o.placeholderKey ?? Buffer.alloc(32, 8),
     lookup: o.lookup ?? (async () => ["127.0.0.1"]),
     extraRoots: o.extraRoots ?? [],
     ...(o.limits === undefined ? {} : { limits: o.limits }),

@@ -1,6 +1,9 @@
 /**
  * What a server says over a WebSocket, read beside its way to the agent: to know where its frames end, what it says about
  * usage, and which tools it calls. Reading never holds up or changes anything; when it cannot go on it stops.
+ *
+ * Once placeholders were sent to the server, its messages go to the agent from here, with the values put back. From then
+ * on they are not compressed: the agent's window would miss what was changed.
  */
 import {
   createReplyReader,
@@ -8,7 +11,16 @@ import {
   type ReplyReader,
   type ReplyReading,
 } from "../dialect/index.ts";
-import { type Compression, type Frame, FrameReader, MessageInflater, OPCODE } from "./frame.ts";
+import type { EventRestorer, Vault } from "../inspect/index.ts";
+import { type Compression, type Frame, FrameReader, MessageInflater, OPCODE, serverFrame } from "./frame.ts";
+
+/** Where restored messages go. */
+interface Outlet {
+  readonly vault: Vault;
+  readonly give: (bytes: Buffer) => void;
+  /** The server's bytes cannot be followed any more. */
+  readonly broken: () => void;
+}
 
 export class ServerReading {
   readonly #frames: FrameReader;
@@ -19,6 +31,12 @@ export class ServerReading {
   #queue: Promise<void> = Promise.resolve();
   #hasStopped = false;
   #lastPing: Buffer | null = null;
+  #outlet: Outlet | null = null;
+  #restorer: EventRestorer | null = null;
+  /** Bytes of the frame under way that had gone on before there was an outlet. */
+  #goneOn = 0;
+  /** The message under way had gone on in part: the rest follows as it comes. */
+  #isRaw = false;
 
   constructor(compression: Compression | null, mostBytes: number) {
     this.#frames = new FrameReader(mostBytes, "server");
@@ -27,7 +45,7 @@ export class ServerReading {
 
   /** Whether a frame of our own may be put in here. */
   get isBetweenMessages(): boolean {
-    return !this.#hasStopped && this.#frames.isBetween && this.#fragments.length === 0;
+    return !this.#hasStopped && this.#frames.have === 0 && this.#fragments.length === 0;
   }
 
   /** Whether these are the words of the server's last ping. */
@@ -38,6 +56,33 @@ export class ServerReading {
   /** From here on the server answers a message of this dialect. */
   begin(dialect: DialectName): void {
     this.#reader = createReplyReader(dialect, "websocket");
+    const { vault } = this.#outlet ?? {};
+    if (vault === undefined) return;
+    this.#enqueue(() => {
+      this.#flush();
+      this.#restorer = vault.eventRestorer();
+    });
+  }
+
+  /** From the next message on, messages go to the outlet, restored. False: they cannot, and go on as they come. */
+  restoreInto(outlet: Outlet): boolean {
+    if (this.#hasStopped) return false;
+    if (this.#outlet !== null) return true;
+    this.#outlet = outlet;
+    this.#restorer = outlet.vault.eventRestorer();
+    this.#goneOn = this.#frames.have;
+    this.#isRaw = this.#fragments.length > 0;
+    return true;
+  }
+
+  /** Whether messages go to an outlet. */
+  get isRestoring(): boolean {
+    return this.#outlet !== null;
+  }
+
+  /** Resolves when all that was fed has been read, and given. */
+  settled(): Promise<void> {
+    return this.#queue;
   }
 
   feed(chunk: Buffer): void {
@@ -45,30 +90,66 @@ export class ServerReading {
     try {
       for (const frame of this.#frames.feed(chunk)) this.#take(frame);
     } catch {
-      // The agent will see for itself that it is malformed.
-      this.#hasStopped = true;
+      this.#stop();
     }
+  }
+
+  /** Without an outlet the agent will see for itself that it is malformed. */
+  #stop(): void {
+    this.#hasStopped = true;
+    this.#outlet?.broken();
+  }
+
+  #enqueue(step: () => Promise<void> | void): void {
+    this.#queue = this.#queue.then(() => (this.#hasStopped ? undefined : step())).catch(() => this.#stop());
   }
 
   #take(frame: Frame): void {
     if (frame.opcode === OPCODE.ping) this.#lastPing = frame.payload;
-    if (frame.opcode >= OPCODE.close) return;
+    const outlet = this.#passes(frame) ? null : this.#outlet;
+    if (frame.opcode >= OPCODE.close) {
+      if (outlet !== null)
+        this.#enqueue(() => {
+          if (frame.opcode === OPCODE.close) this.#flush();
+          outlet.give(frame.wire);
+        });
+      return;
+    }
     this.#fragments.push(frame);
     if (!frame.isFinal) return;
-    const [first] = this.#fragments;
-    const payload = Buffer.concat(this.#fragments.map((fragment) => fragment.payload));
+    const fragments = this.#fragments;
+    const [first] = fragments;
+    const payload = Buffer.concat(fragments.map((fragment) => fragment.payload));
     this.#fragments = [];
     const reader = this.#reader;
-    this.#queue = this.#queue
-      .then(async () => {
-        if (this.#hasStopped) return;
-        const isDeflated = first?.isCompressed === true && this.#inflater !== null;
-        const message = isDeflated ? await this.#inflater?.inflate(payload) : payload;
-        if (first?.opcode === OPCODE.text && message !== undefined) reader?.feed(message);
-      })
-      .catch(() => {
-        this.#hasStopped = true;
-      });
+    this.#enqueue(async () => {
+      const isDeflated = first?.isCompressed === true && this.#inflater !== null;
+      const message = isDeflated ? await this.#inflater?.inflate(payload) : payload;
+      if (message === undefined) return;
+      if (first?.opcode === OPCODE.text) reader?.feed(message);
+      if (outlet === null) return;
+      const said = first?.opcode === OPCODE.text ? (this.#restorer?.event(message) ?? [message]) : [message];
+      if (!isDeflated && said.length === 1 && said[0] === message)
+        for (const { wire } of fragments) outlet.give(wire);
+      else for (const one of said) outlet.give(serverFrame(first?.opcode ?? OPCODE.text, Buffer.from(one)));
+    });
+  }
+
+  /** Gives the rest of what had gone on in part before there was an outlet; true when the frame belongs to it. */
+  #passes(frame: Frame): boolean {
+    const goneOn = this.#goneOn;
+    this.#goneOn = 0;
+    const isData = frame.opcode < OPCODE.close;
+    if (goneOn === 0 && !(this.#isRaw && isData)) return false;
+    this.#outlet?.give(frame.wire.subarray(goneOn));
+    if (isData) this.#isRaw = !frame.isFinal;
+    return true;
+  }
+
+  /** What was still held back of a value that did not come whole. */
+  #flush(): void {
+    for (const rest of this.#restorer?.end() ?? [])
+      this.#outlet?.give(serverFrame(OPCODE.text, Buffer.from(rest)));
   }
 
   /** What was said since `begin`, once all of it is read; null when it could not be, or when nothing was asked. */

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createDecoder, type Decoded, type Decoder } from "../dialect/index.ts";
-import { createInspector, type Inspector } from "../inspect/index.ts";
+import { createInspector, createVault, type Inspector } from "../inspect/index.ts";
 import { Reader } from "./session.ts";
 
 const SECRET = "AKIAIOSFODNN7EXAMPLQ";
@@ -15,18 +15,16 @@ const bodyOf = (texts: readonly string[]): Buffer =>
       messages: texts.map((content, i) => ({ role: i % 2 === 0 ? "user" : "assistant", content })),
     }),
   );
-const decodeWith =
-  (body: Buffer) =>
-  (decoder: Decoder): Decoded =>
-    decoder.decode({
-      method: "POST",
-      host: "api.anthropic.com",
-      path: "/v1/messages",
-      headers: [["anthropic-version", "2023-06-01"]],
-      body,
-    });
+const decode = (decoder: Decoder, body: Buffer): Decoded =>
+  decoder.decode({
+    method: "POST",
+    host: "api.anthropic.com",
+    path: "/v1/messages",
+    headers: [["anthropic-version", "2023-06-01"]],
+    body,
+  });
 const newReader = (inspector: Inspector): Reader =>
-  new Reader(() => createDecoder({ minComparedBytes: 0 }), inspector);
+  new Reader(() => createDecoder({ minComparedBytes: 0 }), inspector, createVault({ key: KEY }));
 
 describe("the reader", () => {
   it("an old turn is not inspected again, and its findings stay", () => {
@@ -43,9 +41,9 @@ describe("the reader", () => {
       (_, i) => `message ${i} with words of its own ${"x".repeat(i * 10)}`,
     );
     texts[3] = `the key is ${SECRET}`;
-    const first = reader.read(decodeWith(bodyOf(texts)));
+    const first = reader.read(decode, bodyOf(texts));
     expect([[...first.classes], first.found.length]).toEqual([["secret"], 1]);
-    const second = reader.read(decodeWith(bodyOf([...texts, "one more"])));
+    const second = reader.read(decode, bodyOf([...texts, "one more"]));
     expect([[...second.classes], second.found.length]).toEqual([["secret"], 0]);
     expect(seen[1]).toBeLessThan((seen[0] ?? 0) / 4);
   });
@@ -68,8 +66,8 @@ describe("the reader", () => {
         const decoder = createDecoder({ minComparedBytes: 0 });
         const inspector = createInspector({ key: KEY });
         for (const [i, texts] of conversation.entries()) {
-          const reading = reader.read(decodeWith(bodyOf(texts)));
-          const decoded = decodeWith(bodyOf(texts))(decoder);
+          const reading = reader.read(decode, bodyOf(texts));
+          const decoded = decode(decoder, bodyOf(texts));
           const { findings } = inspector.inspect(decoded.parts);
           for (const { class: dataClass } of findings) expect([...reading.classes]).toContain(dataClass);
           const fresh = findings.filter(({ part }) => decoded.parts[part]?.isNew === true);

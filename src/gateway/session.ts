@@ -2,6 +2,7 @@
  * What one session of an agent is to the gateway: its policy, its memory of what was read, its connections. Nothing here
  * is shared between sessions, save the rooms behind the gateway.
  */
+import { isUtf8 } from "node:buffer";
 import {
   type Clock,
   type ExchangeId,
@@ -11,7 +12,7 @@ import {
   type SessionId,
 } from "../core/index.ts";
 import type { CalledTool, Decoded, Decoder } from "../dialect/index.ts";
-import type { Finding, Inspector } from "../inspect/index.ts";
+import type { Finding, Inspection, Inspector, Met, Vault } from "../inspect/index.ts";
 import type { Ledger } from "../ledger/index.ts";
 import type { ConnectionDecision, Point, Policy } from "../policy/index.ts";
 import type { Credential, Custody } from "./custody.ts";
@@ -70,16 +71,34 @@ export interface Reading {
   readonly found: readonly FindingTally[];
   /** Data classes of the whole request, old parts included. */
   readonly classes: ReadonlySet<string>;
+  /** The parts that were inspected, and what was found in them. */
+  readonly asked: Decoded["parts"];
+  readonly inspection: Inspection;
+  /** What is to leave in its place, once that was read too. */
+  readonly leaving: Decoded | null;
+  /** The placeholders in it that had not left before. */
+  readonly placeholders: readonly string[];
 }
 
 /** Texts whose classes are remembered; they are the decoder's own strings, so this holds references, not copies. */
 const MOST_REMEMBERED = 50_000;
 const NO_CLASSES: readonly string[] = [];
+const NOTHING: Buffer = Buffer.alloc(0);
+
+type Decode = (decoder: Decoder, content: Buffer) => Decoded;
+
+/** What a reader knows of what it has read. */
+interface Memory {
+  readonly decoder: Decoder;
+  /** By text; what was found in it. */
+  classes: Map<string, readonly string[]>;
+}
 
 /**
  * The session's reader. The inspector sees what is new, and what stands beside it; what was found in an old part is
  * remembered by its text, so that what was denied is denied when it is sent again. A text that is not remembered is
- * inspected, new or not. The record counts what is new.
+ * inspected, new or not. The record counts what is new. The vault answers for the values that it knows, also where no
+ * detector would find them; its placeholders that come back are no findings.
  *
  * The inspector remembers too, for all sessions, by the text's hash; to be asked about each old part of each turn costs
  * more than all that is new. The decoder hands out the same string objects turn after turn, whose hash V8 keeps.
@@ -87,80 +106,151 @@ const NO_CLASSES: readonly string[] = [];
 export class Reader {
   readonly #newDecoder: () => Decoder;
   readonly #inspector: Inspector;
-  #decoder: Decoder;
-  #classesOf = new Map<string, readonly string[]>();
+  readonly #vault: Vault;
+  #came: Memory;
+  /** Of what leaves redacted: every turn repeats the last, so that has a memory of its own. Made when needed. */
+  #leaving: Memory | null = null;
+  /** Those that have left. */
+  readonly #placeholders = new Set<string>();
 
-  constructor(newDecoder: () => Decoder, inspector: Inspector) {
+  constructor(newDecoder: () => Decoder, inspector: Inspector, vault: Vault) {
     this.#newDecoder = newDecoder;
     this.#inspector = inspector;
-    this.#decoder = newDecoder();
+    this.#vault = vault;
+    this.#came = this.#newMemory();
   }
 
   /** One step on purpose: between "seen" and "inspected" nothing else may come. Throws what the inspector throws. */
-  read(decode: (decoder: Decoder) => Decoded): Reading {
+  read(decode: Decode, content: Buffer): Reading {
     try {
-      const decoded = decode(this.#decoder);
-      const classes = new Set<string>();
-      const asked = this.#unknown(decoded.parts, classes);
-      const parts = asked.map((index) => decoded.parts[index] ?? NO_PART);
-      const { findings } = this.#inspector.inspect(parts);
-      this.#remember(parts, findings);
-      for (const { class: dataClass } of findings) classes.add(dataClass);
-      const fresh = findings.filter(({ part }) => parts[part]?.isNew ?? true);
-      return { decoded, found: tallyOf(fresh), classes };
+      const { decoded, asked, inspection, classes } = this.#readInto(this.#came, decode, content);
+      const fresh = inspection.findings.filter(({ part }) => asked[part]?.isNew ?? true);
+      return { decoded, found: tallyOf(fresh), classes, asked, inspection, leaving: null, placeholders: [] };
     } catch (error) {
-      // What was seen but not inspected must be new again.
-      this.#decoder = this.#newDecoder();
-      this.#classesOf = new Map();
+      this.#forget();
       throw error;
     }
   }
 
-  /** Indexes of the parts to inspect; what is remembered of the others goes into `classes`. */
-  #unknown(parts: Decoded["parts"], classes: Set<string>): number[] {
-    const asked: number[] = [];
-    let isNewBefore = false;
-    for (let index = 0; index < parts.length; index++) {
-      const { text, isNew } = parts[index] ?? NO_PART;
-      const known = isNew ? undefined : this.#classesOf.get(text);
-      if (known !== undefined && known !== NO_CLASSES) for (const dataClass of known) classes.add(dataClass);
-      // A value may be cut in two between a new part and its neighbour.
-      if (known === undefined || isNewBefore || parts[index + 1]?.isNew === true) asked.push(index);
-      isNewBefore = isNew;
-    }
-    return asked;
+  /** Everything in it, old parts too: for values that were found where nothing was to be replaced. */
+  inspectAll({ decoded }: Reading): Inspection {
+    return this.#inspector.inspect(decoded.parts);
   }
 
-  #remember(parts: Decoded["parts"], findings: readonly Finding[]): void {
-    if (this.#classesOf.size + parts.length > MOST_REMEMBERED) this.#classesOf = new Map();
-    for (const { text } of parts) if (!this.#classesOf.has(text)) this.#classesOf.set(text, NO_CLASSES);
-    for (const { part, class: dataClass } of findings) {
-      const { text } = parts[part] ?? NO_PART;
-      const known = this.#classesOf.get(text) ?? NO_CLASSES;
-      if (!known.includes(dataClass)) this.#classesOf.set(text, [...known, dataClass]);
+  /** Reads what is to leave in the place of what was read: the data classes that it still holds. */
+  readLeaving(reading: Reading, decode: Decode, content: Buffer): Reading {
+    try {
+      this.#leaving ??= this.#newMemory();
+      const { decoded, classes } = this.#readInto(this.#leaving, decode, content);
+      return { ...reading, leaving: decoded, classes };
+    } catch (error) {
+      this.#forget();
+      throw error;
     }
+  }
+
+  /** It leaves with these placeholders: the reading, and a count of those that leave for the first time. */
+  replaced(
+    reading: Reading,
+    met: readonly Met[],
+  ): { readonly reading: Reading; readonly tally: readonly FindingTally[] } {
+    const fresh = met.filter(({ placeholder }) => !this.#placeholders.has(placeholder));
+    for (const { placeholder } of fresh) this.#placeholders.add(placeholder);
+    const tally = tallyOf(fresh.map(({ classes, detector }) => ({ class: classes[0] ?? "", detector })));
+    return { reading: { ...reading, placeholders: fresh.map(({ placeholder }) => placeholder) }, tally };
+  }
+
+  #readInto(
+    memory: Memory,
+    decode: Decode,
+    content: Buffer,
+  ): Pick<Reading, "decoded" | "asked" | "inspection"> & { readonly classes: Set<string> } {
+    const decoded = decode(memory.decoder, content);
+    const classes = new Set<string>();
+    const asked = unknownParts(memory, decoded.parts, classes).map(
+      (index) => decoded.parts[index] ?? NO_PART,
+    );
+    const inspection = this.#vault.learn(asked, this.#inspector.inspect(asked), []);
+    remember(memory, asked, inspection.findings);
+    for (const { class: dataClass } of inspection.findings) classes.add(dataClass);
+    for (const { classes: known } of this.#known(decoded, decode, content))
+      for (const dataClass of known) classes.add(dataClass);
+    return { decoded, asked, inspection, classes };
+  }
+
+  /** Values of the vault, wherever they stand. */
+  #known(decoded: Decoded, decode: Decode, content: Buffer): readonly Met[] {
+    if (this.#vault.size === 0) return [];
+    // Headers and target are small and searched as they are; the body only where a value may stand.
+    const round = decode(this.#newDecoder(), NOTHING).parts.flatMap(({ text }) => this.#vault.find(text));
+    return [...round, ...this.#vault.redact(content, formOf(decoded, content) ?? "text").met];
+  }
+
+  #newMemory(): Memory {
+    return { decoder: this.#newDecoder(), classes: new Map() };
+  }
+
+  /** What was seen but not inspected must be new again. */
+  #forget(): void {
+    this.#came = this.#newMemory();
+    this.#leaving = null;
   }
 
   /** It did not leave: what was new in it is new again, so that the record tells of each thing when it first left. */
   withdraw(reading: Reading | null): void {
-    if (reading !== null) this.#decoder.withdraw(reading.decoded);
+    if (reading === null) return;
+    this.#came.decoder.withdraw(reading.decoded);
+    if (reading.leaving !== null) this.#leaving?.decoder.withdraw(reading.leaving);
+    for (const word of reading.placeholders) this.#placeholders.delete(word);
   }
 
   /** Which tools a reply calls: their results in later messages are told apart by it. */
   learn(reply: { readonly calls: readonly CalledTool[] }): void {
-    this.#decoder.learn(reply);
+    this.#came.decoder.learn(reply);
   }
 }
 
 const NO_PART: Decoded["parts"][number] = { pointer: "", role: "opaque", text: "", isNew: true };
 
-function tallyOf(findings: readonly Finding[]): FindingTally[] {
+/** Indexes of the parts to inspect; what is remembered of the others goes into `classes`. */
+function unknownParts(memory: Memory, parts: Decoded["parts"], classes: Set<string>): number[] {
+  const asked: number[] = [];
+  let isNewBefore = false;
+  for (let index = 0; index < parts.length; index++) {
+    const { text, isNew } = parts[index] ?? NO_PART;
+    const known = isNew ? undefined : memory.classes.get(text);
+    if (known !== undefined && known !== NO_CLASSES) for (const dataClass of known) classes.add(dataClass);
+    // A value may be cut in two between a new part and its neighbour.
+    if (known === undefined || isNewBefore || parts[index + 1]?.isNew === true) asked.push(index);
+    isNewBefore = isNew;
+  }
+  return asked;
+}
+
+function remember(memory: Memory, parts: Decoded["parts"], findings: readonly Finding[]): void {
+  if (memory.classes.size + parts.length > MOST_REMEMBERED) memory.classes = new Map();
+  const { classes } = memory;
+  for (const { text } of parts) if (!classes.has(text)) classes.set(text, NO_CLASSES);
+  for (const { part, class: dataClass } of findings) {
+    const { text } = parts[part] ?? NO_PART;
+    const known = classes.get(text) ?? NO_CLASSES;
+    if (!known.includes(dataClass)) classes.set(text, [...known, dataClass]);
+  }
+}
+
+function tallyOf(findings: readonly Pick<Finding, "class" | "detector">[]): FindingTally[] {
   const tallies = new Map<string, FindingTally>();
   for (const { class: dataClass, detector } of findings) {
     const key = `${dataClass} ${detector}`;
     tallies.set(key, { class: dataClass, detector, count: (tallies.get(key)?.count ?? 0) + 1 });
   }
   return [...tallies.values()];
+}
+
+/** How a body can be edited; null: not at all. */
+export function formOf({ dialect, elements }: Decoded, content: Buffer): "json" | "text" | null {
+  if (elements.length > 0) return "json";
+  return dialect !== "protobuf" && isUtf8(content) ? "text" : null;
 }
 
 /** One open session. Its fields are owned by the gateway; the reader is used by the pipeline alone. */
@@ -171,6 +261,10 @@ export interface Sitting {
   readonly custody: Custody;
   /** What policy says about speaking to a host at all. */
   readonly connection: (host: string, port: number) => ConnectionDecision;
+  /** What was replaced, with its placeholders; gone with the session. */
+  readonly vault: Vault;
+  /** Origins that placeholders were sent to: only their replies are restored. */
+  readonly masked: Set<string>;
   exchanges: number;
   /** Exchanges whose outcome is not recorded yet. */
   readonly underWay: Set<Promise<void>>;

@@ -1,0 +1,64 @@
+/**
+ * Redaction, between the decision that asks for it and the verdict: the values that policy names get their placeholders,
+ * what is then to leave is read and judged again, and only where nothing of them is left does it leave.
+ *
+ * Failure contract: whatever cannot be replaced exactly denies, with what came as its evidence.
+ */
+import { asFault, Fault } from "../core/index.ts";
+import type { Met } from "../inspect/index.ts";
+import type { Target } from "./exchange.ts";
+import { type Condition, denied, type Judgement, judgeRedacted, originText } from "./judge.ts";
+import type { Matter } from "./matter.ts";
+import { formOf, type Reading, type Sitting } from "./session.ts";
+
+export interface Decided {
+  readonly judgement: Judgement;
+  /** null: it could not be read. */
+  readonly reading: Reading | null;
+}
+
+export async function redact(
+  matter: Matter,
+  content: Buffer,
+  reading: Reading,
+  asked: Condition,
+  sitting: Sitting,
+): Promise<Decided> {
+  const { vault, reader, session } = sitting;
+  let read = reading;
+  try {
+    const form = formOf(reading.decoded, content);
+    if (form === null) throw unredacted("the body is neither JSON nor text");
+    const mask = (): { readonly body: Buffer; readonly met: readonly Met[] } => {
+      const { chunks, left, met } = vault.redact(content, form, asked.classes);
+      if (left > 0) throw unredacted("it stands in a name, a signed block or the first system block");
+      const body = Buffer.concat(chunks);
+      read = reader.readLeaving(reading, matter.decode, body);
+      return { body, met };
+    };
+    vault.learn(reading.asked, reading.inspection, asked.classes);
+    let made = mask();
+    if (asked.classes.some((dataClass) => read.classes.has(dataClass))) {
+      // It may have been found in an earlier turn, on its way to where it was allowed.
+      vault.learn(reading.decoded.parts, reader.inspectAll(reading), asked.classes);
+      made = mask();
+    }
+    const { body } = made;
+    const replaced = reader.replaced(read, made.met);
+    read = replaced.reading;
+    const judgement = judgeRedacted(matter.about, asked, read.classes, replaced.tally, session);
+    if (judgement.passes) await matter.replace(body);
+    return { judgement, reading: read };
+  } catch (error) {
+    return { judgement: denied(asked, asFault(error)), reading: read };
+  }
+}
+
+export const unredacted = (detail: string): Fault => new Fault("gateway.unredacted", { detail });
+
+/** Values come back from models that got their placeholders in this session, and from nobody else. */
+export function restoresReply(judgement: Judgement, target: Target, { masked }: Sitting): boolean {
+  const origin = originText(target);
+  if (judgement.verdict === "redact" && judgement.isModel) masked.add(origin);
+  return judgement.isModel && masked.has(origin);
+}
