@@ -24,6 +24,8 @@ export function declarationText(declared: Declaration, around: Surround): string
   });
   const carried = contentLine(declared);
   if (carried !== "") say("", carried);
+  if (declared.redacted.length > 0)
+    say("kept in", `${keptIn(declared)} replaced before sending, restored in replies`);
   for (const [at, row] of declared.findings.entries())
     say(at === 0 ? "found" : "", `${row.count} × ${row.class} (${row.detector}), recorded`);
   for (const [at, row] of declared.refused.slice(0, 8).entries())
@@ -71,6 +73,17 @@ function contentLine(declared: Declaration): string {
   if (declared.sent.length > 0) parts.push(`${declared.notUnderstoodBytes} bytes not understood`);
   return parts.join(", ");
 }
+
+/** What each class is called when it is counted. */
+const CLASS_NOUNS: Readonly<Record<string, string>> = {
+  secret: "secret",
+  personal: "personal value",
+  classified: "classified passage",
+  infrastructure: "internal name",
+};
+
+const keptIn = ({ redacted }: Declaration): string =>
+  redacted.map((row) => plural(row.count, CLASS_NOUNS[row.class] ?? `${row.class} value`)).join(", ");
 
 function recordLine(declared: Declaration, signedAt: number | null): string {
   const [first, last] = declared.entries;

@@ -124,6 +124,34 @@ describe("the declaration", () => {
       ],
     ],
     [
+      "secrets-kept-in",
+      [
+        STARTED,
+        judged(1, {
+          verdict: "redact",
+          rules: ["secrets-masked"],
+          findings: [{ class: "secret", detector: "github-token", count: 2 }],
+          redacted: [
+            { class: "secret", detector: "github-token", count: 2 },
+            { class: "personal", detector: "email", count: 1 },
+          ],
+        }),
+        answered(1),
+        judged(2, { verdict: "redact", redacted: [{ class: "secret", detector: "pem", count: 1 }] }),
+        answered(2),
+        judged(3, { verdict: "redact", redacted: [{ class: "secret", detector: "pem", count: 7 }] }),
+        {
+          kind: "exchange.failed",
+          session,
+          exchange: exchangeId(session, 3),
+          fault: "gateway.unreachable",
+          mayHaveLeft: false,
+          durationMs: 3,
+        },
+        { kind: "session.ended", session, reason: "exited", exitCode: 0, setAside: [], appeared: [] },
+      ],
+    ],
+    [
       "stand-in-without-sandbox",
       [
         {

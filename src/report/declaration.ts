@@ -53,6 +53,8 @@ export interface Declaration {
   /** Request bytes whose format was not understood; they were still recorded whole. */
   readonly notUnderstoodBytes: number;
   readonly findings: readonly { readonly class: string; readonly detector: string; readonly count: number }[];
+  /** Distinct values by data class that placeholders stood for in what left. */
+  readonly redacted: readonly { readonly class: string; readonly count: number }[];
   readonly usage: { readonly inputTokens: number; readonly outputTokens: number };
   readonly refused: readonly { readonly host: string; readonly rule: string; readonly count: number }[];
   /** First and last ledger entry of the session. */
@@ -69,6 +71,7 @@ interface Tally {
   others: number;
   notUnderstoodBytes: number;
   readonly findings: Map<string, { class: string; detector: string; count: number }>;
+  readonly redacted: Map<string, number>;
   readonly usage: { inputTokens: number; outputTokens: number };
   readonly refused: Map<string, { host: string; rule: string; count: number }>;
   first: number;
@@ -110,7 +113,12 @@ export class SessionFold {
         const row = rowOf(tally, event.exchange);
         if (row !== null) {
           row.unanswered += 1;
-          if (!event.mayHaveLeft) withdraw(row, tally.judged.get(event.exchange)?.requestBytes ?? 0);
+          if (!event.mayHaveLeft) {
+            const judged = tally.judged.get(event.exchange);
+            withdraw(row, judged?.requestBytes ?? 0);
+            // The gateway counts them as new once more when they are sent again.
+            for (const { class: dataClass, count } of judged?.redacted ?? []) mask(tally, dataClass, -count);
+          }
         }
         tally.judged.delete(event.exchange);
         break;
@@ -142,6 +150,7 @@ function open(event: Started & { readonly at: number }, index: number): Tally {
     others: 0,
     notUnderstoodBytes: 0,
     findings: new Map(),
+    redacted: new Map(),
     usage: { inputTokens: 0, outputTokens: 0 },
     refused: new Map(),
     first: index,
@@ -160,6 +169,7 @@ function judge(tally: Tally, event: Extract<EventBody, { kind: "exchange.judged"
     refuse(tally, event.host, event.rules[0] ?? "policy");
     return;
   }
+  for (const { class: dataClass, count } of event.redacted ?? []) mask(tally, dataClass, count);
   tally.judged.set(event.exchange, event);
   const key = `${event.host} ${event.sentTo}`;
   const row = tally.sent.get(key) ?? {
@@ -180,6 +190,10 @@ function judge(tally: Tally, event: Extract<EventBody, { kind: "exchange.judged"
   tally.commands += event.sources.commands;
   tally.others += event.sources.others;
   if (!event.understood) tally.notUnderstoodBytes += event.requestBytes;
+}
+
+function mask(tally: Tally, dataClass: string, count: number): void {
+  tally.redacted.set(dataClass, (tally.redacted.get(dataClass) ?? 0) + count);
 }
 
 /** A request that never left counts neither as a request nor as bytes. */
@@ -226,6 +240,9 @@ function close(tally: Tally): Declaration {
     otherToolResults: tally.others,
     notUnderstoodBytes: tally.notUnderstoodBytes,
     findings: [...tally.findings.values()].map((row) => ({ ...row })),
+    redacted: [...tally.redacted]
+      .filter(([, count]) => count > 0)
+      .map(([dataClass, count]) => ({ class: dataClass, count })),
     usage: { ...tally.usage },
     refused: [...tally.refused.values()].sort((a, b) => b.count - a.count).map((row) => ({ ...row })),
     entries: [tally.first, tally.last],
