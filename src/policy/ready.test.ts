@@ -41,7 +41,9 @@ describe("the table of promises", () => {
   });
 
   test.each<[profile: string, labels: Partial<Point>, verdict: string]>([
-    ["default", { channel: "llm", data: "secret" }, "allow"],
+    ["default", { channel: "llm", data: "secret" }, "redact"],
+    ["default", { channel: "llm", data: "secret", operatorLaw: "SELF" }, "allow"],
+    ["default", { channel: "llm", data: "personal" }, "allow"],
     ["default", { channel: "telemetry" }, "deny"],
     ["observe", { channel: "telemetry", data: "secret" }, "allow"],
     ["engineer", { channel: "llm", data: "internal_code", dpa: "signed", trains: "no" }, "allow"],

@@ -191,6 +191,14 @@ const noTelemetryContent = `    - id: telemetry-channel
       not_match: [{ channel: llm }]
 `;
 
+const secretsMasked = `    - id: secrets-masked
+      title: { en: Secrets are masked before anything is sent, zh-CN: 发送前先遮盖机密凭据 }
+      because: { en: A credential in a prompt is a leaked credential, zh-CN: 提示词中的凭据即已泄露的凭据 }
+      when: { data: [secret] }
+      unless: { operatorLaw: [SELF] }
+      then: redact
+`;
+
 const DEFAULT = `${head("default", "One person at one machine", "单人单机")}
 sandbox: { mode: bubblewrap, nested: false }
 ${usualAccess}
@@ -201,7 +209,7 @@ ${models}${packages}${noTelemetry}
 send:
   default: allow # the network list above says who may be sent to; these rules say what may not
   rules:
-${noTelemetryContent}`;
+${noTelemetryContent}${secretsMasked}`;
 
 const OBSERVE = `${head("observe", "Records everything that leaves and refuses nothing public", "记录一切外发内容，不拒绝任何公共目的地")}
 sandbox: { mode: bubblewrap, nested: true }
@@ -225,7 +233,7 @@ ${models}${packages}${noTelemetry}
 send:
   default: allow
   rules:
-${noTelemetryContent}`;
+${noTelemetryContent}${secretsMasked}`;
 
 const engineerRules = `    - id: everyday-code
       title: { en: Everyday code may go to models under contract, zh-CN: 日常代码可发送给已签约的模型 }
@@ -243,13 +251,7 @@ const engineerRules = `    - id: everyday-code
       because: { en: It does not leave, zh-CN: 数据没有外流 }
       when: { channel: [llm], data: [classified, confidential, internal_code, personal], operatorLaw: [SELF] }
       then: allow
-    - id: secrets-masked
-      title: { en: Secrets are masked before anything is sent, zh-CN: 发送前先遮盖机密凭据 }
-      because: { en: A credential in a prompt is a leaked credential, zh-CN: 提示词中的凭据即已泄露的凭据 }
-      when: { data: [secret] }
-      unless: { operatorLaw: [SELF] }
-      then: redact
-    - id: personal-masked
+${secretsMasked}    - id: personal-masked
       title: { en: Personal data is masked before anything is sent, zh-CN: 发送前先遮盖个人数据 }
       because: { en: "Data minimisation, GDPR Art. 5(1)(c)", zh-CN: 数据最小化（GDPR 第 5 条第 1 款 c 项） }
       when: { channel: [llm, mcp], data: [personal] }
@@ -358,13 +360,7 @@ ${models}${packages}${noTelemetry}
 send:
   default: allow
   rules:
-${noTelemetryContent}    - id: secrets-masked
-      title: { en: Secrets are masked before anything is sent, zh-CN: 发送前先遮盖机密凭据 }
-      because: { en: A credential in a prompt is a leaked credential, zh-CN: 提示词中的凭据即已泄露的凭据 }
-      when: { data: [secret] }
-      unless: { operatorLaw: [SELF] }
-      then: redact
-    - id: unapproved-builds
+${noTelemetryContent}${secretsMasked}    - id: unapproved-builds
       title: { en: Builds that were refused do not run unattended, zh-CN: 未获批准的构建版本不得无人值守运行 }
       because: { en: Nobody would notice, zh-CN: 无人能够察觉 }
       when: { build: [unapproved] }
