@@ -1,0 +1,83 @@
+// One person with the default profile: a key in a message never leaves, and is there again in what comes back.
+import { chmodSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ScriptedModel, startScriptedModel } from "../../src/lab/index.ts";
+import type { Declaration } from "../../src/report/index.ts";
+import { Place, ROOT } from "../harness.ts";
+
+/** Shaped like a key; it opens nothing. */
+const KEY = `ghp_${"aB3dE5gH".repeat(5)}`;
+const SHAPE = /ghp_[A-Za-z0-9]{40}/;
+const MESSAGES = "https://api.anthropic.com/v1/messages";
+const bodyOf = (stream: boolean): string =>
+  JSON.stringify({
+    model: "claude-sonnet-4-5",
+    max_tokens: 50,
+    stream,
+    tools: [{ name: "nothing", input_schema: { type: "object", properties: {} } }],
+    messages: [{ role: "user", content: `my token is ${KEY}` }],
+  });
+
+describe("a key in a message", () => {
+  let place: Place;
+  let model: ScriptedModel;
+  const received: string[] = [];
+  /** The model says what it saw. */
+  const plan = {
+    steps: [],
+    get final(): string {
+      return `I saw ${SHAPE.exec(received.at(-1) ?? "")?.[0]}.`;
+    },
+  };
+  beforeAll(async () => {
+    place = new Place({
+      "agent.js": readFileSync(join(ROOT, "test/fixtures/tiny-agent/agent.js"), "utf8"),
+    });
+    chmodSync(join(place.workspace, "agent.js"), 0o755);
+    model = await startScriptedModel({
+      cwd: place.workspace,
+      plan,
+      onRequest: ({ body }) => void received.push(Buffer.from(body).toString()),
+    });
+  });
+  afterAll(async () => {
+    await model?.close();
+    await place?.close();
+  });
+
+  it.each([true, false])(
+    "reaches the model as a placeholder and the agent as itself (stream: %s)",
+    async (stream) => {
+      const args = ["run", "--json", "--upstream", model.url, "./agent.js", MESSAGES, bodyOf(stream)];
+      const { stdout, stderr } = await place.run(args);
+      const seen = received.at(-1) ?? "";
+      const word = SHAPE.exec(seen)?.[0] ?? "";
+      expect(word).not.toBe(KEY);
+      expect(seen).toBe(bodyOf(stream).replace(KEY, word));
+      const said = [...stdout.matchAll(/"text":"([^"]*)"/g)].map(([, text]) => text).join("");
+      expect(said, stdout + stderr).toContain(`I saw ${KEY}.`);
+      expect(stdout).not.toContain(word);
+      const declared = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Declaration;
+      expect(declared.redacted).toEqual([{ class: "secret", count: 1 }]);
+      const shown = await place.run(["show", declared.session]);
+      expect(shown.stdout).toContain("kept in    1 secret replaced before sending, restored in replies");
+      const events = await place.run(["show", declared.session, "--events", "--json"]);
+      const refs = events.stdout
+        .trim()
+        .split("\n")
+        .flatMap(
+          (line) => (JSON.parse(line).event.evidence ?? []) as readonly { id: string; role: string }[],
+        );
+      const kept = new Map<string, string>();
+      for (const { id, role } of refs)
+        kept.set(
+          role,
+          (await place.run(["show", declared.session, "--evidence", id, "--reason", "audit"])).stdout,
+        );
+      expect(kept.get("request-body")).toBe(seen);
+      expect([...kept.values()].join()).not.toContain(KEY);
+      expect(kept.size).toBe(4);
+    },
+  );
+});
