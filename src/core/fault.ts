@@ -133,7 +133,11 @@ export const FAULTS = {
     5,
     507,
   ),
-  "retention.invalid": kind("the retention rules are not valid", "correct the file; until then nothing is erased", 2),
+  "retention.invalid": kind(
+    "the retention rules are not valid",
+    "correct the file; until then nothing is erased",
+    2,
+  ),
   "canonical.unrepresentable": kind(
     "a value has no canonical JSON form",
     "report this with the command that led to it",
