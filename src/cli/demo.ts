@@ -2,7 +2,8 @@
  * `sallyport demo`: the main job end to end on a machine that may have nothing yet. Real agent, real sandbox, real
  * gateway and ledger; only the model is scripted, on loopback, so that no key is needed and nothing leaves.
  */
-import { cp, mkdtemp, rename } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { cp, mkdtemp, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
@@ -13,11 +14,12 @@ import type { Places } from "./places.ts";
 import { run } from "./run.ts";
 import { ensureSystemPackages } from "./setup.ts";
 
-const PROMPT = "Read README.md, fix the known bug in total.sh, then run check.sh.";
+const PROMPT = "Read README.md and settings.ini, fix the known bug in total.sh, then run check.sh.";
 
 const PLAN: Plan = {
   steps: [
     { kind: "read", path: "README.md" },
+    { kind: "read", path: "settings.ini" },
     { kind: "read", path: "total.sh" },
     { kind: "edit", path: "total.sh", before: 'sum=""', after: "sum=0" },
     { kind: "shell", command: "sh check.sh | tee check.log" },
@@ -72,6 +74,12 @@ async function sampleProject(): Promise<string> {
   const project = await mkdtemp(join(tmpdir(), "sallyport-demo-"));
   await cp(join(import.meta.dirname, "../../demo/project"), project, { recursive: true });
   await rename(join(project, "env.sample"), join(project, ".env"));
+  // A secret in a file that the agent does read: made up anew each time, so that no scanner need know it.
+  const made = randomBytes(24).toString("base64url");
+  await writeFile(
+    join(project, "settings.ini"),
+    `; made up for this demonstration\n[shop]\napi_key = "${made}"\n`,
+  );
   return project;
 }
 

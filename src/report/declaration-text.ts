@@ -27,7 +27,7 @@ export function declarationText(declared: Declaration, around: Surround): string
   if (declared.redacted.length > 0)
     say("kept in", `${keptIn(declared)} replaced before sending, restored in replies`);
   for (const [at, row] of declared.findings.entries())
-    say(at === 0 ? "found" : "", `${row.count} × ${row.class} (${row.detector}), recorded`);
+    say(at === 0 ? "found" : "", `${row.count} × ${row.class} (${row.detector}), allowed to leave`);
   for (const [at, row] of declared.refused.slice(0, 8).entries())
     say(at === 0 ? "refused" : "", `${row.host} ×${row.count} (${row.rule})`);
   if (declared.refused.length > 8) say("", `and ${declared.refused.length - 8} more hosts`);

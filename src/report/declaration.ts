@@ -52,6 +52,7 @@ export interface Declaration {
   readonly otherToolResults: number;
   /** Request bytes whose format was not understood; they were still recorded whole. */
   readonly notUnderstoodBytes: number;
+  /** What was found in requests that left, and was not masked. */
   readonly findings: readonly { readonly class: string; readonly detector: string; readonly count: number }[];
   /** Distinct values by data class that placeholders stood for in what left. */
   readonly redacted: readonly { readonly class: string; readonly count: number }[];
@@ -159,15 +160,17 @@ function open(event: Started & { readonly at: number }, index: number): Tally {
 }
 
 function judge(tally: Tally, event: Extract<EventBody, { kind: "exchange.judged" }>): void {
+  if (event.verdict === "deny" || event.verdict === "ask") {
+    refuse(tally, event.host, event.rules[0] ?? "policy");
+    return;
+  }
   for (const finding of event.findings) {
+    // What was masked did not leave: it is told as kept in.
+    if (event.redacted?.some((masked) => masked.class === finding.class)) continue;
     const key = `${finding.class} ${finding.detector}`;
     const known = tally.findings.get(key);
     if (known === undefined) tally.findings.set(key, { ...finding });
     else known.count += finding.count;
-  }
-  if (event.verdict === "deny" || event.verdict === "ask") {
-    refuse(tally, event.host, event.rules[0] ?? "policy");
-    return;
   }
   for (const { class: dataClass, count } of event.redacted ?? []) mask(tally, dataClass, count);
   tally.judged.set(event.exchange, event);

@@ -79,6 +79,7 @@ describe.each(AGENTS)("$title $tested", (kind) => {
       expect(declared.commandOutputs).toBeGreaterThan(kind.name === "codex" ? 1 : 0);
       // What agents themselves send (instructions, tool definitions, ids) is no secret: a finding here is a false one.
       expect(declared.findings.filter((finding) => finding.class === "secret")).toEqual([]);
+      expect(declared.redacted).toEqual([]);
       // Everything that left went to the stand-in, as model requests; nothing else was let through.
       expect(declared.sent.map((row) => row.sentTo)).toEqual(declared.sent.map(() => model.url));
       expect(declared.sent.reduce((sum, row) => sum + row.requests, 0)).toBeGreaterThanOrEqual(3);
