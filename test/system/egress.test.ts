@@ -237,7 +237,7 @@ describe("what the suite does not ask", () => {
     });
     const payloads: Readonly<Record<string, Case["payload"]>> = {
       commit: { url: "https://github.com/nodejs/node/commit/9cd77707d0f3f6f2f2fa8f7d8e6c6d5a4b3c2d1e" },
-      package: { url: "https://registry.npmjs.org/lodash/-/lodash-4.17.21.tgz" },
+      package: { url: "https://packages.example/lodash/-/lodash-4.17.21.tgz" },
       document: {
         url: "https://docs.google.com/document/d/1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms/edit",
       },
