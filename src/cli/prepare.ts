@@ -79,11 +79,12 @@ export async function prepare(
   const proxyPort = policy.sandbox.mode === "none" ? await freePort() : PROXY_PORT;
   const door = doorOf(question, agent.kind, proxyPort);
   const read = [...agent.folders, ...policy.files.read];
+  const isOnlyWall = policy.sandbox.mode === "bubblewrap" && !policy.sandbox.nested;
   const spec: SandboxSpec = {
     mode: policy.sandbox.mode,
     program: [
       ...agent.program,
-      ...(agent.kind?.leadingArguments ?? []),
+      ...(isOnlyWall ? (agent.kind?.confinedArguments ?? []) : []),
       ...door.arguments,
       ...question.arguments,
     ],

@@ -23,8 +23,11 @@ export interface AgentKind {
   readonly passEnvironment: readonly string[];
   /** Set inside the sandbox unless the person set them. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Put before the person's own arguments, so that theirs win. */
-  readonly leadingArguments: readonly string[];
+  /**
+   * Put before the person's own arguments (so that theirs win) where our wall is the only one: an agent whose own sandbox
+   * cannot be built inside ours is told so, or each of its commands would fail.
+   */
+  readonly confinedArguments: readonly string[];
   /** Files written into its private home when they are not there yet. */
   readonly homeFiles: readonly { readonly path: string; readonly content: string }[];
   /**
@@ -71,7 +74,7 @@ export const AGENTS: readonly AgentKind[] = [
     ],
     // IS_SANDBOX is the agent's own word for "I am confined": without it, it refuses its bypass flag to root.
     environment: { IS_SANDBOX: "1", DISABLE_AUTOUPDATER: "1" },
-    leadingArguments: [],
+    confinedArguments: [],
     homeFiles: [],
     keyHosts: {
       ANTHROPIC_API_KEY: ["api.anthropic.com"],
@@ -94,7 +97,7 @@ export const AGENTS: readonly AgentKind[] = [
     programs: ["@openai/codex/bin/codex.js"],
     passEnvironment: ["OPENAI_*", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN"],
     environment: {},
-    leadingArguments: [],
+    confinedArguments: ["-c", 'sandbox_mode="danger-full-access"'],
     homeFiles: [],
     keyHosts: {
       CODEX_API_KEY: ["api.openai.com"],
@@ -123,7 +126,7 @@ export const AGENTS: readonly AgentKind[] = [
     programs: ["opencode-linux-{arch}/bin/opencode", "opencode-linux-{arch}-baseline/bin/opencode"],
     passEnvironment: ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENCODE_*"],
     environment: { OPENCODE_DISABLE_AUTOUPDATE: "1" },
-    leadingArguments: [],
+    confinedArguments: [],
     homeFiles: [],
     keyHosts: {
       ANTHROPIC_API_KEY: ["api.anthropic.com"],
@@ -153,7 +156,7 @@ export const AGENTS: readonly AgentKind[] = [
     programs: ["@qwen-code/qwen-code/cli-entry.js", "@qwen-code/qwen-code/cli.js"],
     passEnvironment: ["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "DASHSCOPE_API_KEY", "QWEN_*"],
     environment: {},
-    leadingArguments: [],
+    confinedArguments: [],
     homeFiles: [],
     keyHosts: {
       OPENAI_API_KEY: ["api.openai.com", "dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"],
@@ -179,7 +182,7 @@ export const AGENTS: readonly AgentKind[] = [
     programs: ["@google/gemini-cli/bundle/gemini.js"],
     passEnvironment: ["GEMINI_*", "GOOGLE_*"],
     environment: {},
-    leadingArguments: [],
+    confinedArguments: [],
     // Headless, the base-URL variable alone selects an authentication type that it then refuses.
     homeFiles: [
       {
@@ -207,7 +210,7 @@ export const AGENTS: readonly AgentKind[] = [
     programs: ["@github/copilot-linux-{arch}/copilot", "@github/copilot/npm-loader.js"],
     passEnvironment: ["COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"],
     environment: { COPILOT_AUTO_UPDATE: "false" },
-    leadingArguments: [],
+    confinedArguments: [],
     homeFiles: [],
     keyHosts: {
       COPILOT_GITHUB_TOKEN: ["api.github.com", "*.githubcopilot.com"],

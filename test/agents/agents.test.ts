@@ -1,6 +1,6 @@
 // The six real agents, each at its pinned version from npm, do a real task inside the sandbox against the scripted
 // model. They are fetched into Sallyport's own folder when missing; if that fails, the tests fail.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ScriptedModel, startScriptedModel } from "../../src/lab/index.ts";
@@ -86,6 +86,18 @@ describe.each(AGENTS)("$title $tested", (kind) => {
       expect((await place.run(["verify"])).code).toBe(0);
     },
   );
+
+  if (kind.name === "codex")
+    test("its commands run without its bypass flag, though its own sandbox cannot nest in ours", async () => {
+      rmSync(join(place.workspace, "out.txt"), { force: true });
+      const agent = `${kind.name}@${kind.tested}`;
+      const done = await place.run([
+        ...["run", "--upstream", model.url, agent],
+        ...["exec", "--skip-git-repo-check", PROMPT],
+      ]);
+      expect(done.code, done.stderr).toBe(0);
+      expect(readFileSync(join(place.workspace, "out.txt"), "utf8")).toBe("hi\n");
+    });
 
   test("the person's key is not in the sandbox: not in the agent's environment, not in what it sends", async () => {
     const key = "sk-ant-api03-of-the-person-not-a-real-key-0123456789";
