@@ -13,6 +13,9 @@ export type Reach = "public" | "private" | "never";
 type Row = readonly [prefix: readonly number[], bits: number, reach: Reach];
 
 const V4: readonly Row[] = [
+  // Clouds' own services outside of link-local: Alibaba's metadata (help.aliyun.com), Azure's WireServer (learn.microsoft.com).
+  [[100, 100, 100, 200], 32, "never"],
+  [[168, 63, 129, 16], 32, "never"],
   [[0], 8, "never"],
   [[10], 8, "private"],
   [[100, 64], 10, "private"],

@@ -205,6 +205,8 @@ describe("destinations", () => {
   // The same wish in every spelling: an address that must not be dialled, by an allowed name or as a number.
   const NEVER = [
     "169.254.169.254",
+    "100.100.100.200",
+    "168.63.129.16",
     "0.0.0.0",
     "224.0.0.1",
     "255.255.255.255",
