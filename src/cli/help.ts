@@ -41,7 +41,7 @@ the gateway. What follows the agent's name goes to the agent unchanged. At the e
       --upstream ORIGIN     a server that stands in for every model destination, e.g. a model of your own
                             (http://127.0.0.1:8080); also SALLYPORT_UPSTREAM
       --door tls|base       how the agent reaches the gateway: transparently (default), or by its base-URL setting
-      --explain             print the plan (sandbox, environment, policy) and start nothing
+      --explain             print the plan (sandbox, environment, policy) and start nothing; --json: all of it
       --json                print the declaration as one line of JSON on stdout, after the agent's own output
   -q, --quiet               print no declaration
 

@@ -10,9 +10,9 @@ import net from "node:net";
 import { asFault, type Fault } from "../core/index.ts";
 import { type Ended as Exit, type Launched, launch } from "../sandbox/launch.ts";
 import type { Places } from "./places.ts";
-import { faultText, wantsColor } from "./print.ts";
+import { faultText, printable, wantsColor } from "./print.ts";
 import { reachStation } from "./reach.ts";
-import type { Ended, Question, Started, StationLine } from "./talk.ts";
+import type { Ended, Explained, Question, Started, StationLine } from "./talk.ts";
 
 export interface RunOptions {
   readonly agent: string;
@@ -33,7 +33,8 @@ export async function run(options: RunOptions, places: Places): Promise<number> 
   const line = await reachStation(places);
   try {
     if (options.explain) {
-      process.stdout.write(`${JSON.stringify(await line.ask<object>(questionOf(options)), null, 2)}\n`);
+      const explained = await line.ask<Explained>(questionOf(options));
+      process.stdout.write(options.json ? `${JSON.stringify(explained)}\n` : `${explanation(explained)}\n`);
       return 0;
     }
     return await session(line, options);
@@ -54,6 +55,21 @@ async function session(line: StationLine, options: RunOptions): Promise<number> 
   const ended = await launched.exit;
   await finish(line, options, started.session, ended);
   return ended.code;
+}
+
+/** The plan as a person reads it; `--json` gives all of it, system-call filter included. */
+function explanation({ agent, policy, plan }: Explained): string {
+  const version = agent.version === null ? "" : ` ${agent.version}`;
+  return [
+    `${agent.name}${version}: ${agent.executable}`,
+    `profile ${policy.name}, sha256 ${policy.sha256}`,
+    ...plan.explain,
+    "environment:",
+    ...Object.entries(plan.environment).map(([name, value]) => `  ${name}=${value}`),
+    `starts: ${plan.program.join(" ")}`,
+  ]
+    .map(printable)
+    .join("\n");
 }
 
 function questionOf(options: RunOptions): Question {

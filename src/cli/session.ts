@@ -11,7 +11,7 @@ import { type Declaration, declarationText, SessionFold } from "../report/index.
 import { planSandbox, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
 import type { Places } from "./places.ts";
 import { heldKeys, type Prepared, prepare, type RunQuestion } from "./prepare.ts";
-import type { Ended, Hello, Started } from "./talk.ts";
+import type { Ended, Explained, Hello, Started } from "./talk.ts";
 import type { House } from "./wire.ts";
 
 /** What the launcher found in the workspace when the agent had ended. */
@@ -44,7 +44,7 @@ export class ActiveSession {
   }
 
   /** The plan a `run` would have, without starting or recording anything. */
-  static async explain(places: Places, question: RunQuestion): Promise<object> {
+  static async explain(places: Places, question: RunQuestion): Promise<Explained> {
     const { spec, policy, agent } = await prepare(
       question,
       places,

@@ -70,6 +70,12 @@ export interface Started {
   readonly gatewaySocket: string;
 }
 
+export interface Explained {
+  readonly agent: { readonly name: string; readonly version: string | null; readonly executable: string };
+  readonly policy: { readonly name: string; readonly sha256: string };
+  readonly plan: SandboxPlan;
+}
+
 export interface Ended {
   readonly declaration: Declaration;
   readonly text: string;

@@ -100,6 +100,17 @@ describe("what comes back", () => {
     expect(done.stderr).toMatch(/mine\.yaml:\d+:\d+/);
   });
 
+  it("--explain prints the plan, starts nothing and shows no key", async () => {
+    const key = { ANTHROPIC_API_KEY: "sk-ant-api03-not-a-real-key" };
+    const before = (await place.run(["log", "--json"])).stdout;
+    const done = await place.run(["run", "--explain", "claude@2.1.329"], key);
+    const explained =
+      done.code === 0 ? done.stdout : (await place.run(["run", "--explain", "true"], key)).stdout;
+    expect(explained).toMatch(/workspace .*: read and write[\s\S]*network: none but 127\.0\.0\.1/);
+    expect(explained).not.toContain("not-a-real-key");
+    expect((await place.run(["log", "--json"])).stdout).toBe(before);
+  });
+
   it("runs in the folder it was called from, and keeps the rest of the home out of sight", async () => {
     mkdirSync(join(place.workspace, ".git"), { recursive: true });
     writeFileSync(join(place.workspace, ".git/HEAD"), "ref: refs/heads/main\n");
