@@ -90,7 +90,7 @@ export async function prepare(
     ],
     workspace,
     cwd: question.cwd,
-    homeDirectory: await homeFor(agent, places),
+    homeDirectory: await homeFor(agent, upstream !== null, places),
     protect: [places.state, places.run, places.config],
     read,
     write: policy.files.write,
@@ -251,10 +251,11 @@ function freePort(): Promise<number> {
 }
 
 /** The agent's private home, kept between its sessions; files it needs to start are laid when they are missing. */
-async function homeFor(agent: LocatedAgent, places: Places): Promise<string> {
+async function homeFor(agent: LocatedAgent, hasStandIn: boolean, places: Places): Promise<string> {
   const home = join(places.homes, agent.kind?.name ?? "other");
   await mkdir(home, { recursive: true, mode: 0o700 });
   for (const file of agent.kind?.homeFiles ?? []) {
+    if (file.onlyForStandIn === true && !hasStandIn) continue;
     const path = join(home, file.path);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(path, file.content, { flag: "wx", mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {

@@ -26,11 +26,17 @@ const MARK = "sallyport0";
 const MARK_BYTES = Buffer.from(MARK);
 
 /**
+ * The same end for all: Claude Code asks its user once about each key that it does not know, and knows keys by their last
+ * 20 characters; with a random end it would ask in every session.
+ */
+const TAIL = "-held-by-the-gateway";
+
+/**
  * A sentinel that looks like a key of its vendor to programs that check: `prefix` (for example `sk-ant-api03-`), the
- * mark, 32 hexadecimal digits. `random` gives cryptographic randomness.
+ * mark, 32 hexadecimal digits, a fixed end. `random` gives cryptographic randomness.
  */
 export function sentinelFor(prefix: string, random: (bytes: number) => Buffer): string {
-  return `${prefix}${MARK}${random(16).toString("hex")}`;
+  return `${prefix}${MARK}${random(16).toString("hex")}${TAIL}`;
 }
 
 export class Custody {

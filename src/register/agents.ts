@@ -28,8 +28,12 @@ export interface AgentKind {
    * cannot be built inside ours is told so, or each of its commands would fail.
    */
   readonly confinedArguments: readonly string[];
-  /** Files written into its private home when they are not there yet. */
-  readonly homeFiles: readonly { readonly path: string; readonly content: string }[];
+  /** Files written into its private home when they are not there yet; some only when another server stands in. */
+  readonly homeFiles: readonly {
+    readonly path: string;
+    readonly content: string;
+    readonly onlyForStandIn?: boolean;
+  }[];
   /**
    * Keys it needs in order to start at all. When another server stands in for the vendor's and the person has set
    * none of `keyVariables`, these obviously fake values are used.
@@ -75,7 +79,8 @@ export const AGENTS: readonly AgentKind[] = [
     // IS_SANDBOX is the agent's own word for "I am confined": without it, it refuses its bypass flag to root.
     environment: { IS_SANDBOX: "1", DISABLE_AUTOUPDATER: "1" },
     confinedArguments: [],
-    homeFiles: [],
+    // Its first-run dialog insists on reaching the vendor's sign-in servers, which a stand-in for the model is not.
+    homeFiles: [{ path: ".claude.json", content: '{"hasCompletedOnboarding":true}\n', onlyForStandIn: true }],
     keyHosts: {
       ANTHROPIC_API_KEY: ["api.anthropic.com"],
       ANTHROPIC_AUTH_TOKEN: ["api.anthropic.com"],
