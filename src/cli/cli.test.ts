@@ -3,11 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { Fault } from "../core/index.ts";
+import { parseDestinations } from "../register/index.ts";
 import { HELP, helpFor } from "./help.ts";
+import { labeller } from "./labels.ts";
 import { placesOf } from "./places.ts";
 import { workspaceOf } from "./prepare.ts";
 import { faultText, printable, table } from "./print.ts";
 import { privateFolder } from "./station.ts";
+
+it("an operator under several laws is labelled with each of them", () => {
+  const register = parseDestinations(
+    'version: 1\nrows: [{ id: x, host: a.example, channel: llm, operator: o, legal_entity: l, law: [US, CN], endpoint: US, at_rest: US, compute: US, trains: "no", retention: r, terms_public: true, src: [s], as_of: 2026-11-20, confidence: high }]',
+    "d.yaml",
+  );
+  expect(labeller(register)("a.example", 443, "/")).toMatchObject({ operatorLaw: "US", otherLaws: ["CN"] });
+  expect(labeller(register)("b.example", 443, "/")).toMatchObject({ operatorLaw: "unknown", otherLaws: [] });
+});
 
 describe("where things lie", () => {
   it("SALLYPORT_HOME moves all state; XDG moves it apart; relative paths are refused", () => {

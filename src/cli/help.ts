@@ -37,9 +37,9 @@ const COMMANDS: Readonly<Record<string, string>> = {
 Starts the agent in a sandbox: this project read-write, the rest of the machine hidden or read-only, no network but
 the gateway. What follows the agent's name goes to the agent unchanged. At the end a declaration says what left.
 
-  -p, --profile NAME|FILE   which profile (see \`sallyport profiles\`); also SALLYPORT_PROFILE
+  -p, --profile NAME|FILE   which profile (see \`sallyport profiles\`)
       --upstream ORIGIN     a server that stands in for every model destination, e.g. a model of your own
-                            (http://127.0.0.1:8080); also SALLYPORT_UPSTREAM
+                            (http://127.0.0.1:8080)
       --door tls|base       how the agent reaches the gateway: transparently (default), or by its base-URL setting
       --explain             print the plan (sandbox, environment, policy) and start nothing; --json: all of it
       --json                print the declaration as one line of JSON on stdout, after the agent's own output

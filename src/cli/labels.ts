@@ -10,11 +10,15 @@ export function labeller(
 ): (host: string, port: number, path: string) => DestinationLabels {
   return (host, _port, path) => {
     const row = register.find(host, path);
+    const [operatorLaw = "unknown", ...otherLaws] = (row?.law ?? []).map((law) =>
+      CODE.test(law) ? law : "unknown",
+    );
     return {
       destination: row?.id ?? null,
       channel: row?.channel ?? "unknown",
       serverIn: row !== null && CODE.test(row.compute) ? row.compute : "unknown",
-      operatorLaw: row !== null && CODE.test(row.law[0] ?? "") ? (row.law[0] ?? "unknown") : "unknown",
+      operatorLaw,
+      otherLaws,
       trains:
         row !== null && ["no", "yes", "opt_in", "opt_out", "by_plan"].includes(row.trains)
           ? row.trains

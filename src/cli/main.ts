@@ -223,8 +223,8 @@ async function runCommand(argv: readonly string[], places: ReturnType<typeof pla
     {
       agent,
       arguments: argv.slice(split.agent + 1),
-      profile: values.profile ?? process.env["SALLYPORT_PROFILE"] ?? null,
-      upstream: values.upstream ?? process.env["SALLYPORT_UPSTREAM"] ?? null,
+      profile: values.profile ?? null,
+      upstream: values.upstream ?? null,
       door,
       json: values.json === true,
       quiet: values.quiet === true,

@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Fault, type LedgerEvent, type SessionId } from "../core/index.ts";
+import { Fault, type LedgerEvent, type SessionId, type Verdict } from "../core/index.ts";
+import type { DestinationLabels } from "../gateway/index.ts";
 import { readEntries } from "../ledger/index.ts";
 import { layer, type Point, type PolicyDocument, parseDocument, study } from "../policy/index.ts";
 import { loadRegister } from "./destinations.ts";
@@ -150,24 +151,40 @@ async function explain(
   if (target === null) throw new Fault("usage.invalid", { detail: `\`${flags.to}\` is no host` });
   const label = labeller((await loadRegister()).register);
   const port = Number(target.port || (target.protocol === "http:" ? 80 : 443));
-  const { destination: _row, ...labels } = label(target.hostname, port, target.pathname);
   const layered = layer(found);
-  const explained = study.explain(
-    layered,
-    {
-      agent: flags.agent ?? "unknown",
-      build: (flags.build ?? "unknown") as Point["build"], // judged by the policy like any value it does not name
-      host: target.hostname,
-      port,
-      ...(labels as Pick<Point, "channel" | "serverIn" | "operatorLaw" | "trains" | "dpa">), // the register's own words
-      repo: flags.repo ?? layered.repo,
-      data: flags.data ?? "public",
-      model: flags.model ?? "unknown",
-    },
-    language,
+  const explanations = lawful(label(target.hostname, port, target.pathname)).map((labels) =>
+    study.explain(
+      layered,
+      {
+        agent: flags.agent ?? "unknown",
+        build: (flags.build ?? "unknown") as Point["build"], // judged by the policy like any value it does not name
+        host: target.hostname,
+        port,
+        ...labels,
+        repo: flags.repo ?? layered.repo,
+        data: flags.data ?? "public",
+        model: flags.model ?? "unknown",
+      },
+      language,
+    ),
+  );
+  // Under several laws the strictest answer is the one that counts.
+  const explained = explanations.reduce((a, b) =>
+    STRICTEST.indexOf(b.verdict) < STRICTEST.indexOf(a.verdict) ? b : a,
   );
   say({ verdict: explained.verdict, decision: explained.decision, waysOn: explained.waysOn }, explained.text);
   return explained.verdict === "allow" ? 0 : 4;
+}
+
+const STRICTEST: readonly Verdict[] = ["deny", "ask", "reroute", "redact", "allow"];
+
+type LawfulLabels = Pick<Point, "channel" | "serverIn" | "operatorLaw" | "trains" | "dpa">;
+
+/** A destination's labels, once for each law that can compel its operator. */
+function lawful(labels: DestinationLabels): [LawfulLabels, ...LawfulLabels[]] {
+  const { destination: _row, otherLaws = [], ...rest } = labels;
+  const first = rest as LawfulLabels; // the register's own words
+  return [first, ...otherLaws.map((operatorLaw) => ({ ...first, operatorLaw }))];
 }
 
 async function prove(
@@ -259,17 +276,22 @@ function pointsOf(
   agent: string,
   label: ReturnType<typeof labeller>,
 ): readonly [Point, ...Point[]] {
-  const { destination: _row, ...labels } = label(event.host, event.port, event.path);
+  const [labels, ...others] = lawful(label(event.host, event.port, event.path));
   const point: Point = {
     agent,
     build: "unknown",
     host: event.host,
     port: event.port,
-    ...(labels as Pick<Point, "channel" | "serverIn" | "operatorLaw" | "trains" | "dpa">), // the register's own words
+    ...labels,
     repo: "unknown",
     data: "public",
     model: event.model ?? "unknown",
   };
-  const [first = "public", ...others] = [...new Set(event.findings.map((finding) => finding.class))];
-  return [{ ...point, data: first }, ...others.map((data) => ({ ...point, data }))];
+  const found = new Set(event.findings.map((finding) => finding.class));
+  const classes = found.size === 0 ? ["public"] : [...found];
+  const all = classes.flatMap((data) =>
+    [point, ...others.map((law) => ({ ...point, ...law }))].map((one) => ({ ...one, data })),
+  );
+  const [first = point, ...rest] = all;
+  return [first, ...rest];
 }

@@ -112,7 +112,10 @@ function decisionOn(
 ): Decision {
   const point = pointOf(about, labels, model, session);
   const classes = held.size === 0 ? ["public"] : [...held];
-  const [first = point, ...others] = classes.map((data): Point => ({ ...point, data }));
+  const laws = [labels.operatorLaw, ...(labels.otherLaws ?? [])];
+  const [first = point, ...others] = classes.flatMap((data) =>
+    laws.map((operatorLaw): Point => ({ ...point, data, operatorLaw })),
+  );
   return decide(session.policy, first, ...others);
 }
 

@@ -372,6 +372,26 @@ describe("verdicts", () => {
     ]);
   });
 
+  it("a rule about a law holds for an operator that stands under it among others", async () => {
+    const { rig, server, authority, wire } = await world({
+      rules:
+        "  rules:\n    - { id: no-cn, title: Not under Chinese law, because: contract, when: { operatorLaw: [CN] }, then: deny }\n",
+      label: (host) => ({
+        destination: host,
+        channel: "llm",
+        serverIn: "US",
+        operatorLaw: "US",
+        otherLaws: ["CN"],
+        trains: "no",
+        dpa: "unknown",
+      }),
+    });
+    wire.write(ask(authority, "hello"));
+    expect(await wire.until("}}")).toMatch(/^HTTP\/1\.1 403 /);
+    expect(server.received).toEqual([]);
+    expect(rig.of("exchange.judged")).toMatchObject([{ verdict: "deny", rules: ["no-cn"] }]);
+  });
+
   it("what was denied is denied when it is sent again, and the connection goes on for what is allowed", async () => {
     const { rig, server, authority, wire } = await world({ rules: SECRET_RULE });
     wire.write(ask(authority, SECRET));

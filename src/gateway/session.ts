@@ -28,6 +28,8 @@ export interface DestinationLabels {
   readonly channel: string;
   readonly serverIn: string;
   readonly operatorLaw: string;
+  /** Further laws that can compel the operator (a parent's): each is judged too, and the strictest answer wins. */
+  readonly otherLaws?: readonly string[];
   readonly trains: string;
   readonly dpa: string;
 }

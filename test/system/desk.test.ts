@@ -74,6 +74,24 @@ properties:
     expect(done.code).toBe(4);
   });
 
+  it("a guardrail on a law holds for an operator that stands under that law among others", async () => {
+    writeFileSync(
+      join(place.workspace, "law.yaml"),
+      "apiVersion: sallyport/v1\nkind: Guardrails\nmetadata: { name: law, owner: ciso@corp.example }\nsend:\n  rules:\n    - { id: L-1, title: Nothing under Chinese law, because: contract, when: { operatorLaw: [CN] }, then: deny }\n",
+    );
+    writeFileSync(join(place.workspace, "base.yaml"), (await place.run(["profiles", "default"])).stdout);
+    const done = await place.run([
+      "policy",
+      "explain",
+      "law.yaml",
+      "base.yaml",
+      "--to",
+      "dashscope-us.aliyuncs.com",
+    ]);
+    expect(done.stdout, done.stderr).toContain("law/L-1");
+    expect(done.code).toBe(4);
+  });
+
   it("replays a policy over what was recorded", async () => {
     expect((await place.run(["policy", "replay", "restricted", "--json"])).stdout).toMatch(/"judged":\d+/);
   });
