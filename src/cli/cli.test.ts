@@ -11,13 +11,23 @@ import { workspaceOf } from "./prepare.ts";
 import { faultText, printable, table } from "./print.ts";
 import { privateFolder } from "./station.ts";
 
-it("an operator under several laws is labelled with each of them", () => {
+it("an operator under several laws is labelled with each of them, until nobody has looked for too long", () => {
   const register = parseDestinations(
     'version: 1\nrows: [{ id: x, host: a.example, channel: llm, operator: o, legal_entity: l, law: [US, CN], endpoint: US, at_rest: US, compute: US, trains: "no", retention: r, terms_public: true, src: [s], as_of: 2026-11-20, confidence: high }]',
     "d.yaml",
   );
-  expect(labeller(register)("a.example", 443, "/")).toMatchObject({ operatorLaw: "US", otherLaws: ["CN"] });
-  expect(labeller(register)("b.example", 443, "/")).toMatchObject({ operatorLaw: "unknown", otherLaws: [] });
+  const label = labeller(() => register, { now: () => Date.parse("2026-11-20") });
+  expect(label("a.example", 443, "/")).toMatchObject({ operatorLaw: "US", otherLaws: ["CN"] });
+  expect(label("b.example", 443, "/")).toMatchObject({ operatorLaw: "unknown", otherLaws: [] });
+  const later = labeller(() => register, { now: () => Date.parse("2027-11-20") });
+  expect(later("a.example", 443, "/")).toMatchObject({
+    destination: "x",
+    channel: "llm",
+    operatorLaw: "unknown",
+    serverIn: "unknown",
+    trains: "unknown",
+    otherLaws: [],
+  });
 });
 
 describe("where things lie", () => {

@@ -1,21 +1,82 @@
-/** The register of destinations that ships with the program, and what the declaration says of a row. */
-import { readFile } from "node:fs/promises";
+/** The register of destinations in force: the starter that ships with the program, and the organisation's own over it. */
+import { existsSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type DestinationRegister, parseDestinations } from "../register/index.ts";
+import { Fault } from "../core/index.ts";
+import { type Destination, type DestinationRegister, overlay, parseRows } from "../register/index.ts";
 import type { DestinationFacts } from "../report/index.ts";
+import type { Places } from "./places.ts";
+
+/** Where an administrator lays the organisation's register; the person's own is `<config>/register`. */
+export const SYSTEM_REGISTER = "/etc/sallyport/register";
+const FILE = "destinations.yaml";
 
 export interface LoadedRegister {
   readonly register: DestinationRegister;
   readonly facts: (id: string) => DestinationFacts | null;
 }
 
-/** Reads register/destinations.yaml, which lies two folders above this file in a checkout and in the package alike. */
-export async function loadRegister(): Promise<LoadedRegister> {
-  const file = join(import.meta.dirname, "../../register/destinations.yaml");
-  const register = parseDestinations(await readFile(file, "utf8"), file);
+/** A register that is read again when one of its files has changed. */
+export interface WatchedRegister {
+  current(): LoadedRegister;
+  /** Looks at the files; throws `register.invalid` and keeps what was, when what is there now is not valid. */
+  refresh(): Promise<void>;
+}
+
+export async function watchRegister(places: Pick<Places, "config">): Promise<WatchedRegister> {
+  let identity = await identityOf(places);
+  let loaded = await loadRegister(places);
+  return {
+    current: () => loaded,
+    refresh: async () => {
+      const now = await identityOf(places);
+      if (now === identity) return;
+      loaded = await loadRegister(places);
+      identity = now;
+    },
+  };
+}
+
+const identityOf = async (places: Pick<Places, "config">): Promise<string> =>
+  (
+    await Promise.all(
+      [personFile(places), join(SYSTEM_REGISTER, FILE)].map((file) =>
+        stat(file).then(
+          ({ ino, size, ctimeMs }) => `${ino}:${size}:${ctimeMs}`,
+          () => "absent",
+        ),
+      ),
+    )
+  ).join(" ");
+
+/**
+ * Reads register/destinations.yaml, which lies two folders above this file in a checkout and in the package alike, and
+ * over it `<config>/register/destinations.yaml`, and over both the administrator's.
+ * Throws `register.invalid` naming file, row and fact.
+ */
+export async function loadRegister(places: Pick<Places, "config">): Promise<LoadedRegister> {
+  const starter = await rowsIn(join(import.meta.dirname, "../../register", FILE), false);
+  const person = await rowsIn(personFile(places), true);
+  const system = await rowsIn(join(SYSTEM_REGISTER, FILE), true);
+  const register = overlay(overlay(starter, person).rows, system);
+  const byId = new Map(register.rows.map((row) => [row.id, row]));
   const facts = (id: string): DestinationFacts | null => {
-    const row = register.rows.find((candidate) => candidate.id === id);
+    const row = byId.get(id);
     return row === undefined ? null : { operator: row.operator, law: row.law, asOf: row.as_of };
   };
   return { register, facts };
+}
+
+export const personFile = (places: Pick<Places, "config">): string => join(places.config, "register", FILE);
+
+async function rowsIn(file: string, own: boolean): Promise<readonly Destination[]> {
+  if (own && !existsSync(file)) return [];
+  const rows = parseRows(await readFile(file, "utf8"), file);
+  const signed = own ? undefined : rows.find(({ agreement }) => agreement !== "unknown");
+  if (signed !== undefined)
+    throw new Fault("register.invalid", {
+      at: `${file} ${signed.id}`,
+      detail: "a starter register cannot know an organisation's agreements",
+    });
+  return rows;
 }

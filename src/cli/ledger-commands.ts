@@ -106,7 +106,7 @@ export async function show(
   if (flags.events === true) for (const entry of own) printEvent(entry, flags.json === true);
   else if (flags.json === true) process.stdout.write(`${JSON.stringify(declared)}\n`);
   else {
-    const register = await loadRegister();
+    const register = await loadRegister(places);
     const color = wantsColor(process.stdout);
     const signedAt = own.every((entry) => entry.signed) ? (own.at(-1)?.event.at ?? null) : null;
     process.stdout.write(`${declarationText(declared, { facts: register.facts, color, signedAt })}\n`);

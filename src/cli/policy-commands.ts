@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Fault, type LedgerEvent, type SessionId, type Verdict } from "../core/index.ts";
+import { Fault, type LedgerEvent, type SessionId, systemClock, type Verdict } from "../core/index.ts";
 import type { DestinationLabels } from "../gateway/index.ts";
 import { readEntries } from "../ledger/index.ts";
 import { layer, type Point, type PolicyDocument, parseDocument, study } from "../policy/index.ts";
@@ -37,7 +37,7 @@ export async function policy(words: readonly string[], flags: PolicyFlags, place
     case "check":
       return check(await documents(files, flags, places), say);
     case "explain":
-      return explain(await documents(files, flags, places), flags, language, say);
+      return explain(await documents(files, flags, places), places, flags, language, say);
     case "diff": {
       const [before, after] = files;
       if (before === undefined || after === undefined)
@@ -138,6 +138,7 @@ function check(found: readonly PolicyDocument[], say: Say): number {
 
 async function explain(
   found: readonly PolicyDocument[],
+  places: Places,
   flags: PolicyFlags,
   language: "en" | "zh-CN",
   say: Say,
@@ -149,7 +150,7 @@ async function explain(
     });
   const target = URL.parse(flags.to.includes("://") ? flags.to : `https://${flags.to}`);
   if (target === null) throw new Fault("usage.invalid", { detail: `\`${flags.to}\` is no host` });
-  const label = labeller((await loadRegister()).register);
+  const label = await labels(places);
   const port = Number(target.port || (target.protocol === "http:" ? 80 : 443));
   const layered = layer(found);
   const explanations = lawful(label(target.hostname, port, target.pathname)).map((labels) =>
@@ -253,9 +254,14 @@ async function compile(found: readonly PolicyDocument[], flags: PolicyFlags, say
   return 0;
 }
 
+async function labels(places: Places): Promise<ReturnType<typeof labeller>> {
+  const { register } = await loadRegister(places);
+  return labeller(() => register, systemClock);
+}
+
 /** Recorded judgements with the points that their labels and findings come to, as the register says them today. */
 async function judgements(places: Places): Promise<study.Judgement[]> {
-  const label = labeller((await loadRegister()).register);
+  const label = await labels(places);
   const agents = new Map<SessionId, string>();
   const found: study.Judgement[] = [];
   if (!existsSync(places.ledger)) return found;

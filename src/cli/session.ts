@@ -64,6 +64,7 @@ export class ActiveSession {
     const id = newSessionId(randomBytes);
     const folder = join(places.run, "s", id);
     const files = filesIn(folder);
+    await house.refreshRegister();
     const prepared = await prepare(question, places, files, house.parse);
     const credentials = prepared.keys.map(({ variable, secret, hosts, prefix }) => ({
       name: variable,

@@ -21,7 +21,7 @@ import { type EvidenceInput, type Ledger, openLedger, readEntries } from "../led
 import type { Policy, parseDocument } from "../policy/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
-import { loadRegister } from "./destinations.ts";
+import { watchRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
 import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
@@ -49,6 +49,8 @@ export interface House {
   ) => Promise<{ readonly index: number }>;
   readonly label: (host: string, port: number, path: string) => DestinationLabels;
   readonly destinationFacts: (id: string) => DestinationFacts | null;
+  /** Takes up a register whose files have changed. Throws `register.invalid`. */
+  refreshRegister(): Promise<void>;
   /** Feeds the session's fold from now on, and leaves the marker by which a lost session is found. */
   watch(session: SessionId, fold: SessionFold): Promise<void>;
   unwatch(session: SessionId): Promise<void>;
@@ -63,7 +65,7 @@ export interface House {
 
 export async function openHouse(places: Places): Promise<House> {
   const clock = systemClock;
-  const [destinations, systemRoots] = await Promise.all([loadRegister(), readSystemRoots()]);
+  const [destinations, systemRoots] = await Promise.all([watchRegister(places), readSystemRoots()]);
   const ledger = await openLedger({
     directory: places.ledger,
     keyDirectory: places.keys,
@@ -93,8 +95,9 @@ export async function openHouse(places: Places): Promise<House> {
     gateway,
     systemRoots,
     append,
-    label: labeller(destinations.register),
-    destinationFacts: destinations.facts,
+    label: labeller(() => destinations.current().register, clock),
+    destinationFacts: (id) => destinations.current().facts(id),
+    refreshRegister: () => destinations.refresh(),
     watch: async (session, fold) => {
       folds.set(session, fold);
       await writeFile(join(places.state, "open", session), String(ledger.size), { mode: 0o600 });

@@ -1,30 +1,8 @@
-import { chmod, mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, test } from "vitest";
-import { AGENTS, locateAgent, parseDestinations, type Surroundings } from "./index.ts";
-
-const text = await readFile(join(import.meta.dirname, "../../register/destinations.yaml"), "utf8");
-
-describe("register of destinations", () => {
-  const register = parseDestinations(text, "destinations.yaml");
-  test.each([
-    ["api.anthropic.com", "/v1/messages", "anthropic-api"],
-    ["api.anthropic.com", "/api/event_logging/v2/batch", "anthropic-api-side"],
-    ["chatgpt.com", "/backend-api/codex/responses", "openai-chatgpt-backend"],
-    ["copilot.business.githubcopilot.com", "/", "copilot-biz"],
-    ["o1.ingest.sentry.io", "/", "anthropic-sentry"],
-  ])("%s%s is row %s", (host, path, id) => {
-    expect(register.find(host, path)?.id).toBe(id);
-  });
-  it("knows nothing of a host that no row names, nor of a look-alike", () => {
-    expect(register.find("api.anthropic.com.example.net", "/")).toBeNull();
-    expect(register.find("xapi.anthropic.com", "/")).toBeNull();
-  });
-  it("refuses a row without an operator, naming it", () => {
-    expect(() => parseDestinations("version: 1\nrows: [{id: x, host: h}]", "d.yaml")).toThrow(/register/);
-  });
-});
+import { AGENTS, locateAgent, type Surroundings } from "./index.ts";
 
 describe("finding an agent", () => {
   let around: Surroundings;
