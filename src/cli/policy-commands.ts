@@ -10,7 +10,7 @@ import { loadRegister } from "./destinations.ts";
 import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
 import { documentsFor } from "./prepare.ts";
-import { table } from "./print.ts";
+import { gapTable } from "./print.ts";
 
 export interface PolicyFlags {
   readonly profile?: string;
@@ -242,15 +242,7 @@ async function compile(found: readonly PolicyDocument[], flags: PolicyFlags, say
   const files = native.files.map((file) =>
     flags.out === undefined ? `== ${file.path}\n${file.content}` : `wrote ${join(flags.out, file.path)}`,
   );
-  say(
-    native,
-    [
-      ...files,
-      "",
-      "what the agent itself holds, and who else does:",
-      table(native.gaps.map((gap) => [`  ${gap.grant}`, gap.agent, gap.wall, gap.remark])),
-    ].join("\n"),
-  );
+  say(native, [...files, "", gapTable(native.gaps)].join("\n"));
   return 0;
 }
 

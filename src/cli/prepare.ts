@@ -16,6 +16,7 @@ import {
   type PolicyDocument,
   parseDocument,
   readyProfile,
+  study,
 } from "../policy/index.ts";
 import { type AgentKind, type LocatedAgent, locateAgent } from "../register/index.ts";
 import { INSIDE, type SandboxSpec } from "../sandbox/index.ts";
@@ -49,6 +50,8 @@ export interface Prepared {
   readonly workspace: string;
   readonly upstream: URL | null;
   readonly spec: SandboxSpec;
+  /** What the agent was told to hold itself to, and who holds what it does not. */
+  readonly native: study.NativeSettings;
 }
 
 export interface SessionFiles {
@@ -80,11 +83,14 @@ export async function prepare(
   const door = doorOf(question, agent.kind, proxyPort);
   const read = [...agent.folders, ...policy.files.read];
   const isOnlyWall = policy.sandbox.mode === "bubblewrap" && !policy.sandbox.nested;
+  const hide = await filesToHide(workspace, policy.files.hide);
+  const native = study.compileNative(policy, agent.name, agent.version, { workspace, hiddenFiles: hide });
   const spec: SandboxSpec = {
     mode: policy.sandbox.mode,
     program: [
       ...agent.program,
       ...(isOnlyWall ? (agent.kind?.confinedArguments ?? []) : []),
+      ...native.arguments,
       ...door.arguments,
       ...question.arguments,
     ],
@@ -94,7 +100,8 @@ export async function prepare(
     protect: [places.state, places.run, places.config],
     read,
     write: policy.files.write,
-    hide: await filesToHide(workspace, policy.files.hide),
+    hide,
+    files: native.files.map(({ path, content }) => ({ path, text: content })),
     environment: {
       ...environmentFor(question, agent.kind, policy, upstream),
       ...wayOut(
@@ -104,6 +111,7 @@ export async function prepare(
         proxyPort,
       ),
       ...door.environment,
+      ...native.environment,
       PATH: pathInside(question.environment["PATH"] ?? DEFAULT_PATH, policy, read),
     },
     caCertificate: files.caCertificate,
@@ -111,7 +119,7 @@ export async function prepare(
     proxyPort,
     nested: policy.sandbox.nested,
   };
-  return { agent, policy, workspace, upstream, spec, keys: heldKeys(agent.kind, spec.environment) };
+  return { agent, policy, workspace, upstream, spec, native, keys: heldKeys(agent.kind, spec.environment) };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** How commands speak: results on stdout, everything else on stderr, faults in four lines. */
 import { styleText } from "node:util";
 import type { Fault } from "../core/index.ts";
+import type { study } from "../policy/index.ts";
 
 /** Colours only where a person looks: a terminal, and neither NO_COLOR nor TERM=dumb. */
 export function wantsColor(
@@ -40,3 +41,10 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join("\n");
 }
+
+/** Who holds each grant: the agent itself, as far as its own settings go, and what stands round it. */
+export const gapTable = (gaps: readonly study.Gap[]): string =>
+  table([
+    ["grant", "the agent itself", "the wall", "remark"],
+    ...gaps.map((gap) => [gap.grant, gap.agent, gap.wall, gap.remark]),
+  ]);

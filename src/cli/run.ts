@@ -10,7 +10,7 @@ import net from "node:net";
 import { asFault, type Fault } from "../core/index.ts";
 import { type Ended as Exit, type Launched, launch } from "../sandbox/launch.ts";
 import type { Places } from "./places.ts";
-import { faultText, printable, wantsColor } from "./print.ts";
+import { faultText, gapTable, printable, wantsColor } from "./print.ts";
 import { reachStation } from "./reach.ts";
 import type { Ended, Explained, Question, Started, StationLine } from "./talk.ts";
 
@@ -58,7 +58,7 @@ async function session(line: StationLine, options: RunOptions): Promise<number> 
 }
 
 /** The plan as a person reads it; `--json` gives all of it, system-call filter included. */
-function explanation({ agent, policy, plan }: Explained): string {
+function explanation({ agent, policy, plan, native }: Explained): string {
   const version = agent.version === null ? "" : ` ${agent.version}`;
   return [
     `${agent.name}${version}: ${agent.executable}`,
@@ -67,9 +67,18 @@ function explanation({ agent, policy, plan }: Explained): string {
     "environment:",
     ...Object.entries(plan.environment).map(([name, value]) => `  ${name}=${value}`),
     `starts: ${plan.program.join(" ")}`,
+    `its own settings: ${nativeLine(native.emitter, plan.kind)}`,
+    ...gapTable(native.gaps).split("\n"),
   ]
     .map(printable)
     .join("\n");
+}
+
+function nativeLine(emitter: string | null, kind: Explained["plan"]["kind"]): string {
+  if (emitter === null) return "none are known for this agent and version";
+  return kind === "bubblewrap"
+    ? emitter
+    : `${emitter}, arguments and environment only: without the sandbox its files are nobody's to lay here`;
 }
 
 function questionOf(options: RunOptions): Question {

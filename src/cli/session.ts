@@ -45,7 +45,7 @@ export class ActiveSession {
 
   /** The plan a `run` would have, without starting or recording anything. */
   static async explain(places: Places, question: RunQuestion): Promise<Explained> {
-    const { spec, policy, agent } = await prepare(
+    const { spec, policy, agent, native } = await prepare(
       question,
       places,
       filesIn(join(places.run, "s", "explain")),
@@ -56,7 +56,12 @@ export class ActiveSession {
     );
     const shown = { ...spec, environment: { ...spec.environment, ...keys } };
     const plan = planSandbox(shown, readHostFacts(shown));
-    return { agent, policy: { name: policy.name, sha256: policy.sha256 }, plan };
+    return {
+      agent,
+      policy: { name: policy.name, sha256: policy.sha256 },
+      plan,
+      native: { emitter: native.emitter, gaps: native.gaps },
+    };
   }
 
   /** Resolves when `session.started` is durable and the gateway listens. Leaves nothing behind when it throws. */

@@ -5,6 +5,7 @@
  */
 import type net from "node:net";
 import { FAULTS, Fault, type FaultCode } from "../core/index.ts";
+import type { study } from "../policy/index.ts";
 import type { Declaration } from "../report/index.ts";
 import type { SandboxPlan } from "../sandbox/index.ts";
 
@@ -74,6 +75,8 @@ export interface Explained {
   readonly agent: { readonly name: string; readonly version: string | null; readonly executable: string };
   readonly policy: { readonly name: string; readonly sha256: string };
   readonly plan: SandboxPlan;
+  /** The emitter of the agent's own settings (null: none fits), and who holds each grant. */
+  readonly native: Pick<study.NativeSettings, "emitter" | "gaps">;
 }
 
 export interface Ended {

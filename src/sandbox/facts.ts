@@ -37,6 +37,8 @@ export interface SandboxSpec {
   /** Also with `*` within a name and a leading or inner `**` directory; expanded once, when the session starts. */
   readonly hide: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Files below /etc that exist inside only, read-only: an agent's administrator settings. Left out without a wall. */
+  readonly files?: readonly { readonly path: string; readonly text: string }[];
   /** Host files, PEM. */
   readonly caCertificate: string;
   readonly caBundle: string;

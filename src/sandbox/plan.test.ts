@@ -313,6 +313,27 @@ describe("laws of the argument list", () => {
     });
   });
 
+  it("what is guarded and hidden is covered, and nobody looks for the file beneath the cover", () => {
+    const envrc = fact("/home/ada/payments/.envrc", "file");
+    const plan = planSandbox(spec(), facts({ ...repository(), hidden: [envrc] }));
+    expect(plan.bwrapArgs.filter((arg) => arg === envrc.path)).toHaveLength(1);
+    expect(plan.descriptors.at(-1)?.text).not.toContain(".envrc");
+    expect(plan.descriptors.at(-1)?.text).toContain(".vscode");
+  });
+
+  it("an agent's settings lie below /etc for everybody to read, and never on the host", () => {
+    const files = [{ path: "/etc/codex/deep/requirements.toml", text: "x = 1\n" }];
+    const plan = planSandbox(spec({ files }), facts());
+    const at = plan.bwrapArgs.indexOf("/etc/codex/deep/requirements.toml");
+    const fd = Number(plan.bwrapArgs[at - 1]);
+    expect(plan.bwrapArgs.slice(at - 12, at - 1)).toEqual([
+      ...["--perms", "0755", "--dir", "/etc/codex", "--perms", "0755", "--dir", "/etc/codex/deep"],
+      ...["--perms", "0444", "--file"],
+    ]);
+    expect(plan.descriptors.find((one) => one.fd === fd)?.text).toBe("x = 1\n");
+    expect(planSandbox(spec({ files, mode: "none" }), facts()).descriptors).toEqual([]);
+  });
+
   it("hiding nothing is told, hiding everything is refused", () => {
     const nothing = planSandbox(
       spec(),

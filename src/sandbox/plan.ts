@@ -109,9 +109,12 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   const grants = grantMounts(spec, facts, workspace, explain);
   const guards = guardMounts(facts, workspace, explain);
   const masks = maskMounts(facts, grants.visible, explain);
-  const content = [...grants.mounts, ...guards.mounts, ...masks];
+  // What is covered is not guarded as well: the cover is read-only, and the guard would look for the file beneath it.
+  const isCovered = (path: string): boolean => masks.some((mask) => within(path, mask.at));
+  const guardBound = guards.bound.filter((fact) => !isCovered(fact.path));
+  const content = [...grants.mounts, ...guards.mounts.filter(({ at }) => !isCovered(at)), ...masks];
   const pins = pinMounts(content, facts);
-  const expectations = [...grants.bound, ...guards.bound, ...pins.bound].map(expect);
+  const expectations = [...grants.bound, ...guardBound, ...pins.bound].map(expect);
   const stage = chooseStage(facts, arch, limits, spec, expectations, explain);
   const descriptors: { fd: number; text: string }[] = [];
   const file = (path: string, text: string): string[] => {
@@ -126,6 +129,7 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
     ...namespaces(spec, facts),
     ...systemView(facts),
     ...generatedFiles(facts, file),
+    ...(spec.files ?? []).flatMap(({ path, text }) => settingsFile(path, text, file, explain)),
     ...file(STAGE_PATH, stage.text),
     ...stage.mounts,
     ...privateDirectories(limits),
@@ -274,6 +278,20 @@ function generatedFiles(facts: MachineFacts, file: (path: string, text: string) 
     // Nothing listens there: names are resolved by the gateway. One short try, so that programs that ask fail fast.
     ...file("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"),
   ];
+}
+
+/** Refuses nothing: the paths are our own (policy/native), never a document's. */
+function settingsFile(
+  path: string,
+  text: string,
+  file: (path: string, text: string) => string[],
+  explain: string[],
+): string[] {
+  explain.push(`settings ${path}: as the policy says, read only`);
+  const parents = path.split("/").slice(2, -1);
+  // Named, as bubblewrap makes parents with mode 0700, and some agents look at the mode before they believe a file.
+  const folders = parents.map((_, at) => `/etc/${parents.slice(0, at + 1).join("/")}`);
+  return [...folders.flatMap((folder) => ["--perms", "0755", "--dir", folder]), ...file(path, text)];
 }
 
 function privateDirectories(limits: SandboxLimits): string[] {
