@@ -25,7 +25,7 @@ decide
 manage
   up, down, status                the station (it starts by itself)
   export                          the record for other systems: NDJSON, OCSF, OTLP, syslog, HEC
-  ledger <action>                 backup, restore, erase, hold, release, rotate-key, retire-key
+  ledger <action>                 backup, restore, receipt, erase, hold, release, rotate-key, retire-key
   setup                           install what this machine lacks
 
 Each command has --help; most have --json. Exit codes: 2 usage, 3 a control is missing, 5 ledger,
@@ -74,10 +74,11 @@ sallyport show <session> --evidence ID --reason TEXT
 
 The declaration of a session. --events lists its events. --evidence writes the sealed bytes of one evidence id (as
 --events prints them) to stdout; viewing is itself recorded with the reason.`,
-  verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--json]
+  verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--policy FILE] [--json]
 
 Recomputes every leaf, tile and root, checks the checkpoint's signature, and names what does not fit. Exits with 7 when
-something does not. --key: the verifier key you trust; without it, the one published with the ledger.`,
+something does not. --key: the verifier key you trust; without it, the one published with the ledger. --policy: whose
+cosignatures it must bear (c2sp.org/tlog-policy); without it, the config folder's \`witness.policy\`, where there is one.`,
   query: `sallyport query [filter] [-n COUNT] [--json]
 sallyport query --by DIMENSION[,DIMENSION] [--since DATE] [--json]
 
@@ -92,6 +93,7 @@ Writes entries under a checkpoint to stdout, from entry N on, and says on stderr
 Delivery is at least once: keep the number after the receiver has taken what came before.`,
   ledger: `sallyport ledger backup FOLDER              a verified copy, also while a station runs
 sallyport ledger restore FOLDER             into an empty state folder
+sallyport ledger receipt N                  an entry with its proof (c2sp.org/tlog-proof), for offline verification
 sallyport ledger erase SESSION --reason TEXT    destroys the key of a session's evidence
 sallyport ledger hold [SESSION…] --name CASE    forbids erasing (no session: all)
 sallyport ledger release --name CASE

@@ -8,6 +8,7 @@ import {
   type Dimension,
   type ExportFormat,
   exportEntries,
+  makeReceipt,
   openQueryIndex,
 } from "../ledger/index.ts";
 import { size } from "../report/index.ts";
@@ -133,6 +134,15 @@ export async function ledgerCommand(
           ? `${JSON.stringify(done)}\n`
           : `${action} to ${to}: ${done.size} entries, verified\nkeys are not in it: keep ${places.keys} apart\n`,
       );
+      return 0;
+    }
+    case "receipt": {
+      needLedger(places);
+      await sign(places);
+      const index = Number(rest[0] ?? Number.NaN);
+      if (!Number.isSafeInteger(index) || index < 0)
+        throw new Fault("usage.invalid", { detail: "`ledger receipt` wants an entry's number" });
+      process.stdout.write(makeReceipt(places.ledger, index));
       return 0;
     }
     case "erase":

@@ -1,5 +1,6 @@
 /** `log`, `show`, `verify`: the ledger as people and scripts read it. They take no lock and work beside a station. */
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import {
   asSessionId,
   canonicalText,
@@ -14,6 +15,7 @@ import { loadRegister } from "./destinations.ts";
 import type { Places } from "./places.ts";
 import { printable, table, wantsColor } from "./print.ts";
 import { lineToRunning, reachStation } from "./reach.ts";
+import { witnessPolicyText } from "./witnesses.ts";
 
 interface Entry {
   readonly index: number;
@@ -145,7 +147,12 @@ async function showEvidence(
 }
 
 export async function verify(
-  flags: { readonly json?: boolean; readonly ledger?: string; readonly key?: string },
+  flags: {
+    readonly json?: boolean;
+    readonly ledger?: string;
+    readonly key?: string;
+    readonly policy?: string;
+  },
   places: Places,
 ): Promise<number> {
   const folder = flags.ledger ?? places.ledger;
@@ -160,11 +167,18 @@ export async function verify(
   if (line !== null) {
     await line.ask({ op: "sign" }).finally(() => line.close());
   }
-  const result = await verifyLedger(
-    folder,
-    flags.key,
-    flags.ledger === undefined ? { keyDirectory: places.keys } : {},
-  );
+  const policy =
+    flags.policy === undefined
+      ? flags.ledger === undefined
+        ? await witnessPolicyText(places)
+        : null
+      : await readFile(flags.policy, "utf8").catch((cause: unknown) => {
+          throw new Fault("witness.invalid", { at: flags.policy ?? "", detail: "cannot be read", cause });
+        });
+  const result = await verifyLedger(folder, flags.key, {
+    ...(flags.ledger === undefined ? { keyDirectory: places.keys } : {}),
+    ...(policy === null ? {} : { policy }),
+  });
   if (flags.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
   else {
     for (const { at, problem } of result.problems)
@@ -173,6 +187,10 @@ export async function verify(
       result.unsigned > 0
         ? `, ${plural(result.unsigned, "more entry").replace("entrys", "entries")} not yet signed`
         : "";
+    for (const { name, size, at } of result.witnessed?.by ?? [])
+      process.stdout.write(
+        `  witness ${printable(name)}: cosigned ${size} entries, ${new Date(at * 1000).toISOString()}\n`,
+      );
     process.stdout.write(
       result.ok
         ? `verified: ${result.size} entries under checkpoint ${result.root} of ${result.origin}${unsigned}\n`

@@ -87,6 +87,7 @@ async function command(argv: readonly string[]): Promise<number> {
         json: { type: "boolean" },
         ledger: { type: "string" },
         key: { type: "string" },
+        policy: { type: "string" },
       });
       return (await import("./ledger-commands.ts")).verify(values, places);
     }

@@ -20,6 +20,7 @@ import { type House, openHouse } from "./wire.ts";
 /** A station that was started on demand leaves when nobody has needed it for this long. */
 export const IDLE_MS: number = 30 * 60_000;
 const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
 
 export interface StationOptions {
   readonly places: Places;
@@ -43,7 +44,9 @@ export async function runStation(
     await station.listen();
     ready();
     const stopRetaining = retainDaily(house, places);
+    const stopAttesting = attestEachMinute(house);
     await station.stopped;
+    stopAttesting();
     stopRetaining();
   } finally {
     await station.close();
@@ -60,6 +63,13 @@ function retainDaily(house: House, places: Places): () => void {
       .catch(report);
   const timer = setInterval(retain, DAY_MS).unref();
   retain();
+  return () => clearInterval(timer);
+}
+
+/** A witness that was away is asked again although nothing new is appended. */
+function attestEachMinute(house: House): () => void {
+  if (!house.isAttested) return () => undefined;
+  const timer = setInterval(() => void house.ledger.checkpoint().catch(report), MINUTE_MS).unref();
   return () => clearInterval(timer);
 }
 

@@ -27,6 +27,7 @@ import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
 import { fileIdentity, hashFile, parsingOnce } from "./prepare.ts";
 import { version } from "./version.ts";
+import { witnessesOf } from "./witnesses.ts";
 
 /** How long an answer of the machine's probe is believed. A missing control is probed for again at once. */
 const PROBE_MS = 10 * 60_000;
@@ -39,6 +40,8 @@ const SYSTEM_BUNDLES = [
 export interface House {
   readonly clock: Clock;
   readonly ledger: Ledger;
+  /** Whether others vouch for its checkpoints. */
+  readonly isAttested: boolean;
   readonly gateway: Gateway;
   /** PEM of the roots that programs in the sandbox trust beside the session's own. */
   readonly systemRoots: string;
@@ -65,12 +68,17 @@ export interface House {
 
 export async function openHouse(places: Places): Promise<House> {
   const clock = systemClock;
-  const [destinations, systemRoots] = await Promise.all([watchRegister(places), readSystemRoots()]);
+  const [destinations, systemRoots, witnesses] = await Promise.all([
+    watchRegister(places),
+    readSystemRoots(),
+    witnessesOf(places),
+  ]);
   const ledger = await openLedger({
     directory: places.ledger,
     keyDirectory: places.keys,
     clock,
     program: `sallyport ${version}`,
+    witnesses,
   });
   const folds = new Map<SessionId, SessionFold>();
   const append: Ledger["append"] = async (body, evidence) => {
@@ -92,6 +100,7 @@ export async function openHouse(places: Places): Promise<House> {
   return {
     clock,
     ledger,
+    isAttested: witnesses.length > 0,
     gateway,
     systemRoots,
     append,

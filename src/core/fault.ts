@@ -138,6 +138,11 @@ export const FAULTS = {
     "correct the file; until then nothing is erased",
     2,
   ),
+  "witness.invalid": kind(
+    "the policy of witnesses is not valid",
+    "correct the file: its form is c2sp.org/tlog-policy",
+    2,
+  ),
   "canonical.unrepresentable": kind(
     "a value has no canonical JSON form",
     "report this with the command that led to it",

@@ -14,12 +14,15 @@ import { rememberedCheckpoint, sessionKey } from "./keys.ts";
 import { publishedKeys } from "./published.ts";
 import { type Verification, verifyLedger as verifyPublished } from "./verify.ts";
 import { type Report, walkJournal } from "./walk.ts";
+import { parseWitnessPolicy } from "./witness-policy.ts";
 
 export interface Against {
   /** Checkpoints of the same log, kept by others, that its history must contain. */
   readonly remembered?: readonly string[];
   /** Its own keys: its evidence is opened, and its own memory of what it signed is held against it. */
   readonly keyDirectory?: string;
+  /** Text of a policy (c2sp.org/tlog-policy): whose cosignatures it must bear. */
+  readonly policy?: string;
 }
 
 export interface Audited extends Verification {
@@ -31,7 +34,8 @@ const MAX_PROBLEMS = 100;
 
 /**
  * `verifierKey`: one key, or one a line; default what is published in the directory, which proves only that the copy
- * agrees with itself. Never throws for what it finds: each thing that is wrong is a problem with its place.
+ * agrees with itself. Never throws for what it finds: each thing that is wrong is a problem with its place. Throws
+ * `witness.invalid` for a malformed policy.
  */
 export async function verifyLedger(
   directory: string,
@@ -44,6 +48,7 @@ export async function verifyLedger(
     directory,
     verifierKey,
     own === null ? remembered : [...remembered, own],
+    against.policy === undefined ? null : parseWitnessPolicy(against.policy),
   );
   if (keyDirectory === undefined) return { ...found, evidence: null };
   const problems = [...found.problems];

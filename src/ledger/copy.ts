@@ -9,7 +9,7 @@
  * A copy that is older than what its key has signed since is refused for writing (`ledger.forked`): it is an archive, and
  * writing goes on in a new ledger.
  */
-import { constants, mkdirSync, readdirSync } from "node:fs";
+import { constants, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { copyFile, open, truncate } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { Fault } from "../core/index.ts";
@@ -39,6 +39,7 @@ export async function copyLedger(from: string, to: string): Promise<Verification
     await copyJournal(from, to, size);
     const directories = await copyTiles(from, to);
     for (const directory of directories) await syncDirectory(directory);
+    for (const folder of ["witnessed", "anchors"]) await copyFlat(join(from, folder), join(to, folder));
     await putFile(join(to, "vkey.txt"), key);
     // All tiles of the copy were synced, whatever boot this is.
     await putFile(join(to, "tiles.synced"), `${size - (size % 256)} 00000000-0000-0000-0000-000000000000\n`);
@@ -79,6 +80,15 @@ async function copyTiles(from: string, to: string): Promise<Set<string>> {
     }
   }
   return made;
+}
+
+/** What others said of its checkpoints: worth keeping, and nothing depends on its being complete. */
+async function copyFlat(from: string, to: string): Promise<void> {
+  if (!existsSync(from)) return;
+  mkdirSync(to);
+  for (const name of readdirSync(from))
+    if (!name.endsWith(".new")) await copySynced(join(from, name), join(to, name));
+  await syncDirectory(to);
 }
 
 async function copySynced(from: string, to: string): Promise<void> {

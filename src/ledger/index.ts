@@ -10,6 +10,8 @@ export type { Dimension } from "./index-fold.ts";
 export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
 export { type FoundEntry, openQueryIndex, type QueryIndex, type Total } from "./query-index.ts";
 export { type ReadEntry, readEntries, readEvidence } from "./read.ts";
+export { makeReceipt } from "./receipt.ts";
 export type { Due, RetentionRule } from "./retention.ts";
 export type { Verification } from "./verify.ts";
 export type { Witness } from "./witness.ts";
+export { parseWitnessPolicy } from "./witness-policy.ts";

@@ -132,6 +132,15 @@ export function openNote(note: string, verifiers: readonly Verifier[]): OpenedNo
   return { text, signatures };
 }
 
+/** The signature lines in `text` that bear the key's name and id, right or wrong. */
+export function linesOf(text: string, { name, id }: Verifier): string[] {
+  const begin = `\u2014 ${name} `;
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith(begin))
+    .filter((line) => Buffer.from(line.slice(begin.length), "base64").subarray(0, 4).equals(id));
+}
+
 function checkSignature(text: string, verifier: Verifier, signature: Buffer): bigint | null {
   if (verifier.type === COSIGNATURE) {
     if (signature.length !== 72) throw bad(`malformed cosignature by ${verifier.name}`);

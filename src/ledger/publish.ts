@@ -9,6 +9,7 @@
  * after a power cut from the last tiles known to be synced (tile-files.ts), and either way the tree must arrive at the
  * signed root, and at the root remembered beside the key.
  */
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
 import { diskFault, putFile, readIfThere } from "./files.ts";
@@ -25,6 +26,7 @@ import {
 import {
   type Checkpoint,
   checkpointText,
+  linesOf,
   openCheckpoint,
   parseVerifierKey,
   type Signer,
@@ -150,7 +152,7 @@ export class Publisher {
 
   /** Makes the tree visible: tiles, then the checkpoint. The note; the present one when nothing is new. */
   async publish(): Promise<string> {
-    if (this.#note !== null && this.#signed === this.#tree.size) return this.#note;
+    if (this.#note !== null && this.#signed === this.#tree.size) return await this.#cosigned(this.#note);
     const size = this.#tree.size;
     if (this.#checkpoint !== null && size < this.#checkpoint.size)
       throw unreadable("journal", `it holds ${size} entries, the checkpoint covers ${this.#checkpoint.size}`);
@@ -159,25 +161,22 @@ export class Publisher {
     const finished = [...this.#finished.keys()];
     const text = checkpointText({ origin: this.#origin, size, root: this.#tree.root() });
     const signed = signNote(text, this.#options.signers);
-    let note = signed;
     try {
       if (!this.#begun) await this.#files.begin();
       this.#begun = true;
       await this.#files.write(files);
       await this.#options.remember(signed);
       await putFile(join(this.#options.directory, "checkpoint"), signed);
-      // Seen by all before the witnesses are asked, who may take their time.
-      note = signed + (await this.#cosignatures(signed, size));
-      if (note !== signed) await putFile(join(this.#options.directory, "checkpoint"), note);
     } catch (error) {
       throw diskFault(error, join(this.#options.directory, "tile"));
     }
     for (const path of finished) this.#finished.delete(path);
     this.#signed = size;
-    this.#note = note;
+    this.#note = signed;
     await this.#files.dropPartials(finished);
     await this.#files.settle(size, this.#options.monotonic());
-    return note;
+    // Seen by all before the witnesses are asked, who may take their time.
+    return await this.#cosigned(signed);
   }
 
   /**
@@ -196,12 +195,34 @@ export class Publisher {
     });
   }
 
-  async #cosignatures(note: string, size: number): Promise<string> {
-    if (this.#witnesses.length === 0) return "";
-    const subtree = subtreesOf(this.#options.directory, size);
+  /** The present note with what the witnesses that have not cosigned it yet add now; asked again at each publication. */
+  async #cosigned(note: string): Promise<string> {
+    const { directory, monotonic } = this.#options;
+    const size = this.#signed;
+    const now = monotonic();
+    const wanting = this.#witnesses.filter(
+      (w) => w.isWanting(size, now) && linesOf(note, w.key).length === 0,
+    );
+    if (wanting.length === 0) return note;
+    const subtree = subtreesOf(directory, size);
     const proof: ProofFrom = (from) => (from === size ? [] : consistencyProof(subtree, from, size));
-    const now = this.#options.monotonic();
-    return (await Promise.all(this.#witnesses.map((w) => w.cosign(note, size, proof, now)))).join("");
+    const own = this.#options.signers.map((s) => parseVerifierKey(s.verifierKey));
+    const text = note.slice(0, note.lastIndexOf("\n\n") + 2);
+    const plain = `${text}${own.flatMap((key) => linesOf(note, key)).join("\n")}\n`;
+    const lines = await Promise.all(wanting.map((w) => w.cosign(plain, size, proof, now)));
+    const added = lines.join("");
+    if (added === "") return note;
+    try {
+      await mkdir(join(directory, "witnessed"), { recursive: true });
+      for (const [i, line] of lines.entries())
+        if (line !== "")
+          await putFile(join(directory, "witnessed", wanting[i]?.key.id.toString("hex") ?? ""), plain + line);
+      await putFile(join(directory, "checkpoint"), note + added);
+    } catch (error) {
+      throw diskFault(error, join(directory, "witnessed"));
+    }
+    this.#note = note + added;
+    return this.#note;
   }
 
   /** For an expected checkpoint of at most `size` entries, all of them in published tiles. */

@@ -244,7 +244,7 @@ it("a restored old copy is refused for writing, and told from a remembered check
   await fork.close();
   expect((await verifyLedger(old)).ok).toBe(true);
   expect((await verifyLedger(old, undefined, { remembered: [newest] })).problems[0]?.problem).toBe(
-    "history is forked: its first 2 entries are not those once signed",
+    "history is forked: its first 2 entries are not those that were signed once",
   );
 });
 

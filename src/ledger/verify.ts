@@ -18,11 +18,19 @@ import { parseEvidenceId, payloadDigest } from "./evidence-id.ts";
 import { readIfThere } from "./files.ts";
 import { FRAME, payloadOf } from "./frame.ts";
 import { GrowingTree, HASH_BYTES, leafHash, leafHashOf, rangeHash, TILE_WIDTH } from "./merkle.ts";
-import { type Checkpoint, openCheckpoint, parseCheckpoint, type Verifier } from "./note.ts";
+import {
+  type Checkpoint,
+  linesOf,
+  openCheckpoint,
+  openNote,
+  parseCheckpoint,
+  type Verifier,
+} from "./note.ts";
 import { parseKeys, publishedKeys } from "./published.ts";
 import { listSegments, segmentName } from "./segment.ts";
 import { decodeBundle, readTile, splitHashes, subtreesOf, tilePath, widthAt } from "./tiles.ts";
 import { type Report, walkJournal } from "./walk.ts";
+import type { PolicyWitness, WitnessPolicy } from "./witness-policy.ts";
 
 export interface Verification {
   readonly ok: boolean;
@@ -33,6 +41,14 @@ export interface Verification {
   readonly root: string;
   /** Entries that are durable in the journal behind the checkpoint. */
   readonly unsigned: number;
+  /**
+   * With a policy: how many entries its quorum of witnesses has seen, and what each of them cosigned last; `at` in
+   * Unix seconds, by the witness's clock. Else null.
+   */
+  readonly witnessed: {
+    readonly size: number;
+    readonly by: readonly { readonly name: string; readonly size: number; readonly at: number }[];
+  } | null;
   readonly problems: readonly { readonly at: string; readonly problem: string }[];
 }
 
@@ -43,12 +59,14 @@ const LOOK_AHEAD = 16;
 /**
  * `verifierKey`: one key, or one a line; any of them may have signed. Default: what is published in the directory, which proves only that the copy agrees with itself; an
  * auditor brings the key. `remembered`: notes of the same log, kept by others, that its history must contain.
+ * `policy`: whose cosignatures it must bear; without `verifierKey`, its logs are the keys.
  * Never throws for what it finds; what cannot be read is a problem too.
  */
 export async function verifyLedger(
   directory: string,
   verifierKey?: string,
   remembered: readonly string[] = [],
+  policy: WitnessPolicy | null = null,
 ): Promise<Verification> {
   const problems: { at: string; problem: string }[] = [];
   let more = 0;
@@ -58,19 +76,20 @@ export async function verifyLedger(
   };
   const audit = new Audit(directory, report);
   try {
-    await audit.run(verifierKey, remembered);
+    await audit.run(verifierKey, remembered, policy);
   } catch (error) {
     const at = error instanceof Fault ? (error.at ?? directory) : directory;
     report(at, error instanceof Error ? error.message : String(error));
   }
   if (more > 0) problems.push({ at: directory, problem: `and ${more} more problems` });
-  const { checkpoint, unsigned } = audit;
+  const { checkpoint, unsigned, witnessed } = audit;
   return {
     ok: problems.length === 0,
     origin: checkpoint.origin,
     size: checkpoint.size,
     root: checkpoint.root.toString("hex"),
     unsigned,
+    witnessed,
     problems,
   };
 }
@@ -83,14 +102,19 @@ class Audit {
   readonly #report: Report;
   checkpoint: Checkpoint = { origin: "", size: 0, root: Buffer.alloc(0) };
   unsigned = 0;
+  witnessed: Verification["witnessed"] = null;
 
   constructor(directory: string, report: Report) {
     this.#directory = directory;
     this.#report = report;
   }
 
-  async run(verifierKey: string | undefined, remembered: readonly string[]): Promise<void> {
-    const keys = verifierKey === undefined ? this.#publishedKeys() : parseKeys(verifierKey);
+  async run(
+    verifierKey: string | undefined,
+    remembered: readonly string[],
+    policy: WitnessPolicy | null,
+  ): Promise<void> {
+    const keys = this.#keys(verifierKey, policy);
     const note = readIfThere(join(this.#directory, "checkpoint"))?.toString("utf8");
     const isJournal = listSegments(this.#directory).length > 0;
     if (note === undefined) this.#report("checkpoint", "missing");
@@ -113,7 +137,14 @@ class Audit {
     }
     if (isJournal) await this.#checkJournal(tiles);
     this.#checkBundles(tiles);
-    if (tilesAgree) for (const text of remembered) this.#checkRemembered(text, keys);
+    if (!tilesAgree) return;
+    for (const text of remembered) this.#checkRemembered(text, keys);
+    if (policy !== null) this.#checkWitnesses(policy, keys);
+  }
+
+  #keys(verifierKey: string | undefined, policy: WitnessPolicy | null): readonly Verifier[] {
+    if (verifierKey !== undefined) return parseKeys(verifierKey);
+    return policy !== null && policy.logs.length > 0 ? policy.logs : this.#publishedKeys();
   }
 
   #publishedKeys(): readonly Verifier[] {
@@ -257,7 +288,6 @@ class Audit {
   }
 
   #checkRemembered(note: string, keys: readonly Verifier[]): void {
-    const { size, root } = this.checkpoint;
     let kept: Checkpoint;
     try {
       kept = openCheckpoint(note, keys);
@@ -265,17 +295,55 @@ class Audit {
       this.#report("remembered checkpoint", detailOf(error));
       return;
     }
+    this.#contains(kept, "were signed once");
+  }
+
+  /** Whether the history contains what `kept` stands for; else the problem is reported. */
+  #contains(kept: Checkpoint, how: string): boolean {
+    const { size, root } = this.checkpoint;
     if (kept.size > size) {
-      const problem = `the ledger was rolled back: ${kept.size} entries were signed once, it has ${size}`;
-      this.#report("checkpoint", problem);
-      return;
+      this.#report("checkpoint", `the ledger was rolled back: ${kept.size} entries ${how}, it has ${size}`);
+      return false;
     }
     const then = kept.size === size ? root : rangeHash(subtreesOf(this.#directory, size), 0, kept.size);
-    if (!then.equals(kept.root))
-      this.#report(
-        "checkpoint",
-        `history is forked: its first ${kept.size} entries are not those once signed`,
-      );
+    if (then.equals(kept.root)) return true;
+    this.#report("checkpoint", `history is forked: its first ${kept.size} entries are not those that ${how}`);
+    return false;
+  }
+
+  /** A witness that cosigned a tree has checked all smaller ones, so a quorum has seen what each of its members has. */
+  #checkWitnesses(policy: WitnessPolicy, keys: readonly Verifier[]): void {
+    const by = policy.witnesses.flatMap((witness) => this.#newestOf(witness, keys) ?? []);
+    const sizes = by.map((seen) => seen.size).sort((a, b) => b - a);
+    const enough = (size: number): boolean =>
+      policy.isMetBy(new Set(by.filter((seen) => seen.size >= size).map((seen) => seen.name)));
+    const size = [...sizes, 0].find(enough);
+    this.witnessed = { size: size ?? 0, by };
+    if (size !== undefined) return;
+    const who = by.length === 0 ? "none of its witnesses" : by.map((seen) => seen.name).join(", ");
+    this.#report("checkpoint", `not witnessed: the quorum \`${policy.quorum}\` wants more than ${who}`);
+  }
+
+  /** The newest checkpoint in the directory that this witness cosigned; null where there is none that counts. */
+  #newestOf(
+    { name, key }: PolicyWitness,
+    keys: readonly Verifier[],
+  ): { readonly name: string; readonly size: number; readonly at: number } | null {
+    let newest: { readonly name: string; readonly size: number; readonly at: number } | null = null;
+    for (const file of ["checkpoint", `witnessed/${key.id.toString("hex")}`]) {
+      const note = readIfThere(join(this.#directory, file))?.toString("utf8");
+      if (note === undefined || linesOf(note, key).length === 0) continue;
+      try {
+        const seen = openCheckpoint(note, keys);
+        const [cosignature] = openNote(note, [key]).signatures;
+        if (seen.size < (newest?.size ?? 0)) continue;
+        if (this.#contains(seen, `${name} cosigned`))
+          newest = { name, size: seen.size, at: Number(cosignature?.time ?? 0n) };
+      } catch (error) {
+        this.#report(file, detailOf(error));
+      }
+    }
+    return newest;
   }
 }
 

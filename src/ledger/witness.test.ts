@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -143,3 +143,93 @@ it.each([
     expect((await verifyLedger(options.directory)).ok).toBe(true);
   },
 );
+
+const policyOf = (mock: MockWitness, more = ""): string =>
+  `witness w ${mock.verifierKey} ${mock.url}\n${more}quorum w\n`;
+
+it("what a witness has seen is told by policy, also when it was away for the newest checkpoint", async () => {
+  const options = place();
+  let key = "";
+  const mock = await witness(() => key);
+  const ledger = await openLedgerWith({ ...options, witnesses: [mock] }, {});
+  key = ledger.verifierKey;
+  await ledger.hold("case-1", [], "local:0");
+  await ledger.checkpoint();
+  const policy = policyOf(mock);
+  const seen = { name: "w", size: 2, at: 1_800_000_000 };
+  expect(await verifyLedger(options.directory, key, { policy })).toMatchObject({
+    ok: true,
+    witnessed: { size: 2, by: [seen] },
+  });
+  mock.wrong = { status: 503, body: "" };
+  await ledger.hold("case-2", [], "local:0");
+  await ledger.checkpoint();
+  expect(await verifyLedger(options.directory, key, { policy })).toMatchObject({
+    ok: true,
+    size: 3,
+    witnessed: { size: 2, by: [seen] },
+  });
+  // It is back, and nothing new was appended.
+  mock.wrong = null;
+  options.now += 61_000;
+  await ledger.checkpoint();
+  const { length } = mock.answers;
+  await ledger.checkpoint();
+  expect(mock.answers).toHaveLength(length);
+  expect(await verifyLedger(options.directory, key, { policy })).toMatchObject({ witnessed: { size: 3 } });
+  await ledger.close();
+});
+
+it("without its cosignature, or with one by another key, the quorum is not met", async () => {
+  const options = place();
+  let key = "";
+  const mock = await witness(() => key);
+  const other = await witness(() => key);
+  const ledger = await openLedgerWith({ ...options, witnesses: [mock] }, {});
+  key = ledger.verifierKey;
+  await ledger.checkpoint();
+  await ledger.close();
+  const problems = [{ at: "checkpoint", problem: expect.stringContaining("not witnessed: the quorum `w`") }];
+  expect(await verifyLedger(options.directory, key, { policy: policyOf(other) })).toMatchObject({ problems });
+  rmSync(join(options.directory, "witnessed"), { recursive: true });
+  const path = join(options.directory, "checkpoint");
+  const note = readFileSync(path, "utf8");
+  writeFileSync(path, `${note.split("\n").slice(0, -2).join("\n")}\n`);
+  expect(await verifyLedger(options.directory, key, { policy: policyOf(mock) })).toMatchObject({ problems });
+});
+
+it("an old copy that goes on signing with the ledger's own key is named by what the witness saw", async () => {
+  const options = place();
+  let key = "";
+  const mock = await witness(() => key);
+  const witnessed = { ...options, witnesses: [mock] };
+  const first = await openLedgerWith(witnessed, {});
+  key = first.verifierKey;
+  await first.close();
+  const old = {
+    ...witnessed,
+    directory: `${options.directory}-old`,
+    keyDirectory: `${options.keyDirectory}-old`,
+  };
+  cpSync(options.directory, old.directory, { recursive: true });
+  cpSync(options.keyDirectory, old.keyDirectory, { recursive: true });
+  const second = await openLedgerWith(witnessed, {});
+  await second.hold("case-1", [], "local:0");
+  await second.close();
+  // The thief has the keys as they were, so the ledger itself sees nothing wrong. Longer than the true one: a fork.
+  const fork = await openLedgerWith(old, {});
+  for (let n = 0; n < 4; n++) await fork.hold(`forged-${n}`, [], "local:0");
+  const note = await fork.checkpoint();
+  await fork.close();
+  expect(note).not.toContain("witness.example");
+  expect(mock.answers.at(-1)).toBe(422);
+  const policy = policyOf(mock);
+  const stale = await verifyLedger(old.directory, key, { policy });
+  expect(stale).toMatchObject({ ok: true, size: 6, witnessed: { size: 1 } });
+  // What the witness, or anyone else, kept of the true one names the fork.
+  mkdirSync(join(old.directory, "witnessed"), { recursive: true });
+  cpSync(join(options.directory, "witnessed"), join(old.directory, "witnessed"), { recursive: true });
+  expect((await verifyLedger(old.directory, key, { policy })).problems[0]?.problem).toBe(
+    "history is forked: its first 3 entries are not those that w cosigned",
+  );
+});
