@@ -8,7 +8,10 @@
  */
 import type { ExchangeId, SessionId } from "./id.ts";
 
-/** The commitment to sealed bytes: SHA-256(salt ‖ bytes), hex; the salt lies inside the sealed part. */
+/**
+ * The commitment to sealed bytes: SHA-256(salt ‖ SHA-256(bytes)), hex, where the frame that the id names is of version 2;
+ * SHA-256(salt ‖ bytes) where it is of version 1. The salt lies inside the sealed part.
+ */
 export interface EvidenceRef {
   /** Names the sealed bytes within the ledger. */
   readonly id: string;

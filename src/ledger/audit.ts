@@ -5,9 +5,8 @@
  *
  * Memory: one segment, and the chunks of each session's present pack until the session ends.
  */
-import { createHash } from "node:crypto";
 import { asFault, type EvidenceRef } from "../core/index.ts";
-import { type OpenedFrame, openFrame } from "./evidence.ts";
+import { isCommitted, type OpenedFrame, openFrame } from "./evidence.ts";
 import { decodeFrameHead, parseEvidenceId } from "./evidence-id.ts";
 import { FRAME, payloadOf } from "./frame.ts";
 import { rememberedCheckpoint, sessionKey } from "./keys.ts";
@@ -138,8 +137,10 @@ class EvidenceAudit {
       const id = parseEvidenceId(ref.id);
       const frame = id === null ? undefined : this.#pending.get(id.number);
       if (id === null || frame === undefined) continue; // missing or altered: reported before
+      const item = frame?.items[id.item];
       if (frame === null) this.#erased++;
-      else if (isCommitted(frame.items[id.item], this.#chunks, ref)) this.#opened++;
+      else if (item !== undefined && isCommitted(frame.version, item.salt, chunksOf(item, this.#chunks), ref))
+        this.#opened++;
       else this.#report(`entry ${index}`, `its evidence ${ref.id} is not what it committed to`);
     }
     this.#pending.clear();
@@ -160,22 +161,17 @@ class EvidenceAudit {
   }
 }
 
-function isCommitted(
-  item: OpenedFrame["items"][number] | undefined,
+/** An item's chunks in order; short where the pack lacks one, which no commitment then fits. */
+function* chunksOf(
+  item: OpenedFrame["items"][number],
   chunks: readonly Buffer[],
-  ref: EvidenceRef,
-): boolean {
-  if (item === undefined) return false;
-  const hash = createHash("sha256").update(item.salt);
-  let length = 0;
+): Generator<Buffer, void, undefined> {
   for (const { from, count } of item.runs)
     for (let at = from; at < from + count; at++) {
       const chunk = chunks[at];
-      if (chunk === undefined) return false;
-      hash.update(chunk);
-      length += chunk.length;
+      if (chunk === undefined) return;
+      yield chunk;
     }
-  return length === ref.bytes && hash.digest("hex") === ref.commitment;
 }
 
 interface EventParts {

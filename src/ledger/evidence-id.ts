@@ -3,7 +3,11 @@ import { sha256 } from "./merkle.ts";
 
 export const HEAD_BYTES = 22;
 
+/** 1 was written until November 2026. */
+const VERSIONS: readonly (number | undefined)[] = [1, 2];
+
 export interface FrameHead {
+  readonly version: number;
   readonly codec: number;
   readonly session: string;
   readonly number: number;
@@ -11,8 +15,9 @@ export interface FrameHead {
 }
 
 export function decodeFrameHead(payload: Buffer): FrameHead | null {
-  if (payload.length < HEAD_BYTES || payload[0] !== 1) return null;
+  if (payload.length < HEAD_BYTES || !VERSIONS.includes(payload[0])) return null;
   return {
+    version: payload.readUInt8(0),
     codec: payload.readUInt8(1),
     session: payload.toString("hex", 2, 6),
     number: Number(payload.readBigUInt64BE(6)),

@@ -12,9 +12,10 @@ import {
   exchangeId,
   type Fault,
 } from "../core/index.ts";
-import { type OpenedFrame, openFrame, Pack } from "./evidence.ts";
+import { isCommitted, type OpenedFrame, openFrame, Pack } from "./evidence.ts";
 import { FRAME, frameHeads } from "./frame.ts";
 import { openLedger, readEvidence, verifyLedger } from "./index.ts";
+import { seal as keySeal } from "./keys.ts";
 import { openLedgerWith } from "./ledger.ts";
 import { openEvidence } from "./read.ts";
 import { listSegments, segmentPath } from "./segment.ts";
@@ -71,6 +72,11 @@ function conversation(turns: number, clearAt = 0): Buffer[] {
   });
 }
 
+const sha256 = (...parts: readonly Uint8Array[]): Buffer => {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+};
 const key = randomBytes(32);
 const ORIGIN = "example.org/log";
 
@@ -154,6 +160,57 @@ it("a frame opens only with its own key, its own origin and unaltered", () => {
   }
 });
 
+it("however a long body changes from turn to turn, each commitment is to its exact bytes", () => {
+  const text = Buffer.concat(conversation(40));
+  fc.assert(
+    fc.property(
+      fc.array(
+        edit.map((e) => ({ ...e, at: e.at * 60 })),
+        { maxLength: 6 },
+      ),
+      (edits) => {
+        const pack = new Pack(ORIGIN, session, key);
+        let body = text.subarray(0, 240_000);
+        for (const [i, { at, remove, insert }] of [{ at: 0, remove: 0, insert: "" }, ...edits].entries()) {
+          const cutAt = i % 3 === 2 ? Math.min(at, body.length) : body.length;
+          body = Buffer.concat([
+            body.subarray(0, at),
+            Buffer.from(insert),
+            body.subarray(at + remove, cutAt),
+          ]);
+          const { payload, refs } = pack.seal(i + 1, [{ role: "request-body", chunks: [Buffer.from(body)] }]);
+          const salt = openFrame(ORIGIN, key, payload)?.items[0]?.salt ?? expect.fail("does not open");
+          expect(refs[0]?.bytes).toBe(body.length);
+          expect(refs[0]?.commitment).toBe(sha256(salt, sha256(body)).toString("hex"));
+        }
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+it("a frame of version 1 is read, and its commitment is checked by its own rule", () => {
+  const [salt, body, head] = [randomBytes(32), Buffer.from("of version 1"), Buffer.alloc(22)];
+  head[0] = 1;
+  head.write(session, 2, "hex");
+  head.writeBigUInt64BE(1n, 6);
+  const plain = Buffer.concat([
+    Buffer.from([0, 1]),
+    salt,
+    Buffer.from([body.length, 1, 0, 1, 1, body.length]),
+    body,
+  ]);
+  const frame = openFrame(
+    ORIGIN,
+    key,
+    Buffer.concat([head, keySeal(key, plain, Buffer.concat([head, Buffer.from(ORIGIN)]))]),
+  );
+  expect(frame).toMatchObject({ version: 1, chunks: [body] });
+  const ref = { bytes: body.length, commitment: sha256(salt, body).toString("hex") };
+  expect(isCommitted(1, salt, [body], ref)).toBe(true);
+  expect(isCommitted(2, salt, [body], ref)).toBe(false);
+});
+
 it("nothing of the plain bytes stands in the ledger's files; the commitment is salted", async () => {
   const home = mkdtempSync(join(tmpdir(), "evidence-"));
   const [directory, keyDirectory] = [join(home, "ledger"), join(home, "keys")];
@@ -170,7 +227,7 @@ it("nothing of the plain bytes stands in the ledger's files; the commitment is s
   for (const ref of refs) {
     const { bytes, salt } = await openEvidence(directory, keyDirectory, ref.id);
     expect(bytes).toEqual(body);
-    expect(createHash("sha256").update(salt).update(bytes).digest("hex")).toBe(ref.commitment);
+    expect(sha256(salt, sha256(bytes)).toString("hex")).toBe(ref.commitment);
     expect(await readEvidence(directory, keyDirectory, ref.id)).toEqual(body);
   }
   const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((f) => f.isFile());

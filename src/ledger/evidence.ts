@@ -3,7 +3,7 @@
  * append brought. A frame's pieces ("chunks") are numbered through its pack, and a body is a list of runs of those
  * numbers, so that a request that sends its history again costs about what is new in it.
  *
- *   frame    version u8 = 1 | codec u8 (0 stored, 1 zstd) | session 4 bytes | number u64be | previous u64be | sealed
+ *   frame    version u8 = 2 | codec u8 (0 stored, 1 zstd) | session 4 bytes | number u64be | previous u64be | sealed
  *   sealed   AES-256-GCM under the session's key: nonce 12 | ciphertext | tag 16; bound to the head above and the origin
  *   plain    varint first chunk | varint items | items | varint chunks | varint length each | the chunks' bytes
  *   item     salt 32 | varint bytes | varint runs | runs: zigzag varint distance from the last run's end, varint count
@@ -13,18 +13,27 @@
  * no frame ever refers to one that may not be there.
  *
  * An id is `<number>-<item>-<first 16 bytes of SHA-256 of the frame's payload, hex>`: whoever holds the log can check
- * the sealed bytes without a key. The commitment is SHA-256(salt ‖ bytes) with the salt inside the sealed part, so that
- * after the key is destroyed nobody can test a guess against it.
+ * the sealed bytes without a key. The commitment is SHA-256(salt ‖ SHA-256(bytes)) with the salt inside the sealed part,
+ * so that after the key is destroyed nobody can test a guess against it, and each item's salt opens that item alone. The
+ * inner hash goes on from where the last body was the same: a request that repeats a megabyte hashes what is new.
+ * Frames of version 1 commit to SHA-256(salt ‖ bytes); they are read, and not written any more.
  *
- * Memory: per live session the last body of each role (at most 16 MiB each) and a name per chunk.
+ * Memory: per live session the last body of each role (at most 16 MiB each, a hash state for each 32 KiB) and a name
+ * per chunk.
  * Limits: 64 items a frame, 256 MiB of plain bytes, 2^20 chunks a pack.
  */
-import { createHash, randomBytes } from "node:crypto";
+import {
+  createHash,
+  createSecretKey,
+  type Hash,
+  hash as hashOnce,
+  type KeyObject,
+  randomFillSync,
+} from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type EvidenceRef, Fault } from "../core/index.ts";
 import { decodeFrameHead, HEAD_BYTES, payloadDigest } from "./evidence-id.ts";
-import { seal, unseal } from "./keys.ts";
-import { sha256 } from "./merkle.ts";
+import { NONCE_BYTES, seal, unseal } from "./keys.ts";
 import { type Cut, cutPoints } from "./split.ts";
 
 export interface EvidenceInput {
@@ -39,22 +48,30 @@ const MAX_ITEMS = 64;
 const MAX_PLAIN_BYTES = 256 * 1024 * 1024;
 const MAX_CHUNKS = 2 ** 20;
 const MAX_REMEMBERED_BODY = 16 * 1024 * 1024;
+/** Bytes between two hash states of a remembered body. */
+const STATE_EVERY_BYTES = 32 * 1024;
+/** Below this compressing costs more time than it saves bytes. */
+const MIN_COMPRESSED_BYTES = 512;
+const RANDOM_BYTES = 1024;
 
 /** What one session has stored so far, by one process. Owned by the ledger; forgotten when a write is refused. */
 export class Pack {
   readonly #session: string;
   readonly #origin: string;
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
   #chunks = new Map<string, number>();
   #nextChunk = 0;
   #previous = 0;
   /** The last body of each role, so that only what differs from it is cut and hashed. */
   readonly #bodies = new Map<string, RememberedBody>();
+  /** Random bytes for salts and nonces, each used once. */
+  readonly #random = Buffer.allocUnsafeSlow(RANDOM_BYTES);
+  #randomUsed = RANDOM_BYTES;
 
   constructor(origin: string, session: string, key: Buffer) {
     this.#origin = origin;
     this.#session = session;
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   /** The frame for these inputs and what an event says of each. `number` is the frame's, given by the journal. */
@@ -77,14 +94,15 @@ export class Pack {
       total += bytes.length;
       if (total > MAX_PLAIN_BYTES)
         throw new Fault("ledger.oversize", { detail: `evidence of more than ${MAX_PLAIN_BYTES} bytes` });
-      const salt = randomBytes(SALT_BYTES);
-      const commitment = createHash("sha256").update(salt).update(bytes).digest("hex");
+      const salt = this.#randomBytes(SALT_BYTES);
+      const { digest, runs } = this.#recipe(role, bytes, fresh);
+      const commitment = hashOnce("sha256", Buffer.concat([salt, digest]), "hex");
       described.push({ role, bytes: bytes.length, commitment });
-      items.push(Buffer.concat([salt, varint(bytes.length), this.#recipe(role, bytes, fresh)]));
+      items.push(salt, varint(bytes.length), runs);
     }
     const plain = Buffer.concat([
       varint(firstChunk),
-      varint(items.length),
+      varint(inputs.length),
       ...items,
       varint(fresh.length),
       ...fresh.map((chunk) => varint(chunk.length)),
@@ -96,16 +114,21 @@ export class Pack {
     return { payload, refs: described.map((d, item) => ({ id: `${number}-${item}-${digest}`, ...d })) };
   }
 
-  #recipe(role: EvidenceRef["role"], bytes: Buffer, fresh: Buffer[]): Buffer {
+  #recipe(
+    role: EvidenceRef["role"],
+    bytes: Buffer,
+    fresh: Buffer[],
+  ): { readonly digest: Buffer; readonly runs: Buffer } {
     // What is the same as in the last body of this role, up to the last element they share, is cut the same.
     const last = this.#bodies.get(role);
-    const pieces: Piece[] = last === undefined ? [] : sharedPieces(last, bytes);
+    const shared = last === undefined ? 0 : commonPrefix(last.bytes, bytes);
+    const pieces: Piece[] = last === undefined ? [] : sharedPieces(last, shared);
     const known = pieces.at(-1);
     let start = known?.end ?? 0;
     for (const cut of cutPoints(bytes, known)) {
       const chunk = bytes.subarray(start, cut.end);
       start = cut.end;
-      const name = sha256(chunk).toString("latin1");
+      const name = hashOnce("sha256", chunk, "binary");
       let at = this.#chunks.get(name);
       if (at === undefined) {
         at = this.#nextChunk++;
@@ -114,21 +137,33 @@ export class Pack {
       }
       pieces.push({ ...cut, chunk: at });
     }
-    if (bytes.length <= MAX_REMEMBERED_BODY) this.#bodies.set(role, { bytes: Buffer.from(bytes), pieces });
+    const { digest, states } = hashFrom(last?.states ?? [], shared, bytes);
+    if (bytes.length <= MAX_REMEMBERED_BODY)
+      this.#bodies.set(role, { bytes: keptBytes(last?.bytes, shared, bytes), pieces, states });
     else this.#bodies.delete(role);
-    return encodeRuns(pieces);
+    return { digest, runs: encodeRuns(pieces) };
+  }
+
+  #randomBytes(count: number): Buffer {
+    if (this.#randomUsed + count > RANDOM_BYTES) {
+      randomFillSync(this.#random);
+      this.#randomUsed = 0;
+    }
+    this.#randomUsed += count;
+    return Buffer.from(this.#random.subarray(this.#randomUsed - count, this.#randomUsed));
   }
 
   #sealed(number: number, plain: Buffer): Buffer {
-    const packed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: 3 } });
+    const packed = plain.length < MIN_COMPRESSED_BYTES ? plain : zstdCompressSync(plain, COMPRESSION);
     const codec = packed.length < plain.length ? CODEC.zstd : CODEC.stored;
     const head = Buffer.alloc(HEAD_BYTES);
-    head[0] = 1;
+    head[0] = FRAME_VERSION;
     head[1] = codec;
     head.write(this.#session, 2, "hex");
     head.writeBigUInt64BE(BigInt(number), 6);
     head.writeBigUInt64BE(BigInt(this.#previous), 14);
-    const sealed = seal(this.#key, codec === CODEC.zstd ? packed : plain, bound(head, this.#origin));
+    const content = codec === CODEC.zstd ? packed : plain;
+    const sealed = seal(this.#key, content, bound(head, this.#origin), this.#randomBytes(NONCE_BYTES));
     return Buffer.concat([head, sealed]);
   }
 
@@ -140,6 +175,9 @@ export class Pack {
   }
 }
 
+const FRAME_VERSION = 2;
+const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+
 interface Piece extends Cut {
   /** Its chunk's number in the pack. */
   readonly chunk: number;
@@ -148,16 +186,48 @@ interface Piece extends Cut {
 interface RememberedBody {
   readonly bytes: Buffer;
   readonly pieces: readonly Piece[];
+  /** SHA-256 of the first `STATE_EVERY_BYTES`, of twice as many, and so on. */
+  readonly states: readonly Hash[];
 }
 
-/** The pieces of `last` that `bytes` begins with, up to the last cut from which scanning can go on. */
-function sharedPieces(last: RememberedBody, bytes: Buffer): Piece[] {
-  const shared = commonPrefix(last.bytes, bytes);
+/** The pieces of `last` in its first `shared` bytes, up to the last cut from which scanning can go on. */
+function sharedPieces(last: RememberedBody, shared: number): Piece[] {
   let count = last.pieces.length;
   for (let piece = last.pieces[count - 1]; piece !== undefined; piece = last.pieces[--count - 1])
     if (piece.depth > 0 && piece.end < shared) break;
   return last.pieces.slice(0, count);
 }
+
+/** SHA-256 of `bytes`, whose first `shared` are those that `known` has the states of; and their states. */
+function hashFrom(
+  known: readonly Hash[],
+  shared: number,
+  bytes: Buffer,
+): { readonly digest: Buffer; readonly states: readonly Hash[] } {
+  if (bytes.length < STATE_EVERY_BYTES) return { digest: hashOnce("sha256", bytes, "buffer"), states: [] };
+  const states = known.slice(0, Math.floor(shared / STATE_EVERY_BYTES));
+  const hash = states.at(-1)?.copy() ?? createHash("sha256");
+  let at = states.length * STATE_EVERY_BYTES;
+  for (; at + STATE_EVERY_BYTES <= bytes.length; at += STATE_EVERY_BYTES) {
+    hash.update(bytes.subarray(at, at + STATE_EVERY_BYTES));
+    states.push(hash.copy());
+  }
+  return { digest: hash.update(bytes.subarray(at)).digest(), states };
+}
+
+/**
+ * `bytes` for the next comparison: in the place of the last body where there is room, so that a session's turns need no
+ * new memory and only what is new is copied.
+ */
+function keptBytes(last: Buffer | undefined, shared: number, bytes: Buffer): Buffer {
+  const hasRoom = last !== undefined && last.buffer.byteLength >= bytes.length;
+  const room = hasRoom ? Buffer.from(last.buffer) : Buffer.allocUnsafeSlow(roomFor(bytes.length));
+  bytes.copy(room, hasRoom ? shared : 0, hasRoom ? shared : 0);
+  return room.subarray(0, bytes.length);
+}
+
+/** A conversation grows: an eighth more than it has now, in whole pages. */
+const roomFor = (bytes: number): number => Math.ceil((bytes + bytes / 8) / 4096) * 4096;
 
 const COMPARED_AT_ONCE = 64 * 1024;
 
@@ -192,6 +262,8 @@ function encodeRuns(pieces: readonly Piece[]): Buffer {
 
 /** A frame, opened: its items' recipes and the chunks it brought. */
 export interface OpenedFrame {
+  /** Of the frame's format: says what its items' commitments are. */
+  readonly version: number;
   readonly firstChunk: number;
   readonly chunks: readonly Buffer[];
   readonly items: readonly {
@@ -226,7 +298,27 @@ export function openFrame(origin: string, key: Buffer, payload: Buffer): OpenedF
     return { salt, bytes, runs };
   });
   const lengths = read.times(read.number(), () => read.number());
-  return { firstChunk, items, chunks: lengths.map((length) => read.bytes(length)) };
+  const chunks = lengths.map((length) => read.bytes(length));
+  return { version: head.version, firstChunk, items, chunks };
+}
+
+/** Whether `chunks`, in order, are what an event's ref committed to with this salt, in a frame of this version. */
+export function isCommitted(
+  version: number,
+  salt: Uint8Array,
+  chunks: Iterable<Uint8Array>,
+  ref: Pick<EvidenceRef, "bytes" | "commitment">,
+): boolean {
+  const hash = createHash("sha256");
+  if (version === 1) hash.update(salt);
+  let length = 0;
+  for (const chunk of chunks) {
+    hash.update(chunk);
+    length += chunk.length;
+  }
+  const digest = hash.digest();
+  const commitment = version === 1 ? digest : hashOnce("sha256", Buffer.concat([salt, digest]), "buffer");
+  return length === ref.bytes && commitment.toString("hex") === ref.commitment;
 }
 
 const bound = (head: Buffer, origin: string): Buffer => Buffer.concat([head, Buffer.from(origin)]);

@@ -12,7 +12,7 @@
  * Crash story: a session's key file is on the disk before the first byte sealed under it is written.
  * A key file that others can read is refused, not repaired: it must be taken for leaked.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ import { sha256 } from "./merkle.ts";
 import { parseSignerKey, type Signer, signerKeyText } from "./note.ts";
 
 const KEY_BYTES = 32;
-const NONCE_BYTES = 12;
+export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** A schema-less URL of few characters, so that it is a file name too. */
 const ORIGIN = /^[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?(?:\/[a-z0-9][a-z0-9._-]{0,62}){1,4}$/;
@@ -101,9 +101,13 @@ export const rememberedCheckpoint = (keyDirectory: string, origin: string): stri
 export const rememberCheckpoint = (keyDirectory: string, origin: string, note: string): Promise<void> =>
   putFile(join(ownDirectory(keyDirectory, origin), "checkpoint"), note, 0o600);
 
-/** AES-256-GCM: nonce ‖ ciphertext ‖ tag. */
-export function seal(key: Buffer, plain: Uint8Array, bound: Uint8Array): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
+/** AES-256-GCM: nonce ‖ ciphertext ‖ tag. A nonce is random and used once. */
+export function seal(
+  key: Buffer | KeyObject,
+  plain: Uint8Array,
+  bound: Uint8Array,
+  nonce: Uint8Array = randomBytes(NONCE_BYTES),
+): Buffer {
   const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(bound);
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }

@@ -105,12 +105,12 @@ export async function readEvidence(directory: string, keyDirectory: string, id: 
   return bytes;
 }
 
-/** With the salt, so that a commitment can be checked. */
+/** With salt and frame version, so that a commitment can be checked (`isCommitted`). */
 export async function openEvidence(
   directory: string,
   keyDirectory: string,
   id: string,
-): Promise<{ readonly bytes: Buffer; readonly salt: Buffer }> {
+): Promise<{ readonly bytes: Buffer; readonly salt: Buffer; readonly version: number }> {
   const wanted = parseEvidenceId(id);
   if (wanted === null) throw new Fault("evidence.unknown", { detail: `\`${id.slice(0, 80)}\`` });
   const frames = new EvidenceFrames(directory);
@@ -130,7 +130,7 @@ export async function openEvidence(
     for (let at = from; at < from + count; at++) parts.push(chunkOf(pack, at, wanted.number));
   const bytes = Buffer.concat(parts);
   if (bytes.length !== item.bytes) throw altered(wanted.number);
-  return { bytes, salt: item.salt };
+  return { bytes, salt: item.salt, version: opened.version };
 }
 
 /** The pack's frames from this one back to the one that holds chunk `lowest`, newest first. */
