@@ -21,6 +21,7 @@ decide
   policy <action>                 check, explain, diff, replay, prove, export, compile
   scan <path…|->                  find secrets and personal data in files or a diff
   why <detector>                  what a detector looks for
+  classify <folder>               fingerprints of classified code, for a policy to name
 
 manage
   up, down, status                the station (it starts by itself)
@@ -111,8 +112,19 @@ Documents are files, or names of profiles. Without any: what is in force here (g
   scan: `sallyport scan [--json|--sarif] <path…>
 sallyport scan --diff -          a unified diff on standard input: only its added lines
 sallyport scan -                 text on standard input
+sallyport scan --history [path]  what any commit of a git repository added
+sallyport scan --exchange ID --reason TEXT     a recorded request; looking is itself recorded
 
-The same detectors as the gateway's. Exits with 1 when something is found, 0 when nothing is.`,
+The gateway's detectors, and what the policy in force here labels and waives (guardrails, --profile, .sallyport.yaml).
+Exits with 1 when something is found, 0 when nothing is.`,
+  classify: `sallyport classify <folder…> --out FILE [--class CLASS] [--name NAME] [--except FOLDER]
+
+Writes an index of fingerprints by which a paste of the folder's code is recognised: some ten lines of it, also
+re-indented, quoted, in a diff. The index holds no code. A policy names it (\`inspect: { code: [FILE] }\`), and then what is
+recognised has the class (default: restricted) that the policy's rules speak of.
+
+      --except FOLDER       code that is public: what it has in common with the folder is left out
+      --name NAME           how findings call it; default: the folder's name`,
   why: "sallyport why <detector>\n\nWhat a detector looks for, where its rule comes from, and examples.",
   up: "sallyport up\n\nStarts the station now instead of with the first `run`. With SALLYPORT_METRICS_PORT set it serves /metrics\n(Prometheus), /healthz and /readyz on that port of loopback.",
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",

@@ -83,6 +83,7 @@ export class ActiveSession {
     };
     const plan = planSandbox(spec, readHostFacts(spec, house.machine()));
     const gaps = await house.gapsOf(prepared.policy);
+    const { inspector, indexes } = await house.inspectorFor(prepared.policy);
     const sha256 = await house.buildHash(prepared.agent.executable);
     const gatewaySocket = join(folder, "out.sock");
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -96,13 +97,14 @@ export class ActiveSession {
         upstream: prepared.upstream,
         label: house.label,
         repo: prepared.policy.repo,
+        inspector,
         credentials,
       });
       await writeFile(files.caCertificate, caCertificate, { mode: 0o600 });
       await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
       const fold = new SessionFold();
       await house.watch(id, fold);
-      await house.append(startedEvent(id, prepared, plan.kind, gaps, sha256));
+      await house.append(startedEvent(id, prepared, plan.kind, gaps, sha256, indexes));
       return new ActiveSession(house, folder, fold, { session: id, plan, gatewaySocket }, prepared);
     } catch (error) {
       await house.unwatch(id);
@@ -161,6 +163,7 @@ function startedEvent(
   sandbox: SandboxPlan["kind"],
   gaps: readonly string[],
   sha256: string,
+  indexes: readonly string[],
 ): EventBody {
   return {
     kind: "session.started",
@@ -172,5 +175,6 @@ function startedEvent(
     sandbox,
     gaps,
     upstream: prepared.upstream?.origin ?? null,
+    ...(indexes.length === 0 ? {} : { codeIndexes: indexes }),
   };
 }

@@ -23,6 +23,7 @@ import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
 import { watchRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
+import { type Labelled, labelledInspectors } from "./labelled.ts";
 import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
 import { fileIdentity, hashFile, parsingOnce } from "./prepare.ts";
@@ -58,6 +59,8 @@ export interface House {
   watch(session: SessionId, fold: SessionFold): Promise<void>;
   unwatch(session: SessionId): Promise<void>;
   readonly parse: typeof parseDocument;
+  /** Knows what the policy labels. Throws `inspect.index`. */
+  readonly inspectorFor: (policy: Policy) => Promise<Labelled>;
   /** What the machine is like: read once, and again while the sandbox's program is missing. */
   machine(): MachineFacts;
   /** Ids of controls that this machine cannot enforce. Throws `control.missing` when the policy promises one of them. */
@@ -116,6 +119,7 @@ export async function openHouse(places: Places): Promise<House> {
       await rm(join(places.state, "open", session), { force: true });
     },
     parse: parsingOnce(),
+    inspectorFor: labelledInspectors(key),
     machine: machineOnce(),
     gapsOf: async (policy) => gaps(await probe(), policy),
     buildHash: buildHasher(places),

@@ -160,6 +160,11 @@ export const FAULTS = {
     4,
     403,
   ),
+  "inspect.index": kind(
+    "an index of classified code cannot be used",
+    "make it again with `sallyport classify` on this machine, or give both machines one findings.key",
+    2,
+  ),
   "inspect.full": kind(
     "this session has redacted more values than it can keep",
     "nothing was sent; start a new session",

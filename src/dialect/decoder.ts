@@ -330,8 +330,12 @@ function tell(
     const isNew = isNewUnit(turn.session.memory, unit);
     const why = unit.result === null ? null : use(unit);
     const source = sourceOf(turn, why, unit);
-    for (const { pointer, role, text } of unit.pieces)
-      into.push({ pointer: place + pointer, role, text, isNew, ...source });
+    for (const { pointer, role, text } of unit.pieces) {
+      const part = { pointer: place + pointer, role, text, isNew };
+      // The id of a call is no content of a file.
+      const isContent = source !== NO_SOURCE && text !== unit.result?.id && text !== unit.result?.name;
+      into.push(isContent ? { ...part, ...source } : part);
+    }
     if (!isNew) continue;
     hasNew = true;
     turn.newUnits.push(unit);
