@@ -75,11 +75,12 @@ sallyport show <session> --evidence ID --reason TEXT
 
 The declaration of a session. --events lists its events. --evidence writes the sealed bytes of one evidence id (as
 --events prints them) to stdout; viewing is itself recorded with the reason.`,
-  verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--policy FILE] [--json]
+  verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--policy FILE] [--anchor-roots PEM] [--json]
 
 Recomputes every leaf, tile and root, checks the checkpoint's signature, and names what does not fit. Exits with 7 when
 something does not. --key: the verifier key you trust; without it, the one published with the ledger. --policy: whose
-cosignatures it must bear (c2sp.org/tlog-policy); without it, the config folder's \`witness.policy\`, where there is one.`,
+cosignatures it must bear (c2sp.org/tlog-policy); without it, the config folder's \`witness.policy\`, where there is one. --anchor-roots: whom to believe the time of its stamps (RFC 3161); without it,
+what the config folder's \`anchor.yaml\` names.`,
   query: `sallyport query [filter] [-n COUNT] [--json]
 sallyport query --by DIMENSION[,DIMENSION] [--since DATE] [--json]
 

@@ -88,6 +88,7 @@ async function command(argv: readonly string[]): Promise<number> {
         ledger: { type: "string" },
         key: { type: "string" },
         policy: { type: "string" },
+        "anchor-roots": { type: "string" },
       });
       return (await import("./ledger-commands.ts")).verify(values, places);
     }

@@ -21,6 +21,7 @@ import { type EvidenceInput, type Ledger, openLedger, readEntries } from "../led
 import type { Policy, parseDocument } from "../policy/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
+import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { watchRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
 import { type Labelled, labelledInspectors } from "./labelled.ts";
@@ -41,8 +42,10 @@ const SYSTEM_BUNDLES = [
 export interface House {
   readonly clock: Clock;
   readonly ledger: Ledger;
-  /** Whether others vouch for its checkpoints. */
-  readonly isAttested: boolean;
+  /** Whether others cosign its checkpoints. */
+  readonly isWitnessed: boolean;
+  /** Who stamps them with the time. */
+  readonly anchor: AnchorPlan | null;
   readonly gateway: Gateway;
   /** PEM of the roots that programs in the sandbox trust beside the session's own. */
   readonly systemRoots: string;
@@ -71,10 +74,11 @@ export interface House {
 
 export async function openHouse(places: Places): Promise<House> {
   const clock = systemClock;
-  const [destinations, systemRoots, witnesses] = await Promise.all([
+  const [destinations, systemRoots, witnesses, anchor] = await Promise.all([
     watchRegister(places),
     readSystemRoots(),
     witnessesOf(places),
+    anchorPlan(places),
   ]);
   const ledger = await openLedger({
     directory: places.ledger,
@@ -103,7 +107,8 @@ export async function openHouse(places: Places): Promise<House> {
   return {
     clock,
     ledger,
-    isAttested: witnesses.length > 0,
+    isWitnessed: witnesses.length > 0,
+    anchor,
     gateway,
     systemRoots,
     append,
