@@ -3,7 +3,13 @@ import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
-import { type Destination, type DestinationRegister, overlay, parseRows } from "../register/index.ts";
+import {
+  type Destination,
+  type DestinationRegister,
+  overlay,
+  parseRows,
+  type RegisterPlaces,
+} from "../register/index.ts";
 import type { DestinationFacts } from "../report/index.ts";
 import type { Places } from "./places.ts";
 
@@ -66,6 +72,17 @@ export async function loadRegister(places: Pick<Places, "config">): Promise<Load
   };
   return { register, facts };
 }
+
+/** Where the statements about builds lie, and the key that the person signs theirs with. */
+export const registerPlaces = (places: Pick<Places, "config" | "keys">): RegisterPlaces => ({
+  system: SYSTEM_REGISTER,
+  own: join(places.config, "register"),
+  keyFile: join(places.keys, "approver.pem"),
+  principal: principal(),
+});
+
+/** A pseudonym of who works at this machine. */
+export const principal = (): string => `local:${process.getuid?.() ?? 0}`;
 
 export const personFile = (places: Pick<Places, "config">): string => join(places.config, "register", FILE);
 

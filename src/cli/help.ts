@@ -18,10 +18,10 @@ look
   verify                          check the whole ledger against its signed checkpoint
 
 decide
+  register <action>               what may start, and who runs the servers: list, approve, revoke, add
   policy <action>                 check, explain, diff, replay, prove, export, compile
   scan <path…|->                  find secrets and personal data in files or a diff
   why <detector>                  what a detector looks for
-  classify <folder>               fingerprints of classified code, for a policy to name
 
 manage
   up, down, status                the station (it starts by itself)
@@ -75,12 +75,11 @@ sallyport show <session> --evidence ID --reason TEXT
 
 The declaration of a session. --events lists its events. --evidence writes the sealed bytes of one evidence id (as
 --events prints them) to stdout; viewing is itself recorded with the reason.`,
-  verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--policy FILE] [--anchor-roots PEM] [--json]
+  verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--policy FILE] [--json]
 
 Recomputes every leaf, tile and root, checks the checkpoint's signature, and names what does not fit. Exits with 7 when
 something does not. --key: the verifier key you trust; without it, the one published with the ledger. --policy: whose
-cosignatures it must bear (c2sp.org/tlog-policy); without it, the config folder's \`witness.policy\`, where there is one. --anchor-roots: whom to believe the time of its stamps (RFC 3161); without it,
-what the config folder's \`anchor.yaml\` names.`,
+cosignatures it must bear (c2sp.org/tlog-policy); without it, the config folder's \`witness.policy\`, where there is one.`,
   query: `sallyport query [filter] [-n COUNT] [--json]
 sallyport query --by DIMENSION[,DIMENSION] [--since DATE] [--json]
 
@@ -93,6 +92,26 @@ verdict. The index is made from the ledger and made again when it is gone.
 
 Writes entries under a checkpoint to stdout, from entry N on, and says on stderr where to go on. No content is in them.
 Delivery is at least once: keep the number after the receiver has taken what came before.`,
+  register: `sallyport register list [builds|extensions|destinations|approvers]
+sallyport register show NAME                a build (claude@2.1.329), a path in a repository, or a destination's id
+sallyport register approve AGENT[@VERSION] --reason TEXT [--expires 90d] [--report FILE]
+sallyport register approve --extension PATH --reason TEXT    a hook, server, skill or settings file of this repository
+sallyport register revoke NAME --reason TEXT
+sallyport register add FILE                 rows of your own, in the form of register/destinations.yaml
+sallyport register key                      your public key, for the list of approvers
+sallyport register verify                   whether the register is as the ledger says it was left
+
+Which builds start. An approval names the exact bytes of the whole package, signed with your key (--report: a vetting
+report that it rests on). A build that was revoked, whose approval ended, or whose bytes differ from the approved ones
+does not start; one that nobody spoke about starts where the profile permits it (admission: { builds: any }).
+
+How many must agree: <config>/register/approvers.yaml, or /etc/sallyport/register/approvers.yaml, which goes first:
+  version: 1
+  required: 2
+  approvers:
+    - { name: alice@corp.example, key: "<what \`register key\` printed>" }
+    - { name: bob@corp.example, key: "…" }
+Statements are files in <config>/register/statements: share the folder, or keep it in git.`,
   ledger: `sallyport ledger backup FOLDER              a verified copy, also while a station runs
 sallyport ledger restore FOLDER             into an empty state folder
 sallyport ledger receipt N                  an entry with its proof (c2sp.org/tlog-proof), for offline verification
@@ -113,19 +132,8 @@ Documents are files, or names of profiles. Without any: what is in force here (g
   scan: `sallyport scan [--json|--sarif] <path…>
 sallyport scan --diff -          a unified diff on standard input: only its added lines
 sallyport scan -                 text on standard input
-sallyport scan --history [path]  what any commit of a git repository added
-sallyport scan --exchange ID --reason TEXT     a recorded request; looking is itself recorded
 
-The gateway's detectors, and what the policy in force here labels and waives (guardrails, --profile, .sallyport.yaml).
-Exits with 1 when something is found, 0 when nothing is.`,
-  classify: `sallyport classify <folder…> --out FILE [--class CLASS] [--name NAME] [--except FOLDER]
-
-Writes an index of fingerprints by which a paste of the folder's code is recognised: some ten lines of it, also
-re-indented, quoted, in a diff. The index holds no code. A policy names it (\`inspect: { code: [FILE] }\`), and then what is
-recognised has the class (default: restricted) that the policy's rules speak of.
-
-      --except FOLDER       code that is public: what it has in common with the folder is left out
-      --name NAME           how findings call it; default: the folder's name`,
+The same detectors as the gateway's. Exits with 1 when something is found, 0 when nothing is.`,
   why: "sallyport why <detector>\n\nWhat a detector looks for, where its rule comes from, and examples.",
   up: "sallyport up\n\nStarts the station now instead of with the first `run`. With SALLYPORT_METRICS_PORT set it serves /metrics\n(Prometheus), /healthz and /readyz on that port of loopback.",
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",

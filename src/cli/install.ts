@@ -6,9 +6,21 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Fault } from "../core/index.ts";
-import { type AgentKind, agentNamed, buildFolder, splitVersion } from "../register/index.ts";
+import { Fault, systemClock } from "../core/index.ts";
+import {
+  type AgentKind,
+  agentNamed,
+  buildFolder,
+  hashBuild,
+  locateAgent,
+  readApprovals,
+  splitVersion,
+  standingOf,
+} from "../register/index.ts";
+import { standingText, subjectOf } from "./admission.ts";
+import { registerPlaces } from "./destinations.ts";
 import type { Places } from "./places.ts";
+import { hashFile } from "./prepare.ts";
 
 export async function installCommand(names: readonly string[], places: Places): Promise<number> {
   if (names.length === 0)
@@ -24,10 +36,46 @@ export async function installCommand(names: readonly string[], places: Places): 
         detail: `\`${name}\``,
         remedy: "name one of claude, codex, opencode, qwen, gemini, copilot",
       });
-    const folder = await ensureAgent(kind, version ?? kind.tested, places);
+    const wanted = version ?? kind.tested;
+    const wasThere = isComplete(buildFolder(kind, wanted, places.agents), kind);
+    const folder = await ensureAgent(kind, wanted, places);
+    await refuseOtherBytes(kind, wanted, { folder, wasThere }, places);
     process.stderr.write(`sallyport: ${kind.title} ${version ?? kind.tested} is in ${folder}\n`);
   }
   return 0;
+}
+
+/** What the register speaks about is kept only when its bytes are the approved ones. */
+async function refuseOtherBytes(
+  kind: AgentKind,
+  version: string,
+  { folder, wasThere }: { readonly folder: string; readonly wasThere: boolean },
+  places: Places,
+): Promise<void> {
+  const agent = await locateAgent(`${kind.name}@${version}`, {
+    path: "",
+    cwd: folder,
+    agentsFolder: places.agents,
+    arch: process.arch,
+    node: process.execPath,
+  });
+  const subject = await subjectOf(agent, { buildHash: (executable) => hashBuild(executable, hashFile) });
+  const { statements, required } = readApprovals(registerPlaces(places));
+  const said = statements.map(({ statement }) => statement);
+  const found = standingOf(subject, said, required, systemClock.now());
+  if (found.state === "changed" || found.state === "revoked") {
+    if (!wasThere) await rm(folder, { recursive: true, force: true });
+    const kept = wasThere ? "it was there already and stays where it is" : "what was fetched is removed";
+    throw new Fault("admission.refused", {
+      at: folder,
+      detail: `${kind.package}@${version}: ${standingText(found)}; ${kept}`,
+      remedy:
+        found.state === "revoked"
+          ? "use an approved build"
+          : "ask who keeps your mirror where these bytes come from",
+    });
+  }
+  process.stderr.write(`sallyport: ${kind.title} ${version}: ${standingText(found)}\n`);
 }
 
 /** The folder of that build, fetched when it is not there. Whole or not at all: it is renamed into place. */

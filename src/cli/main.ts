@@ -88,7 +88,6 @@ async function command(argv: readonly string[]): Promise<number> {
         ledger: { type: "string" },
         key: { type: "string" },
         policy: { type: "string" },
-        "anchor-roots": { type: "string" },
       });
       return (await import("./ledger-commands.ts")).verify(values, places);
     }
@@ -150,26 +149,22 @@ async function command(argv: readonly string[]): Promise<number> {
     case "scan": {
       const { values, positionals } = flags(
         rest,
-        {
-          json: { type: "boolean" },
-          sarif: { type: "boolean" },
-          diff: { type: "boolean" },
-          history: { type: "boolean" },
-          exchange: { type: "string" },
-          reason: { type: "string" },
-          profile: { type: "string", short: "p" },
-        },
+        { json: { type: "boolean" }, sarif: { type: "boolean" }, diff: { type: "boolean" } },
         true,
       );
       return (await import("./scan.ts")).scanCommand(positionals, values, places);
     }
-    case "classify": {
-      const text = { type: "string" } as const;
-      const { values, positionals } = flags(rest, { class: text, name: text, except: text, out: text }, true);
-      return (await import("./classify.ts")).classify(positionals, values, places);
-    }
     case "why":
-      return (await import("./scan.ts")).why(flags(rest, {}, true).positionals, places);
+      return (await import("./scan.ts")).why(flags(rest, {}, true).positionals);
+    case "register": {
+      const text = { type: "string" } as const;
+      const { values, positionals } = flags(
+        rest,
+        { reason: text, expires: text, report: text, extension: text, json: { type: "boolean" } },
+        true,
+      );
+      return (await import("./register-commands.ts")).register(positionals, values, places);
+    }
     case "profiles":
       return (await import("./profiles.ts")).profiles(flags(rest, {}, true).positionals, places);
     case "up":

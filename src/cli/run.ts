@@ -45,6 +45,8 @@ export async function run(options: RunOptions, places: Places): Promise<number> 
 
 async function session(line: StationLine, options: RunOptions): Promise<number> {
   const started = await line.ask<Started>(questionOf(options));
+  if (started.note !== null && !options.quiet)
+    process.stderr.write(`sallyport: ${printable(started.note)}\n`);
   let launched: Launched;
   try {
     launched = await launch(started.plan, { onConnection: (socket) => join(socket, started.gatewaySocket) });
@@ -58,10 +60,11 @@ async function session(line: StationLine, options: RunOptions): Promise<number> 
 }
 
 /** The plan as a person reads it; `--json` gives all of it, system-call filter included. */
-function explanation({ agent, policy, plan, native }: Explained): string {
+function explanation({ agent, policy, admission, plan, native }: Explained): string {
   const version = agent.version === null ? "" : ` ${agent.version}`;
   return [
     `${agent.name}${version}: ${agent.executable}`,
+    `build: ${admission}`,
     `profile ${policy.name}, sha256 ${policy.sha256}`,
     ...plan.explain,
     "environment:",

@@ -9,6 +9,8 @@ import { type EventBody, Fault, newSessionId, type SessionId } from "../core/ind
 import { type Credential, sentinelFor } from "../gateway/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
 import { planSandbox, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
+import { type Admitted, admit, standing, standingText } from "./admission.ts";
+import { principal } from "./destinations.ts";
 import type { Places } from "./places.ts";
 import { heldKeys, type Prepared, prepare, type RunQuestion } from "./prepare.ts";
 import type { Ended, Explained, Hello, Started } from "./talk.ts";
@@ -44,7 +46,7 @@ export class ActiveSession {
   }
 
   /** The plan a `run` would have, without starting or recording anything. */
-  static async explain(places: Places, question: RunQuestion): Promise<Explained> {
+  static async explain(house: House, places: Places, question: RunQuestion): Promise<Explained> {
     const { spec, policy, agent, native } = await prepare(
       question,
       places,
@@ -59,6 +61,7 @@ export class ActiveSession {
     return {
       agent,
       policy: { name: policy.name, sha256: policy.sha256 },
+      admission: standingText(await standing(agent, house)),
       plan,
       native: { emitter: native.emitter, gaps: native.gaps },
     };
@@ -83,8 +86,7 @@ export class ActiveSession {
     };
     const plan = planSandbox(spec, readHostFacts(spec, house.machine()));
     const gaps = await house.gapsOf(prepared.policy);
-    const { inspector, indexes } = await house.inspectorFor(prepared.policy);
-    const sha256 = await house.buildHash(prepared.agent.executable);
+    const admitted = await admit(prepared, house);
     const gatewaySocket = join(folder, "out.sock");
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
@@ -97,15 +99,21 @@ export class ActiveSession {
         upstream: prepared.upstream,
         label: house.label,
         repo: prepared.policy.repo,
-        inspector,
+        build: admitted.standing.state === "approved" ? "approved" : "unapproved",
         credentials,
       });
       await writeFile(files.caCertificate, caCertificate, { mode: 0o600 });
       await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
       const fold = new SessionFold();
       await house.watch(id, fold);
-      await house.append(startedEvent(id, prepared, plan.kind, gaps, sha256, indexes));
-      return new ActiveSession(house, folder, fold, { session: id, plan, gatewaySocket }, prepared);
+      await house.append(startedEvent(id, prepared, plan.kind, gaps, admitted));
+      return new ActiveSession(
+        house,
+        folder,
+        fold,
+        { session: id, plan, gatewaySocket, note: admitted.note },
+        prepared,
+      );
     } catch (error) {
       await house.unwatch(id);
       await house.gateway.closeSession(id);
@@ -162,19 +170,18 @@ function startedEvent(
   prepared: Prepared,
   sandbox: SandboxPlan["kind"],
   gaps: readonly string[],
-  sha256: string,
-  indexes: readonly string[],
+  admitted: Admitted,
 ): EventBody {
   return {
     kind: "session.started",
     session: id,
-    principal: `local:${process.getuid?.() ?? 0}`,
-    agent: { name: prepared.agent.name, version: prepared.agent.version, sha256 },
+    principal: principal(),
+    agent: { name: prepared.agent.name, version: prepared.agent.version, sha256: admitted.executable },
     profile: { name: prepared.policy.name, sha256: prepared.policy.sha256 },
     workspace: basename(prepared.workspace),
     sandbox,
     gaps,
     upstream: prepared.upstream?.origin ?? null,
-    ...(indexes.length === 0 ? {} : { codeIndexes: indexes }),
+    admission: { build: admitted.build, standing: admitted.standing.state },
   };
 }

@@ -4,7 +4,7 @@
  * `run` is the session's life line: when it closes, the session is over.
  */
 import type net from "node:net";
-import { FAULTS, Fault, type FaultCode } from "../core/index.ts";
+import { type EventBody, FAULTS, Fault, type FaultCode } from "../core/index.ts";
 import type { study } from "../policy/index.ts";
 import type { Declaration } from "../report/index.ts";
 import type { SandboxPlan } from "../sandbox/index.ts";
@@ -48,6 +48,11 @@ export type Question =
         | { readonly do: "rotate-key" }
         | { readonly do: "retire-key" };
     }
+  /** Somebody's word about a build, an extension or a destination: durable in the ledger before it takes effect. */
+  | {
+      readonly op: "register";
+      readonly change: Omit<Extract<EventBody, { kind: "register.changed" }>, "kind">;
+    }
   /** Put everything durable under a signed checkpoint now. */
   | { readonly op: "sign" }
   | { readonly op: "stop"; readonly evenWithSessions: boolean };
@@ -69,11 +74,15 @@ export interface Started {
   readonly plan: SandboxPlan;
   /** Connections from inside the sandbox are joined to this socket. */
   readonly gatewaySocket: string;
+  /** A line for the person before the agent starts: that its build is not vetted. */
+  readonly note: string | null;
 }
 
 export interface Explained {
   readonly agent: { readonly name: string; readonly version: string | null; readonly executable: string };
   readonly policy: { readonly name: string; readonly sha256: string };
+  /** Where the register has the build. */
+  readonly admission: string;
   readonly plan: SandboxPlan;
   /** The emitter of the agent's own settings (null: none fits), and who holds each grant. */
   readonly native: Pick<study.NativeSettings, "emitter" | "gaps">;

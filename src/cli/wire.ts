@@ -19,12 +19,11 @@ import { type DestinationLabels, type Gateway, openGateway, proxyFromEnvironment
 import { createInspector } from "../inspect/index.ts";
 import { type EvidenceInput, type Ledger, openLedger, readEntries } from "../ledger/index.ts";
 import type { Policy, parseDocument } from "../policy/index.ts";
+import { type BuildHash, hashBuild, type RegisterPlaces } from "../register/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
-import { type AnchorPlan, anchorPlan } from "./anchors.ts";
-import { watchRegister } from "./destinations.ts";
+import { registerPlaces, watchRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
-import { type Labelled, labelledInspectors } from "./labelled.ts";
 import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
 import { fileIdentity, hashFile, parsingOnce } from "./prepare.ts";
@@ -42,10 +41,8 @@ const SYSTEM_BUNDLES = [
 export interface House {
   readonly clock: Clock;
   readonly ledger: Ledger;
-  /** Whether others cosign its checkpoints. */
-  readonly isWitnessed: boolean;
-  /** Who stamps them with the time. */
-  readonly anchor: AnchorPlan | null;
+  /** Whether others vouch for its checkpoints. */
+  readonly isAttested: boolean;
   readonly gateway: Gateway;
   /** PEM of the roots that programs in the sandbox trust beside the session's own. */
   readonly systemRoots: string;
@@ -62,23 +59,22 @@ export interface House {
   watch(session: SessionId, fold: SessionFold): Promise<void>;
   unwatch(session: SessionId): Promise<void>;
   readonly parse: typeof parseDocument;
-  /** Knows what the policy labels. Throws `inspect.index`. */
-  readonly inspectorFor: (policy: Policy) => Promise<Labelled>;
   /** What the machine is like: read once, and again while the sandbox's program is missing. */
   machine(): MachineFacts;
   /** Ids of controls that this machine cannot enforce. Throws `control.missing` when the policy promises one of them. */
   gapsOf(policy: Policy): Promise<readonly string[]>;
-  buildHash(executable: string): Promise<string>;
+  /** Each file is read once: the memory is by the file's identity. */
+  buildHash(executable: string): Promise<BuildHash>;
+  readonly registerPlaces: RegisterPlaces;
   close(): Promise<void>;
 }
 
 export async function openHouse(places: Places): Promise<House> {
   const clock = systemClock;
-  const [destinations, systemRoots, witnesses, anchor] = await Promise.all([
+  const [destinations, systemRoots, witnesses] = await Promise.all([
     watchRegister(places),
     readSystemRoots(),
     witnessesOf(places),
-    anchorPlan(places),
   ]);
   const ledger = await openLedger({
     directory: places.ledger,
@@ -107,8 +103,7 @@ export async function openHouse(places: Places): Promise<House> {
   return {
     clock,
     ledger,
-    isWitnessed: witnesses.length > 0,
-    anchor,
+    isAttested: witnesses.length > 0,
     gateway,
     systemRoots,
     append,
@@ -124,10 +119,10 @@ export async function openHouse(places: Places): Promise<House> {
       await rm(join(places.state, "open", session), { force: true });
     },
     parse: parsingOnce(),
-    inspectorFor: labelledInspectors(key),
     machine: machineOnce(),
     gapsOf: async (policy) => gaps(await probe(), policy),
     buildHash: buildHasher(places),
+    registerPlaces: registerPlaces(places),
     close: async () => {
       await gateway.close();
       await ledger.close();
@@ -212,20 +207,23 @@ function gaps(report: MachineReport, policy: Policy): readonly string[] {
   return report.controls.filter((control) => control.state !== "enforced").map((control) => control.id);
 }
 
-/** Hashes a build once per identity of its file. The memory is the station's; agents change rarely. */
+/** Hashes each file once per identity. The memory is the station's; agents change rarely. */
 function buildHasher(places: Places): House["buildHash"] {
   const file = join(places.state, "builds.json");
   const known = readFile(file, "utf8")
     .then((text) => new Map(Object.entries(JSON.parse(text) as Record<string, string>)))
     .catch(() => new Map<string, string>()); // a cache: unreadable means empty
   return async (executable) => {
-    const identity = await fileIdentity(executable);
     const hashes = await known;
-    const hit = hashes.get(identity);
-    if (hit !== undefined) return hit;
-    const hash = await hashFile(executable);
-    hashes.set(identity, hash);
-    await writeFile(file, JSON.stringify(Object.fromEntries(hashes)), { mode: 0o600 });
-    return hash;
+    const before = hashes.size;
+    const build = await hashBuild(executable, async (path) => {
+      const identity = await fileIdentity(path);
+      const hash = hashes.get(identity) ?? (await hashFile(path));
+      hashes.set(identity, hash);
+      return hash;
+    });
+    if (hashes.size !== before)
+      await writeFile(file, JSON.stringify(Object.fromEntries(hashes)), { mode: 0o600 });
+    return build;
   };
 }

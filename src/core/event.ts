@@ -50,6 +50,9 @@ export interface Usage {
   readonly cachedTokens: number | null;
 }
 
+/** What the register's statements about a build come to: see src/register/standing.ts. */
+export type BuildStanding = "approved" | "pending" | "expired" | "revoked" | "changed" | "unknown";
+
 export type EventBody =
   | {
       /** A writer took the ledger. `recovered` entries had been durable but not yet under a checkpoint. */
@@ -76,8 +79,43 @@ export type EventBody =
       readonly gaps: readonly string[];
       /** The server standing in for the vendor's, if the person named one; else null. */
       readonly upstream: string | null;
-      /** SHA-256 of the indexes of classified code that the session is inspected with, hex; absent when none is. */
-      readonly codeIndexes?: readonly string[];
+      /** Absent in entries of versions without a register of builds. */
+      readonly admission?: {
+        /** The whole build's hash, as src/register/build.ts makes it. */
+        readonly build: string;
+        /** Where the register had it when it started; `unknown`: nobody has approved it, and the profile permits that. */
+        readonly standing: BuildStanding;
+      };
+    }
+  | {
+      /** Nothing was started: the register does not admit the build, or something the repository brings. */
+      readonly kind: "admission.refused";
+      readonly principal: string;
+      readonly agent: { readonly name: string; readonly version: string | null };
+      readonly profile: { readonly name: string; readonly sha256: string };
+      /** `build`, or the extension's path in the repository. */
+      readonly what: string;
+      readonly hash: string;
+      readonly standing: BuildStanding;
+    }
+  | {
+      /** Recorded before it takes effect. */
+      readonly kind: "register.changed";
+      readonly principal: string;
+      readonly action: "approved" | "revoked" | "added";
+      readonly subject: {
+        readonly kind: "build" | "extension" | "destination";
+        /** `agent@version platform`, a path in a repository, or a row's id. */
+        readonly name: string;
+        /** `h1:…` of the bytes; of a row, SHA-256 of its canonical JSON in hex. */
+        readonly hash: string;
+      };
+      /** Whose word it is; SHA-256 of the signed statement, hex: null for rows, which nobody signs. */
+      readonly by: string;
+      readonly statement: string | null;
+      readonly reason: string;
+      /** Unix ms; null: until revoked. */
+      readonly expires: number | null;
     }
   | {
       readonly kind: "session.ended";
@@ -127,8 +165,6 @@ export type EventBody =
        * entries of versions that could not redact.
        */
       readonly redacted?: readonly FindingTally[];
-      /** Found for the first time in the session and passed over as a false positive; absent when nothing was. */
-      readonly waived?: readonly FindingTally[];
       readonly verdict: Verdict;
       readonly rules: readonly string[];
       readonly evidence: readonly EvidenceRef[];

@@ -27,7 +27,17 @@ export const FAULTS = {
   "agent.unknown": kind("no such agent or program", "name a known agent or give the path of a program", 2),
   "agent.not-installed": kind("the agent is not installed", "install it", 6),
   "agent.not-executable": kind("the program cannot be started", "check the path and its permissions", 6),
-  "register.invalid": kind("the register of destinations is not valid", "correct the file", 2),
+  "register.invalid": kind("the register is not valid", "correct the file", 2),
+  "register.stranger": kind(
+    "the list of approvers does not name you",
+    "ask an approver, or have your key added to approvers.yaml",
+    4,
+  ),
+  "admission.refused": kind(
+    "the register does not admit it",
+    "see `sallyport register list`; somebody who may approve it runs `sallyport register approve`",
+    4,
+  ),
   "station.lost": kind(
     "the station stopped while it was needed",
     "look at station.log in the state folder, then run again: what was recorded is kept",
@@ -143,18 +153,6 @@ export const FAULTS = {
     "correct the file: its form is c2sp.org/tlog-policy",
     2,
   ),
-  "anchor.failed": kind(
-    "the time-stamp authority gave no answer",
-    "check its address; the ledger goes on and asks again",
-    5,
-    503,
-  ),
-  "anchor.invalid": kind(
-    "a time stamp, or what says which to trust, does not hold",
-    "check the authority's address and the file of trusted roots",
-    5,
-    503,
-  ),
   "canonical.unrepresentable": kind(
     "a value has no canonical JSON form",
     "report this with the command that led to it",
@@ -171,11 +169,6 @@ export const FAULTS = {
     "nothing was sent; allow the finding's class for this destination, or keep the value out of the request",
     4,
     403,
-  ),
-  "inspect.index": kind(
-    "an index of classified code cannot be used",
-    "make it again with `sallyport classify` on this machine, or give both machines one findings.key",
-    2,
   ),
   "inspect.full": kind(
     "this session has redacted more values than it can keep",

@@ -192,13 +192,7 @@ class SessionDoor implements Desk {
     const vault = createVault({ key: shared.placeholderKey });
     this.#sitting = {
       session,
-      reader: new Reader({
-        newDecoder: () => createDecoder({ workspace: session.workspace }),
-        inspector: session.inspector ?? rooms.inspector,
-        vault,
-        waivers: session.policy.inspect.waivers,
-        now: rooms.clock.now,
-      }),
+      reader: new Reader(() => createDecoder({ workspace: session.workspace }), rooms.inspector, vault),
       peers: new Peers(dialler, rooms.limits, rooms.deadlines),
       custody: new Custody(session.credentials ?? []),
       connection: remembering((host, port) => decideConnection(session.policy, host, port)),

@@ -8,18 +8,11 @@ import type { Detector, Family, Reader } from "./detector.ts";
 import { FAMILIES } from "./detectors/index.ts";
 import type { Inspector } from "./inspect.ts";
 
-/**
- * A file; or a unified diff as `git diff` prints it: only added lines count, under their own files and line numbers.
- * `commit`: whose diff it is.
- */
-export type ScanInput =
-  | { readonly path: string; readonly text: string }
-  | { readonly diff: string; readonly commit?: string };
+/** A file, or the output of `git diff` (`diff`: only added lines count, under their own files and line numbers). */
+export type ScanInput = { readonly path: string; readonly text: string } | { readonly diff: string };
 
 export interface ScanFinding {
   readonly path: string;
-  /** Where the diff was a commit's. */
-  readonly commit?: string;
   /** From 1, as editors count; columns in UTF-16 units. */
   readonly line: number;
   readonly column: number;
@@ -31,13 +24,19 @@ export interface ScanFinding {
   readonly verified: boolean;
 }
 
+export interface Scan {
+  readonly findings: readonly ScanFinding[];
+  /** A SARIF log of the findings. */
+  sarif(version: string): Json;
+}
+
 /** Throws Fault("inspect.failed") when a detector throws. */
-export function scan(inspector: Inspector, input: ScanInput): readonly ScanFinding[] {
-  if (!("diff" in input)) return inPiece(inspector, { ...input, firstLine: 1 });
-  const { diff, commit } = input;
-  return addedLines(diff).flatMap((piece) =>
-    inPiece(inspector, piece).map((finding) => (commit === undefined ? finding : { ...finding, commit })),
-  );
+export function scan(inspector: Inspector, inputs: Iterable<ScanInput>): Scan {
+  const findings: ScanFinding[] = [];
+  for (const input of inputs)
+    for (const piece of "diff" in input ? addedLines(input.diff) : [{ ...input, firstLine: 1 }])
+      findings.push(...inPiece(inspector, piece));
+  return { findings, sarif: (version) => sarif(findings, version) };
 }
 
 interface Piece {
@@ -47,7 +46,7 @@ interface Piece {
 }
 
 function inPiece(inspector: Inspector, { path, text, firstLine }: Piece): ScanFinding[] {
-  const { findings } = inspector.inspect([{ text, isNew: true, role: "file", files: [path] }]);
+  const { findings } = inspector.inspect([{ text, isNew: true, role: "file" }]);
   if (findings.length === 0) return [];
   const starts = [0];
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
@@ -61,8 +60,7 @@ function inPiece(inspector: Inspector, { path, text, firstLine }: Piece): ScanFi
     }
     return { line: low + firstLine, column: offset - (starts[low] ?? 0) + 1 };
   };
-  const inOrder = findings.toSorted((a, b) => a.start - b.start);
-  return inOrder.map(({ class: dataClass, detector, hash, verified, start, end }) => {
+  return findings.map(({ class: dataClass, detector, hash, verified, start, end }) => {
     const from = place(start);
     const to = place(end);
     return {
@@ -151,8 +149,7 @@ const LEVELS: Readonly<Record<string, string>> = {
   infrastructure: "note",
 };
 
-/** A SARIF log of the findings, by this version of the program. */
-export function sarif(findings: readonly ScanFinding[], version: string): Json {
+function sarif(findings: readonly ScanFinding[], version: string): Json {
   const ids = [...new Set(findings.map(({ detector }) => detector))].sort();
   return {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
@@ -186,7 +183,7 @@ export function sarif(findings: readonly ScanFinding[], version: string): Json {
           locations: [
             {
               physicalLocation: {
-                artifactLocation: { uri: finding.path.split("/").map(encodeURIComponent).join("/") },
+                artifactLocation: { uri: encodeURI(finding.path) },
                 region: {
                   startLine: finding.line,
                   startColumn: finding.column,
@@ -196,7 +193,6 @@ export function sarif(findings: readonly ScanFinding[], version: string): Json {
               },
             },
           ],
-          ...(finding.commit === undefined ? {} : { properties: { commit: finding.commit } }),
           partialFingerprints: {
             "sallyport/v1": createHash("sha256")
               .update(`${finding.path}\0${finding.hash}`)

@@ -1,5 +1,14 @@
 export { AGENTS, type AgentKind, agentNamed } from "./agents.ts";
 export {
+  type BuildHash,
+  hashBuild,
+  listBuild,
+  type Manifest,
+  manifestOf,
+  nearestPackage,
+  packagesFrom,
+} from "./build.ts";
+export {
   DATED_FACTS,
   type DatedFact,
   type Destination,
@@ -10,4 +19,22 @@ export {
   parseRows,
   STALE_DAYS,
 } from "./destinations.ts";
+export { type Extension, findExtensions } from "./extensions.ts";
 export { buildFolder, type LocatedAgent, locateAgent, type Surroundings, splitVersion } from "./locate.ts";
+export { type Standing, standingOf } from "./standing.ts";
+export {
+  type Approver,
+  publicText,
+  type SignedStatement,
+  type Statement,
+  type Subject,
+  statementId,
+} from "./statement.ts";
+export {
+  type Approvals,
+  approvingKey,
+  nameOf,
+  putStatement,
+  type RegisterPlaces,
+  readApprovals,
+} from "./store.ts";

@@ -31,6 +31,8 @@ export function declarationText(declared: Declaration, around: Surround): string
   for (const [at, row] of declared.refused.slice(0, 8).entries())
     say(at === 0 ? "refused" : "", `${row.host} ×${row.count} (${row.rule})`);
   if (declared.refused.length > 8) say("", `and ${declared.refused.length - 8} more hosts`);
+  const vetted = admissionLine(declared);
+  if (vetted !== "") say("build", vetted);
   if (declared.sandbox === "none") say("sandbox", paint("yellow", "none: the profile says so by name"));
   else if (declared.gaps.length > 0) say("sandbox", `not enforced here: ${declared.gaps.join(", ")}`);
   if (declared.setAside.length > 0)
@@ -43,6 +45,12 @@ export function declarationText(declared: Declaration, around: Surround): string
   say("record", recordLine(declared, around.signedAt));
   say("see it", `sallyport show ${declared.session}`);
   return lines.join("\n");
+}
+
+/** Programs that are no package have no version, and nobody expects a word about `bash`. */
+function admissionLine({ standing, agent, profile }: Declaration): string {
+  if (standing === "approved") return "approved in the register";
+  return standing === null || agent.version === null ? "" : `not vetted: ${profile} permits that`;
 }
 
 function headline(declared: Declaration): string {

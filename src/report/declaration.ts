@@ -4,7 +4,7 @@
  *
  * Rules: only what an event says; a line whose feature did not act is left out; counts are of distinct things.
  */
-import type { EventBody, LedgerEvent, SessionId } from "../core/index.ts";
+import type { BuildStanding, EventBody, LedgerEvent, SessionId } from "../core/index.ts";
 
 type Started = Extract<EventBody, { kind: "session.started" }>;
 type Ended = Extract<EventBody, { kind: "session.ended" }>;
@@ -39,6 +39,8 @@ export interface Declaration {
   readonly sandbox: "bubblewrap" | "none";
   readonly gaps: readonly string[];
   readonly upstream: string | null;
+  /** Where the register had the build; null in sessions of versions without a register. */
+  readonly standing: BuildStanding | null;
   readonly startedAt: number;
   /** Null while the session runs. */
   readonly endedAt: number | null;
@@ -231,6 +233,7 @@ function close(tally: Tally): Declaration {
     sandbox: started.sandbox,
     gaps: started.gaps,
     upstream: started.upstream,
+    standing: started.admission?.standing ?? null,
     startedAt: started.at,
     endedAt: ended?.at ?? null,
     ended: ended?.reason ?? null,
