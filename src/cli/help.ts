@@ -22,6 +22,7 @@ decide
   policy <action>                 check, explain, diff, replay, prove, export, compile
   scan <path…|->                  find secrets and personal data in files or a diff
   why <detector>                  what a detector looks for
+  classify <folder>               fingerprints of classified code, for a policy to name
 
 manage
   up, down, status                the station (it starts by itself)
@@ -75,11 +76,12 @@ sallyport show <session> --evidence ID --reason TEXT
 
 The declaration of a session. --events lists its events. --evidence writes the sealed bytes of one evidence id (as
 --events prints them) to stdout; viewing is itself recorded with the reason.`,
-  verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--policy FILE] [--json]
+  verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--policy FILE] [--anchor-roots PEM] [--json]
 
 Recomputes every leaf, tile and root, checks the checkpoint's signature, and names what does not fit. Exits with 7 when
 something does not. --key: the verifier key you trust; without it, the one published with the ledger. --policy: whose
-cosignatures it must bear (c2sp.org/tlog-policy); without it, the config folder's \`witness.policy\`, where there is one.`,
+cosignatures it must bear (c2sp.org/tlog-policy); without it, the config folder's \`witness.policy\`, where there is one. --anchor-roots: whom to believe the time of its stamps (RFC 3161); without it,
+what the config folder's \`anchor.yaml\` names.`,
   query: `sallyport query [filter] [-n COUNT] [--json]
 sallyport query --by DIMENSION[,DIMENSION] [--since DATE] [--json]
 
@@ -132,8 +134,19 @@ Documents are files, or names of profiles. Without any: what is in force here (g
   scan: `sallyport scan [--json|--sarif] <path…>
 sallyport scan --diff -          a unified diff on standard input: only its added lines
 sallyport scan -                 text on standard input
+sallyport scan --history [path]  what any commit of a git repository added
+sallyport scan --exchange ID --reason TEXT     a recorded request; looking is itself recorded
 
-The same detectors as the gateway's. Exits with 1 when something is found, 0 when nothing is.`,
+The gateway's detectors, and what the policy in force here labels and waives (guardrails, --profile, .sallyport.yaml).
+Exits with 1 when something is found, 0 when nothing is.`,
+  classify: `sallyport classify <folder…> --out FILE [--class CLASS] [--name NAME] [--except FOLDER]
+
+Writes an index of fingerprints by which a paste of the folder's code is recognised: some ten lines of it, also
+re-indented, quoted, in a diff. The index holds no code. A policy names it (\`inspect: { code: [FILE] }\`), and then what is
+recognised has the class (default: restricted) that the policy's rules speak of.
+
+      --except FOLDER       code that is public: what it has in common with the folder is left out
+      --name NAME           how findings call it; default: the folder's name`,
   why: "sallyport why <detector>\n\nWhat a detector looks for, where its rule comes from, and examples.",
   up: "sallyport up\n\nStarts the station now instead of with the first `run`. With SALLYPORT_METRICS_PORT set it serves /metrics\n(Prometheus), /healthz and /readyz on that port of loopback.",
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",

@@ -5,12 +5,14 @@ import {
   asSessionId,
   canonicalText,
   Fault,
+  type FaultCode,
   type Json,
   type LedgerEvent,
   type SessionId,
 } from "../core/index.ts";
 import { readEntries, readEvidence, verifyLedger } from "../ledger/index.ts";
 import { type Declaration, declarationText, plural, SessionFold, size } from "../report/index.ts";
+import { anchorPlan } from "./anchors.ts";
 import { loadRegister } from "./destinations.ts";
 import type { Places } from "./places.ts";
 import { printable, table, wantsColor } from "./print.ts";
@@ -152,6 +154,7 @@ export async function verify(
     readonly ledger?: string;
     readonly key?: string;
     readonly policy?: string;
+    readonly "anchor-roots"?: string;
   },
   places: Places,
 ): Promise<number> {
@@ -167,17 +170,17 @@ export async function verify(
   if (line !== null) {
     await line.ask({ op: "sign" }).finally(() => line.close());
   }
-  const policy =
-    flags.policy === undefined
-      ? flags.ledger === undefined
-        ? await witnessPolicyText(places)
-        : null
-      : await readFile(flags.policy, "utf8").catch((cause: unknown) => {
-          throw new Fault("witness.invalid", { at: flags.policy ?? "", detail: "cannot be read", cause });
-        });
+  const isOwn = flags.ledger === undefined;
+  const policy = await fileOr(flags.policy, "witness.invalid", () =>
+    isOwn ? witnessPolicyText(places) : null,
+  );
+  const anchorRoots = await fileOr(flags["anchor-roots"], "anchor.invalid", async () =>
+    isOwn ? ((await anchorPlan(places))?.roots ?? null) : null,
+  );
   const result = await verifyLedger(folder, flags.key, {
-    ...(flags.ledger === undefined ? { keyDirectory: places.keys } : {}),
+    ...(isOwn ? { keyDirectory: places.keys } : {}),
     ...(policy === null ? {} : { policy }),
+    ...(anchorRoots === null ? {} : { anchorRoots }),
   });
   if (flags.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
   else {
@@ -191,6 +194,11 @@ export async function verify(
       process.stdout.write(
         `  witness ${printable(name)}: cosigned ${size} entries, ${new Date(at * 1000).toISOString()}\n`,
       );
+    const newest = result.anchored?.at(-1);
+    if (newest !== undefined)
+      process.stdout.write(
+        `  time stamp: ${newest.size} entries, ${new Date(newest.at).toISOString()}, by ${printable(newest.authority)}\n`,
+      );
     process.stdout.write(
       result.ok
         ? `verified: ${result.size} entries under checkpoint ${result.root} of ${result.origin}${unsigned}\n`
@@ -198,6 +206,18 @@ export async function verify(
     );
   }
   return result.ok ? 0 : 7;
+}
+
+/** The text of the file that a flag names, else what is configured. */
+async function fileOr(
+  flag: string | undefined,
+  code: FaultCode,
+  configured: () => Promise<string | null> | null,
+): Promise<string | null> {
+  if (flag === undefined) return configured();
+  return await readFile(flag, "utf8").catch((cause: unknown) => {
+    throw new Fault(code, { at: flag, detail: "cannot be read", cause });
+  });
 }
 
 async function* entriesOf(places: Places): AsyncIterable<Entry> {

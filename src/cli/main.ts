@@ -88,6 +88,7 @@ async function command(argv: readonly string[]): Promise<number> {
         ledger: { type: "string" },
         key: { type: "string" },
         policy: { type: "string" },
+        "anchor-roots": { type: "string" },
       });
       return (await import("./ledger-commands.ts")).verify(values, places);
     }
@@ -149,13 +150,26 @@ async function command(argv: readonly string[]): Promise<number> {
     case "scan": {
       const { values, positionals } = flags(
         rest,
-        { json: { type: "boolean" }, sarif: { type: "boolean" }, diff: { type: "boolean" } },
+        {
+          json: { type: "boolean" },
+          sarif: { type: "boolean" },
+          diff: { type: "boolean" },
+          history: { type: "boolean" },
+          exchange: { type: "string" },
+          reason: { type: "string" },
+          profile: { type: "string", short: "p" },
+        },
         true,
       );
       return (await import("./scan.ts")).scanCommand(positionals, values, places);
     }
+    case "classify": {
+      const text = { type: "string" } as const;
+      const { values, positionals } = flags(rest, { class: text, name: text, except: text, out: text }, true);
+      return (await import("./classify.ts")).classify(positionals, values, places);
+    }
     case "why":
-      return (await import("./scan.ts")).why(flags(rest, {}, true).positionals);
+      return (await import("./scan.ts")).why(flags(rest, {}, true).positionals, places);
     case "register": {
       const text = { type: "string" } as const;
       const { values, positionals } = flags(

@@ -1,46 +1,173 @@
-/** `scan` and `why`: the gateway's detectors on files, diffs and standard input. Read-only; values are never printed. */
+/**
+ * `scan` and `why`: the gateway's detectors, and what the policy in force here labels and waives, on files, diffs, the
+ * history of a repository, a recorded exchange. Read-only; values are never printed.
+ */
+import { spawn } from "node:child_process";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
-import { createInspector, explain, type ScanInput, scan } from "../inspect/index.ts";
+import {
+  explain,
+  type Inspector,
+  type ScanFinding,
+  type ScanInput,
+  sarif,
+  scan,
+  withoutWaived,
+} from "../inspect/index.ts";
+import { layer, type Policy } from "../policy/index.ts";
 import { findingKey } from "./finding-key.ts";
+import { labelledInspectors } from "./labelled.ts";
 import type { Places } from "./places.ts";
+import { documentsFor, workspaceOf } from "./prepare.ts";
 import { printable } from "./print.ts";
 import { version } from "./version.ts";
 
 /** Larger files are passed over, and said so: nobody keeps a credential in the middle of a disk image. */
 const MAX_FILE_BYTES = 32 << 20;
 
-export async function scanCommand(
-  paths: readonly string[],
-  flags: { readonly json?: boolean; readonly sarif?: boolean; readonly diff?: boolean },
-  places: Places,
-): Promise<number> {
-  if (paths.length === 0)
-    throw new Fault("usage.invalid", { detail: "`scan` wants a path, or - for standard input" });
-  const inputs: ScanInput[] = [];
-  for (const path of paths)
-    if (path === "-") {
-      const text = await readAll(process.stdin);
-      inputs.push(flags.diff === true ? { diff: text } : { path: "-", text });
-    } else await gather(path, inputs);
-  const result = scan(createInspector({ key: await findingKey(places) }), inputs);
-  if (flags.sarif === true) process.stdout.write(`${JSON.stringify(result.sarif(version), null, 2)}\n`);
-  else if (flags.json === true) process.stdout.write(`${JSON.stringify(result.findings)}\n`);
-  else
-    for (const row of result.findings)
-      process.stdout.write(
-        `${printable(row.path)}:${row.line}:${row.column}  ${row.class}  ${row.detector}${row.verified ? " (checksum fits)" : ""}  ${row.hash.slice(0, 12)}\n`,
-      );
-  if (flags.json !== true && flags.sarif !== true)
-    process.stderr.write(
-      `${result.findings.length} found in ${inputs.length} ${inputs.length === 1 ? "file" : "files"}\n`,
-    );
-  return result.findings.length > 0 ? 1 : 0;
+export interface ScanFlags {
+  readonly json?: boolean;
+  readonly sarif?: boolean;
+  readonly diff?: boolean;
+  readonly history?: boolean;
+  readonly exchange?: string;
+  readonly reason?: string;
+  readonly profile?: string;
 }
 
-export async function why(words: readonly string[]): Promise<number> {
-  const known = explain(words[0] ?? "");
+/** 0: nothing found; 1: something. */
+export async function scanCommand(
+  paths: readonly string[],
+  flags: ScanFlags,
+  places: Places,
+): Promise<number> {
+  if (paths.length === 0 && flags.exchange === undefined && flags.history !== true)
+    throw new Fault("usage.invalid", { detail: "`scan` wants a path, or - for standard input" });
+  const cwd = process.cwd();
+  const policy = layer(await documentsFor(flags.profile ?? null, cwd, workspaceOf(cwd), places));
+  const { inspector } = await labelledInspectors(await findingKey(places))(policy);
+  const waiving = passingOver(inspector, policy);
+  const findings: ScanFinding[] = [];
+  let count = 0;
+  for await (const input of inputsOf(paths, flags, places)) {
+    findings.push(...scan(waiving.inspector, input));
+    count++;
+  }
+  if (flags.sarif === true) process.stdout.write(`${JSON.stringify(sarif(findings, version), null, 2)}\n`);
+  else if (flags.json === true) process.stdout.write(`${JSON.stringify(findings)}\n`);
+  else {
+    for (const row of findings) process.stdout.write(`${lineOf(row)}\n`);
+    const what = flags.history === true ? "commits" : flags.exchange === undefined ? "files" : "texts";
+    const waived = waiving.count() === 0 ? "" : `, ${waiving.count()} passed over by waivers`;
+    process.stderr.write(`${findings.length} found in ${count} ${what}${waived}\n`);
+  }
+  return findings.length > 0 ? 1 : 0;
+}
+
+const lineOf = ({
+  path,
+  commit,
+  line,
+  column,
+  class: dataClass,
+  detector,
+  verified,
+  hash,
+}: ScanFinding): string => {
+  const at = `${commit === undefined ? "" : `${commit.slice(0, 12)} `}${printable(path)}:${line}:${column}`;
+  return `${at}  ${dataClass}  ${printable(detector)}${verified ? " (checksum fits)" : ""}  ${hash}`;
+};
+
+/** The inspector without what the policy's waivers pass over, and how much that was. */
+function passingOver(
+  inspector: Inspector,
+  policy: Policy,
+): { readonly inspector: Inspector; readonly count: () => number } {
+  let count = 0;
+  return {
+    count: () => count,
+    inspector: {
+      labels: inspector.labels,
+      inspect: (parts) => {
+        const left = withoutWaived(inspector.inspect(parts), policy.inspect.waivers, Date.now());
+        count += left.waived.length;
+        return left;
+      },
+    },
+  };
+}
+
+async function* inputsOf(
+  paths: readonly string[],
+  flags: ScanFlags,
+  places: Places,
+): AsyncGenerator<ScanInput> {
+  if (flags.exchange !== undefined) {
+    const { textsOf } = await import("./exchange-texts.ts");
+    yield* textsOf(flags.exchange, flags.reason, places);
+  }
+  if (flags.history === true) for (const path of paths.length === 0 ? ["."] : paths) yield* historyOf(path);
+  else
+    for (const path of paths)
+      if (path !== "-") yield* filesUnder(path);
+      else {
+        const text = await readAll(process.stdin);
+        yield flags.diff === true ? { diff: text } : { path: "-", text };
+      }
+}
+
+/** Each commit that any reference reaches, as a diff to its parent. Programs that a repository's settings name are not run. */
+async function* historyOf(folder: string): AsyncGenerator<ScanInput> {
+  const git = spawn(
+    "git",
+    [
+      ...["-C", folder, "-c", "log.showSignature=false", "-c", "core.quotePath=true", "log", "--all", "-m"],
+      ...["-p", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--format=%x00%H"],
+    ],
+    { stdio: ["ignore", "pipe", "pipe"], shell: false },
+  );
+  let problem = "";
+  git.stderr.setEncoding("utf8").on("data", (text: string) => {
+    problem = (problem + text).slice(0, 300);
+  });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    git.once("error", reject);
+    git.once("close", resolve);
+  });
+  ended.catch(() => {}); // told below, where it is awaited
+  let rest = "";
+  // No text that git shows as a diff has a NUL byte in it.
+  for await (const chunk of git.stdout.setEncoding("utf8")) {
+    const [first = "", ...others] = `${rest}${chunk}`.split("\0");
+    const whole = [first, ...others.slice(0, -1)];
+    rest = others.at(-1) ?? first;
+    if (others.length > 0) for (const commit of whole) if (commit !== "") yield commitOf(commit);
+  }
+  if (rest !== "") yield commitOf(rest);
+  const code = await ended.catch((cause: unknown) => {
+    throw new Fault("usage.invalid", { detail: "git cannot be started", cause });
+  });
+  if (code !== 0)
+    throw new Fault("usage.invalid", {
+      at: folder,
+      detail: `git cannot read its history: ${printable(problem.trim())}`,
+    });
+}
+
+const commitOf = (text: string): ScanInput => ({
+  commit: text.slice(0, 40),
+  diff: text.slice(text.indexOf("\n") + 1),
+});
+
+export async function why(words: readonly string[], places: Places): Promise<number> {
+  const [id = ""] = words;
+  const known = explain(id);
+  const own = known === null && words.length === 1 ? await ownLabel(id, places) : null;
+  if (own !== null) {
+    process.stdout.write(`${own}\n`);
+    return 0;
+  }
   if (known === null || words.length !== 1)
     throw new Fault("usage.invalid", {
       detail: "`why` wants the id of a detector, as `scan` and `log` print it",
@@ -56,20 +183,45 @@ export async function why(words: readonly string[]): Promise<number> {
       `${"source".padEnd(16)} ${detector.source}, written ${family.written}, ${family.licence}`,
       lines("found", detector.examples),
       lines("not found", detector.counterexamples),
+      `${"if it is wrong".padEnd(16)} name its hash in a profile: inspect: { waivers: [{ hash: …, because: …, until: … }] }`,
       "",
     ].join("\n"),
   );
   return 0;
 }
 
-async function gather(path: string, inputs: ScanInput[]): Promise<void> {
+/** What `term:…`, `path:…` and `code:…` stand for here; null: nothing in the documents in force. */
+async function ownLabel(id: string, places: Places): Promise<string | null> {
+  const cwd = process.cwd();
+  const { inspect } = layer(await documentsFor(null, cwd, workspaceOf(cwd), places));
+  const name = id.slice(id.indexOf(":") + 1);
+  if (id.startsWith("term:")) {
+    const term = inspect.terms.find((one) => one.id === name);
+    return term === undefined
+      ? null
+      : `${id}: a word of the organisation (${term.class}), from the policy in force`;
+  }
+  if (id.startsWith("path:")) {
+    const label = inspect.paths.find(({ path }) => path === name);
+    return label === undefined
+      ? null
+      : `${id}: what files under \`${printable(name)}\` hold (${label.class}), from the policy in force`;
+  }
+  if (id.startsWith("code:") && inspect.code.length > 0)
+    return `${id}: code like that of \`${printable(name)}\`, by fingerprints in ${inspect.code.map(({ path }) => printable(path)).join(", ")}`;
+  return null;
+}
+/** Every text file of a folder, or the file itself. What is passed over for its size is said on standard error. */
+export async function* filesUnder(
+  path: string,
+): AsyncGenerator<{ readonly path: string; readonly text: string }> {
   const at = await stat(path).catch((cause: unknown) => {
     throw new Fault("usage.invalid", { detail: "cannot be read", at: path, cause });
   });
   if (at.isDirectory()) {
     for (const entry of await readdir(path, { withFileTypes: true }))
       if (entry.name !== ".git" && entry.name !== "node_modules" && (entry.isDirectory() || entry.isFile()))
-        await gather(join(path, entry.name), inputs);
+        yield* filesUnder(join(path, entry.name));
     return;
   }
   if (at.size > MAX_FILE_BYTES) {
@@ -78,8 +230,7 @@ async function gather(path: string, inputs: ScanInput[]): Promise<void> {
   }
   const bytes = await readFile(path);
   // A file with a NUL byte among its first is no text: what it holds has other ways to be found.
-  if (bytes.subarray(0, 8_192).includes(0)) return;
-  inputs.push({ path, text: bytes.toString("utf8") });
+  if (!bytes.subarray(0, 8_192).includes(0)) yield { path, text: bytes.toString("utf8") };
 }
 
 async function readAll(stream: NodeJS.ReadableStream): Promise<string> {

@@ -86,6 +86,7 @@ export class ActiveSession {
     };
     const plan = planSandbox(spec, readHostFacts(spec, house.machine()));
     const gaps = await house.gapsOf(prepared.policy);
+    const { inspector, indexes } = await house.inspectorFor(prepared.policy);
     const admitted = await admit(prepared, house);
     const gatewaySocket = join(folder, "out.sock");
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -99,6 +100,7 @@ export class ActiveSession {
         upstream: prepared.upstream,
         label: house.label,
         repo: prepared.policy.repo,
+        inspector,
         build: admitted.standing.state === "approved" ? "approved" : "unapproved",
         credentials,
       });
@@ -106,14 +108,9 @@ export class ActiveSession {
       await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
       const fold = new SessionFold();
       await house.watch(id, fold);
-      await house.append(startedEvent(id, prepared, plan.kind, gaps, admitted));
-      return new ActiveSession(
-        house,
-        folder,
-        fold,
-        { session: id, plan, gatewaySocket, note: admitted.note },
-        prepared,
-      );
+      await house.append(startedEvent(id, prepared, plan.kind, gaps, admitted, indexes));
+      const started: Started = { session: id, plan, gatewaySocket, note: admitted.note };
+      return new ActiveSession(house, folder, fold, started, prepared);
     } catch (error) {
       await house.unwatch(id);
       await house.gateway.closeSession(id);
@@ -171,6 +168,7 @@ function startedEvent(
   sandbox: SandboxPlan["kind"],
   gaps: readonly string[],
   admitted: Admitted,
+  indexes: readonly string[],
 ): EventBody {
   return {
     kind: "session.started",
@@ -182,6 +180,7 @@ function startedEvent(
     sandbox,
     gaps,
     upstream: prepared.upstream?.origin ?? null,
+    ...(indexes.length === 0 ? {} : { codeIndexes: indexes }),
     admission: { build: admitted.build, standing: admitted.standing.state },
   };
 }

@@ -10,6 +10,7 @@ import { chmod, lstat, mkdir, rm } from "node:fs/promises";
 import net from "node:net";
 import { asFault, asSessionId, Fault, type SessionId } from "../core/index.ts";
 import { serveMetrics } from "../gateway/index.ts";
+import { anchorCheckpoint } from "../ledger/index.ts";
 import type { Places } from "./places.ts";
 import { retentionRules } from "./retention.ts";
 import { ActiveSession } from "./session.ts";
@@ -44,7 +45,7 @@ export async function runStation(
     await station.listen();
     ready();
     const stopRetaining = retainDaily(house, places);
-    const stopAttesting = attestEachMinute(house);
+    const stopAttesting = attestEachMinute(house, places);
     await station.stopped;
     stopAttesting();
     stopRetaining();
@@ -66,10 +67,21 @@ function retainDaily(house: House, places: Places): () => void {
   return () => clearInterval(timer);
 }
 
-/** A witness that was away is asked again although nothing new is appended. */
-function attestEachMinute(house: House): () => void {
-  if (!house.isAttested) return () => undefined;
-  const timer = setInterval(() => void house.ledger.checkpoint().catch(report), MINUTE_MS).unref();
+/**
+ * A witness that was away is asked again although nothing new is appended, and the checkpoint is stamped when that is due.
+ * A fault is told in the log and tried again a minute later.
+ */
+function attestEachMinute(house: House, places: Places): () => void {
+  if (!house.isWitnessed && house.anchor === null) return () => undefined;
+  let due = house.clock.monotonic();
+  const attest = async (): Promise<void> => {
+    await house.ledger.checkpoint();
+    if (house.anchor === null || house.clock.monotonic() < due) return;
+    await anchorCheckpoint(places.ledger, house.anchor);
+    due = house.clock.monotonic() + house.anchor.everyMs;
+  };
+  const timer = setInterval(() => void attest().catch(report), MINUTE_MS).unref();
+  void attest().catch(report);
   return () => clearInterval(timer);
 }
 

@@ -22,8 +22,10 @@ import type { Policy, parseDocument } from "../policy/index.ts";
 import { type BuildHash, hashBuild, type RegisterPlaces } from "../register/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
+import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { registerPlaces, watchRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
+import { type Labelled, labelledInspectors } from "./labelled.ts";
 import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
 import { fileIdentity, hashFile, parsingOnce } from "./prepare.ts";
@@ -41,8 +43,10 @@ const SYSTEM_BUNDLES = [
 export interface House {
   readonly clock: Clock;
   readonly ledger: Ledger;
-  /** Whether others vouch for its checkpoints. */
-  readonly isAttested: boolean;
+  /** Whether others cosign its checkpoints. */
+  readonly isWitnessed: boolean;
+  /** Who stamps them with the time. */
+  readonly anchor: AnchorPlan | null;
   readonly gateway: Gateway;
   /** PEM of the roots that programs in the sandbox trust beside the session's own. */
   readonly systemRoots: string;
@@ -59,6 +63,8 @@ export interface House {
   watch(session: SessionId, fold: SessionFold): Promise<void>;
   unwatch(session: SessionId): Promise<void>;
   readonly parse: typeof parseDocument;
+  /** Knows what the policy labels. Throws `inspect.index`. */
+  readonly inspectorFor: (policy: Policy) => Promise<Labelled>;
   /** What the machine is like: read once, and again while the sandbox's program is missing. */
   machine(): MachineFacts;
   /** Ids of controls that this machine cannot enforce. Throws `control.missing` when the policy promises one of them. */
@@ -71,10 +77,11 @@ export interface House {
 
 export async function openHouse(places: Places): Promise<House> {
   const clock = systemClock;
-  const [destinations, systemRoots, witnesses] = await Promise.all([
+  const [destinations, systemRoots, witnesses, anchor] = await Promise.all([
     watchRegister(places),
     readSystemRoots(),
     witnessesOf(places),
+    anchorPlan(places),
   ]);
   const ledger = await openLedger({
     directory: places.ledger,
@@ -103,7 +110,8 @@ export async function openHouse(places: Places): Promise<House> {
   return {
     clock,
     ledger,
-    isAttested: witnesses.length > 0,
+    isWitnessed: witnesses.length > 0,
+    anchor,
     gateway,
     systemRoots,
     append,
@@ -119,6 +127,7 @@ export async function openHouse(places: Places): Promise<House> {
       await rm(join(places.state, "open", session), { force: true });
     },
     parse: parsingOnce(),
+    inspectorFor: labelledInspectors(key),
     machine: machineOnce(),
     gapsOf: async (policy) => gaps(await probe(), policy),
     buildHash: buildHasher(places),

@@ -79,6 +79,8 @@ export type EventBody =
       readonly gaps: readonly string[];
       /** The server standing in for the vendor's, if the person named one; else null. */
       readonly upstream: string | null;
+      /** SHA-256 of the indexes of classified code that the session is inspected with, hex; absent when none is. */
+      readonly codeIndexes?: readonly string[];
       /** Absent in entries of versions without a register of builds. */
       readonly admission?: {
         /** The whole build's hash, as src/register/build.ts makes it. */
@@ -165,6 +167,8 @@ export type EventBody =
        * entries of versions that could not redact.
        */
       readonly redacted?: readonly FindingTally[];
+      /** Found for the first time in the session and passed over as a false positive; absent when nothing was. */
+      readonly waived?: readonly FindingTally[];
       readonly verdict: Verdict;
       readonly rules: readonly string[];
       readonly evidence: readonly EvidenceRef[];

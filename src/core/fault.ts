@@ -153,6 +153,18 @@ export const FAULTS = {
     "correct the file: its form is c2sp.org/tlog-policy",
     2,
   ),
+  "anchor.failed": kind(
+    "the time-stamp authority gave no answer",
+    "check its address; the ledger goes on and asks again",
+    5,
+    503,
+  ),
+  "anchor.invalid": kind(
+    "a time stamp, or what says which to trust, does not hold",
+    "check the authority's address and the file of trusted roots",
+    5,
+    503,
+  ),
   "canonical.unrepresentable": kind(
     "a value has no canonical JSON form",
     "report this with the command that led to it",
@@ -169,6 +181,11 @@ export const FAULTS = {
     "nothing was sent; allow the finding's class for this destination, or keep the value out of the request",
     4,
     403,
+  ),
+  "inspect.index": kind(
+    "an index of classified code cannot be used",
+    "make it again with `sallyport classify` on this machine, or give both machines one findings.key",
+    2,
   ),
   "inspect.full": kind(
     "this session has redacted more values than it can keep",

@@ -421,6 +421,94 @@ describe("what is new", () => {
     expect(next.sources.commands).toBe(1);
   });
 
+  describe("whose content a part is", () => {
+    const command = (text: string): object[] => [
+      use("t1", "Bash", { command: text }),
+      result("t1", "the output"),
+    ];
+    const sourceOf = (messages: readonly object[]): object => {
+      const decoder = createDecoder({ workspace: "/home/agent/work", minComparedBytes: 0 });
+      const first = { role: "user", content: "go" };
+      const told = [
+        anthropic([first, ...messages]),
+        anthropic([first, ...messages, { role: "user", content: "on" }]),
+        anthropic([...messages, { role: "user", content: "on" }]),
+      ].map((body) => {
+        const part = decoder
+          .decode(view("/v1/messages", body))
+          .parts.find(({ text }) => text === "the output");
+        return { files: part?.files ?? [], named: part?.named ?? [] };
+      });
+      // In every turn, and at another place, the same.
+      expect(told[1]).toEqual(told[0]);
+      expect(told[2]).toEqual(told[0]);
+      return told[0] ?? {};
+    };
+
+    test.each<[string, readonly object[], readonly string[], readonly string[]]>([
+      [
+        "a file that was read",
+        [use("t1", "Read", { file_path: "/home/agent/work/a/.env" }), result("t1", "the output")],
+        ["a/.env"],
+        [],
+      ],
+      ["one that a command shows", command("cat a/.env"), ["a/.env"], ["a/.env"]],
+      ["some lines of it", command("sed -n '1,200p' a/.env"), ["a/.env"], ["a/.env"]],
+      ["its beginning", command("head -n 20 /home/agent/work/a/.env"), ["a/.env"], ["a/.env"]],
+      ["two files are not one", command("cat .env out.txt"), [], [".env", "out.txt"]],
+      ["nor is a pipe", command("cat .env | tee out.txt"), [], [".env", "out.txt"]],
+      ["nor what is written to", command("cat .env > out.txt"), [], [".env", "out.txt"]],
+      ["nor what a shell expands", command("cat $HOME/.env"), [], ["$HOME/.env"]],
+    ])("%s", (_, messages, files, named) => {
+      expect(sourceOf(messages)).toEqual({ files, named });
+    });
+
+    test.each<[string, object, readonly string[]]>([
+      [
+        "a shell's argument",
+        {
+          type: "function_call",
+          call_id: "c",
+          name: "shell",
+          arguments: '{"command":["bash","-lc","cat .env"]}',
+        },
+        [".env"],
+      ],
+      [
+        "words of a command",
+        { type: "function_call", call_id: "c", name: "shell", arguments: '{"command":["cat",".env"]}' },
+        [],
+      ],
+      [
+        "code that runs one command",
+        {
+          type: "custom_tool_call",
+          call_id: "c",
+          name: "exec",
+          input: 'const r = await tools.exec_command({cmd: "cat .env"}); text(JSON.stringify(r));',
+        },
+        [".env"],
+      ],
+      [
+        "code that does more",
+        {
+          type: "custom_tool_call",
+          call_id: "c",
+          name: "exec",
+          input: 'const r = await tools.exec_command({cmd: "cat .env"}); text(r + more);',
+        },
+        [],
+      ],
+    ])("codex: %s", (_, call, files) => {
+      const kind = (call as { type: string }).type;
+      const output = { type: `${kind}_output`, call_id: "c", output: "the output" };
+      const decoded = newDecoder().decode(view("/v1/responses", { model: "gpt-5", input: [call, output] }));
+      const part = decoded.parts.find(({ text }) => text === "the output");
+      expect(part?.files ?? []).toEqual(files);
+      expect(part?.named).toContain(".env");
+    });
+  });
+
   it("points at the text in the body it stands in", () => {
     const decoder = newDecoder();
     const at = (body: object): string[] =>

@@ -283,7 +283,8 @@ const elementOf = (item: Item, hash: string, parts: readonly TextPart[]): Elemen
 /** An element of the earlier body at its new place. */
 function moved(one: ReadItem, item: Item): ReadItem {
   const isSamePlace = one.item.container === item.container && one.item.index === item.index;
-  const parts = isSamePlace ? one.element.parts : partsOf(item, one.units);
+  const { parts: told } = one.element;
+  const parts = isSamePlace ? told : partsOf(item, one.units).map((part, i) => ({ ...told[i], ...part }));
   return { item, units: one.units, element: elementOf(item, one.element.hash, parts) };
 }
 
@@ -298,7 +299,7 @@ function tellFresh(turn: Turn, read: ReadItem[], { item, digest, units, isKnown 
   const parts: TextPart[] = [];
   tell(turn, units, parts, placeOf(item), (unit) => useOf(turn, read, units, unit));
   const hasNew = parts.some((part) => part.isNew);
-  const old = hasNew ? partsOf(item, units) : parts;
+  const old = hasNew ? parts.map((part) => ({ ...part, isNew: false })) : parts;
   read.push({ item, units, element: elementOf(item, digest, old) });
   turn.elements.push({ ...elementOf(item, digest, parts), isNew: !isKnown });
   for (const part of parts) turn.parts.push(part);
@@ -327,24 +328,47 @@ function tell(
   let hasNew = false;
   for (const unit of units) {
     const isNew = isNewUnit(turn.session.memory, unit);
-    for (const { pointer, role, text } of unit.pieces)
-      into.push({ pointer: place + pointer, role, text, isNew });
+    const why = unit.result === null ? null : use(unit);
+    const source = sourceOf(turn, why, unit);
+    for (const { pointer, role, text } of unit.pieces) {
+      const part = { pointer: place + pointer, role, text, isNew };
+      // The id of a call is no content of a file.
+      const isContent = source !== NO_SOURCE && text !== unit.result?.id && text !== unit.result?.name;
+      into.push(isContent ? { ...part, ...source } : part);
+    }
     if (!isNew) continue;
     hasNew = true;
     turn.newUnits.push(unit);
-    if (unit.result !== null) count(turn, use(unit), unit);
+    if (why !== null) count(turn, why, source, unit);
     for (const path of unit.files) turn.files.add(workspacePath(path, turn.session.workspace));
   }
   return hasNew;
 }
 
+type Source = Pick<TextPart, "files" | "named">;
+const NO_SOURCE: Source = {};
+
+/** Where the text of a unit is from, as far as the agent's own words tell. */
+function sourceOf(turn: Turn, use: ToolUse | null, unit: Unit): Source {
+  if (use === null && unit.files.length === 0) return NO_SOURCE;
+  const { workspace } = turn.session;
+  const inWorkspace = (paths: readonly string[]): readonly string[] =>
+    paths.map((path) => workspacePath(path, workspace));
+  const shown = use === null ? [] : filesIn(use, () => unit.pieces.map(({ text }) => text).join("\n"));
+  const files = inWorkspace([...unit.files, ...shown]);
+  const named = use?.kind === "command" ? inWorkspace(use.named) : [];
+  return { ...(files.length === 0 ? {} : { files }), ...(named.length === 0 ? {} : { named }) };
+}
+
 const OTHER: ToolUse = { kind: "other" };
 
-function count(turn: Turn, use: ToolUse, unit: Unit): void {
-  if (use.kind === "command") turn.commands++;
-  const files = filesIn(use, () => unit.pieces.map(({ text }) => text).join("\n"));
-  for (const path of files) turn.files.add(workspacePath(path, turn.session.workspace));
-  if (use.kind !== "command" && files.length === 0) turn.others++;
+function count(turn: Turn, use: ToolUse, { files = [] }: Source, unit: Unit): void {
+  if (use.kind === "command") {
+    turn.commands++;
+    return;
+  }
+  for (const path of files) turn.files.add(path);
+  if (files.length === unit.files.length) turn.others++;
 }
 
 /** What the call was for whose result this is: by id, else (Gemini) by name and order in the latest calls before it. */

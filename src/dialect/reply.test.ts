@@ -234,7 +234,9 @@ describe("a whole reply's account", () => {
       { type: "response.output_item.done", item },
       { type: "response.completed", response: { status: "completed", output: [item] } },
     ].map((event) => JSON.stringify(event));
-    const calls = [{ id: "c", name: "exec", use: { kind: "command" } }];
+    const calls = [
+      { id: "c", name: "exec", use: { kind: "command", reads: null, named: ["tools.exec_command"] } },
+    ];
     expect(read("openai-responses", "websocket", ...events).calls).toEqual(calls);
     const stream = events.map((text) => `event: ${JSON.parse(text).type}\ndata: ${text}\n\n`).join("");
     const reply = read("openai-responses", "text/event-stream", stream);

@@ -58,6 +58,10 @@ export interface TextPart {
   readonly text: string;
   /** False when the session has sent this content before, wherever in a body it stood. */
   readonly isNew: boolean;
+  /** Whose content it is: workspace-relative paths of the files it shows. Absent: none, or not known. */
+  readonly files?: readonly string[];
+  /** Paths that the command named whose output it is: it may hold any, all or none of them. */
+  readonly named?: readonly string[];
 }
 
 /**

@@ -7,7 +7,8 @@ import { posix } from "node:path";
 
 export type ToolUse =
   | { readonly kind: "file"; readonly paths: readonly string[] }
-  | { readonly kind: "command" }
+  /** `reads`: the one file that it shows and nothing else; `named`: words of it that look like paths. */
+  | { readonly kind: "command"; readonly reads: string | null; readonly named: readonly string[] }
   /** An edit: some agents' results show the file as it is then. */
   | { readonly kind: "edit"; readonly paths: readonly string[] }
   /** A search within files: results show lines of those that match. */
@@ -42,7 +43,7 @@ const LISTS = ["paths", "files"] as const;
 
 export function toolUse(name: string, args: unknown): ToolUse {
   const plain = name.replace(/^(functions|default_api)[.:]/, "").toLowerCase();
-  if (SHELL.has(plain)) return { kind: "command" };
+  if (SHELL.has(plain)) return commandUse(typeof args === "string" ? (parsedOrNull(args) ?? args) : args);
   if (SEARCH.has(plain)) return { kind: "search" };
   const kind = READ.has(plain) ? "file" : EDIT.has(plain) ? "edit" : null;
   const paths = kind === null ? [] : pathsIn(typeof args === "string" ? parsedOrNull(args) : args);
@@ -59,6 +60,7 @@ export function filesIn(use: ToolUse, result: () => string): readonly string[] {
     case "search":
       return foundIn(result());
     case "command":
+      return use.reads === null ? [] : [use.reads];
     case "other":
       return [];
     default:
@@ -87,11 +89,63 @@ function foundIn(result: string): readonly string[] {
 
 /** Codex' code mode: JavaScript that calls the nested tools. */
 export function codeUse(source: string): ToolUse {
-  return /\btools\s*(\.|\[\s*["'`])\s*(exec_command|shell|write_stdin|local_shell|unified_exec)\b/.test(
-    source,
-  )
-    ? { kind: "command" }
-    : { kind: "other" };
+  if (!/\btools\s*(\.|\[\s*["'`])\s*(exec_command|shell|write_stdin|local_shell|unified_exec)\b/.test(source))
+    return { kind: "other" };
+  const only = ONE_CALL.exec(source)?.[1];
+  const command = only === undefined ? null : parsedOrNull(only);
+  return { ...commandUse({ command }), named: pathsNamed(source) };
+}
+
+/** Code that runs one command and shows what it prints. */
+const ONE_CALL =
+  /^\s*const \w+ = await tools\.(?:exec_command|shell)\(\{\s*"?(?:cmd|command)"?\s*:\s*("(?:[^"\\]|\\.)*")\s*\}\);?\s*text\([\w.()]+\);?\s*$/;
+
+function commandUse(args: unknown): ToolUse & { readonly kind: "command" } {
+  const words = commandOf(args);
+  const script = words.length === 3 && SHELLS.test(words[0] ?? "") && /^-\w*c$/.test(words[1] ?? "");
+  const line = script ? (words[2] ?? "") : words.join(" ");
+  return {
+    kind: "command",
+    reads: words.length > 1 && !script ? null : fileShown(line),
+    named: pathsNamed(line),
+  };
+}
+
+const SHELLS = /^(?:\/(?:usr\/)?bin\/)?(?:ba|z|da)?sh$/;
+const COMMANDS = ["command", "cmd", "commands", "script", "code", "input"] as const;
+
+function commandOf(args: unknown): readonly string[] {
+  if (typeof args === "string") return [args];
+  if (typeof args !== "object" || args === null) return [];
+  // A parsed JSON object: its members are unknown.
+  const fields = args as Readonly<Record<string, unknown>>;
+  for (const name of COMMANDS) {
+    const command = fields[name];
+    if (typeof command === "string") return [command];
+    if (Array.isArray(command)) return command.filter((word) => typeof word === "string");
+  }
+  return [];
+}
+
+/** A command that shows one file, and in which no character means anything to a shell. */
+const SHOWS_ONE =
+  /^\s*(?:cat|nl|head|tail|bat)(?: +-{1,2}[\w=]+| +\d+)* +(?!-)([\w@%+,./-]{1,500})\s*$|^\s*sed +-n +['"]?\d+(?:,\d+)?p['"]? +([\w@%+,./-]{1,500})\s*$/;
+
+function fileShown(command: string): string | null {
+  const found = SHOWS_ONE.exec(command);
+  return found?.[1] ?? found?.[2] ?? null;
+}
+
+const MAX_NAMED = 64;
+const MAX_COMMAND = 20_000;
+
+/** Words with a dot or a slash in them, of a command or a program. */
+function pathsNamed(command: string): readonly string[] {
+  const found = new Set<string>();
+  for (const [word] of command.slice(0, MAX_COMMAND).matchAll(/[^\s"'`;|&<>()=,{}[\]\\:]{1,500}/g))
+    if (found.size < MAX_NAMED && /[./]/.test(word) && /\w/.test(word) && !word.startsWith("-"))
+      found.add(word);
+  return [...found];
 }
 
 function pathsIn(args: unknown): readonly string[] {

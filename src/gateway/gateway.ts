@@ -192,7 +192,13 @@ class SessionDoor implements Desk {
     const vault = createVault({ key: shared.placeholderKey });
     this.#sitting = {
       session,
-      reader: new Reader(() => createDecoder({ workspace: session.workspace }), rooms.inspector, vault),
+      reader: new Reader({
+        newDecoder: () => createDecoder({ workspace: session.workspace }),
+        inspector: session.inspector ?? rooms.inspector,
+        vault,
+        waivers: session.policy.inspect.waivers,
+        now: rooms.clock.now,
+      }),
       peers: new Peers(dialler, rooms.limits, rooms.deadlines),
       custody: new Custody(session.credentials ?? []),
       connection: remembering((host, port) => decideConnection(session.policy, host, port)),

@@ -20,6 +20,8 @@ interface Judged {
   readonly model: string | null;
   readonly sources: SourceTally;
   readonly found: readonly FindingTally[];
+  /** Found and passed over. */
+  readonly waived: readonly FindingTally[];
   /** What was replaced, and for the first time in the session. */
   readonly redacted: readonly FindingTally[];
   /** Whether placeholders in the reply may become values again: models only. */
@@ -61,6 +63,7 @@ export function judge(about: About, reading: Reading, session: GatewaySession): 
     model: decoded.model,
     sources: decoded.sources,
     found: reading.found,
+    waived: reading.waived,
     redacted: [],
     isModel: labels.channel === "llm",
     verdict: decision.verdict === "allow" ? "allow" : "deny",
@@ -131,6 +134,7 @@ export function judgeFault(about: About, fault: Fault, session: GatewaySession):
     model: null,
     sources: NO_SOURCES,
     found: [],
+    waived: [],
     redacted: [],
     isModel: false,
     verdict: "deny",

@@ -41,6 +41,7 @@ export async function recordVerdict(
       sources: judgement.sources,
       findings: judgement.found,
       redacted: judgement.redacted,
+      ...(judgement.waived.length === 0 ? {} : { waived: judgement.waived }),
       verdict: judgement.verdict,
       rules: judgement.rules,
       evidence: [],

@@ -434,6 +434,7 @@ describe("verdicts", () => {
     let broken = true;
     const { server, authority, wire } = await world({
       inspector: {
+        labels: null,
         inspect: (parts) => {
           if (broken) throw new Fault("internal.bug", { detail: "a detector broke" });
           expect(parts.some(({ isNew }) => isNew)).toBe(true);

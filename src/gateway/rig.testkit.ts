@@ -83,6 +83,7 @@ export interface Rig {
 export async function startRig(
   o: Partial<GatewayDependencies> &
     Partial<Omit<GatewaySession, "id" | "socketPath">> & {
+      readonly now?: () => number;
       readonly beforeAppend?: (body: EventBody) => Promise<void> | void;
     } = {},
 ): Promise<Rig> {
@@ -103,7 +104,7 @@ export async function startRig(
     return { index: entries.length - 1, event: { v: 1, at: 0, ...body } };
   };
   const gateway = openGateway({
-    clock: { now: systemClock.now, monotonic: () => systemClock.monotonic() + skipped },
+    clock: { now: o.now ?? systemClock.now, monotonic: () => systemClock.monotonic() + skipped },
     append: o.append ?? append,
     inspector: o.inspector ?? createInspector({ key: Buffer.alloc(32, 7) }),
     placeholderKey: o.placeholderKey ?? Buffer.alloc(32, 8),

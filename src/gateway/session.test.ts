@@ -24,13 +24,20 @@ const decode = (decoder: Decoder, body: Buffer): Decoded =>
     body,
   });
 const newReader = (inspector: Inspector): Reader =>
-  new Reader(() => createDecoder({ minComparedBytes: 0 }), inspector, createVault({ key: KEY }));
+  new Reader({
+    newDecoder: () => createDecoder({ minComparedBytes: 0 }),
+    inspector,
+    vault: createVault({ key: KEY }),
+    waivers: [],
+    now: () => 0,
+  });
 
 describe("the reader", () => {
   it("an old turn is not inspected again, and its findings stay", () => {
     const inspector = createInspector({ key: KEY });
     const seen: number[] = [];
     const reader = newReader({
+      labels: null,
       inspect: (parts) => {
         seen.push(parts.length);
         return inspector.inspect(parts);

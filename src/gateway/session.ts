@@ -12,9 +12,17 @@ import {
   type SessionId,
 } from "../core/index.ts";
 import type { CalledTool, Decoded, Decoder } from "../dialect/index.ts";
-import type { Finding, Inspection, Inspector, Met, Vault } from "../inspect/index.ts";
+import {
+  type Finding,
+  type Inspection,
+  type Inspector,
+  type Met,
+  PATH_DETECTOR,
+  type Vault,
+  withoutWaived,
+} from "../inspect/index.ts";
 import type { Ledger } from "../ledger/index.ts";
-import type { ConnectionDecision, Point, Policy } from "../policy/index.ts";
+import type { ConnectionDecision, FindingWaiver, Point, Policy } from "../policy/index.ts";
 import type { Credential, Custody } from "./custody.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Limits } from "./limits.ts";
@@ -52,6 +60,8 @@ export interface GatewaySession {
   readonly build?: Point["build"];
   /** The repository's class; `unknown` when left out. */
   readonly repo?: string;
+  /** Knows what the session's policy labels; default: the gateway's own, which all sessions without labels share. */
+  readonly inspector?: Inspector;
 }
 
 /** What all sessions share. */
@@ -71,6 +81,8 @@ export interface Reading {
   readonly decoded: Decoded;
   /** What is found for the first time in the session. */
   readonly found: readonly FindingTally[];
+  /** The same of what waivers pass over. */
+  readonly waived: readonly FindingTally[];
   /** Data classes of the whole request, old parts included. */
   readonly classes: ReadonlySet<string>;
   /** The parts that were inspected, and what was found in them. */
@@ -115,19 +127,37 @@ export class Reader {
   /** Those that have left. */
   readonly #placeholders = new Set<string>();
 
-  constructor(newDecoder: () => Decoder, inspector: Inspector, vault: Vault) {
-    this.#newDecoder = newDecoder;
-    this.#inspector = inspector;
-    this.#vault = vault;
+  readonly #waivers: readonly FindingWaiver[];
+  readonly #now: () => number;
+  /** When the next waiver ends, Unix ms: what was judged with it must be judged anew. */
+  #waivedUntil: number;
+
+  constructor(options: ReaderOptions) {
+    this.#newDecoder = options.newDecoder;
+    this.#inspector = options.inspector;
+    this.#vault = options.vault;
+    this.#waivers = options.waivers;
+    this.#now = options.now;
+    this.#waivedUntil = this.#nextEnd();
     this.#came = this.#newMemory();
   }
 
   /** One step on purpose: between "seen" and "inspected" nothing else may come. Throws what the inspector throws. */
   read(decode: Decode, content: Buffer): Reading {
     try {
-      const { decoded, asked, inspection, classes } = this.#readInto(this.#came, decode, content);
-      const fresh = inspection.findings.filter(({ part }) => asked[part]?.isNew ?? true);
-      return { decoded, found: tallyOf(fresh), classes, asked, inspection, leaving: null, placeholders: [] };
+      if (this.#now() >= this.#waivedUntil) this.#forgetJudgements();
+      const { decoded, asked, inspection, waived, classes } = this.#readInto(this.#came, decode, content);
+      const isFresh = ({ part }: Finding): boolean => asked[part]?.isNew ?? true;
+      return {
+        decoded,
+        found: tallyOf(inspection.findings.filter(isFresh)),
+        waived: tallyOf(waived.filter(isFresh)),
+        classes,
+        asked,
+        inspection,
+        leaving: null,
+        placeholders: [],
+      };
     } catch (error) {
       this.#forget();
       throw error;
@@ -136,7 +166,7 @@ export class Reader {
 
   /** Everything in it, old parts too: for values that were found where nothing was to be replaced. */
   inspectAll({ decoded }: Reading): Inspection {
-    return this.#inspector.inspect(decoded.parts);
+    return withoutWaived(this.#inspector.inspect(decoded.parts), this.#waivers, this.#now());
   }
 
   /** Reads what is to leave in the place of what was read: the data classes that it still holds. */
@@ -166,18 +196,26 @@ export class Reader {
     memory: Memory,
     decode: Decode,
     content: Buffer,
-  ): Pick<Reading, "decoded" | "asked" | "inspection"> & { readonly classes: Set<string> } {
+  ): Pick<Reading, "decoded" | "asked" | "inspection"> & {
+    readonly waived: readonly Finding[];
+    readonly classes: Set<string>;
+  } {
     const decoded = decode(memory.decoder, content);
     const classes = new Set<string>();
     const asked = unknownParts(memory, decoded.parts, classes).map(
       (index) => decoded.parts[index] ?? NO_PART,
     );
-    const inspection = this.#vault.learn(asked, this.#inspector.inspect(asked), []);
+    const whole = withoutWaived(this.#inspector.inspect(asked), this.#waivers, this.#now());
+    const inspection = this.#vault.learn(asked, whole, []);
     remember(memory, asked, inspection.findings);
     for (const { class: dataClass } of inspection.findings) classes.add(dataClass);
+    const { labels } = this.#inspector;
+    if (labels !== null)
+      for (const part of decoded.parts)
+        if (!part.isNew) for (const label of labels(part)) classes.add(label.class);
     for (const { classes: known } of this.#known(decoded, decode, content))
       for (const dataClass of known) classes.add(dataClass);
-    return { decoded, asked, inspection, classes };
+    return { decoded, asked, inspection, waived: whole.waived.map(({ finding }) => finding), classes };
   }
 
   /** Values of the vault, wherever they stand. */
@@ -186,6 +224,18 @@ export class Reader {
     // Headers and target are small and searched as they are; the body only where a value may stand.
     const round = decode(this.#newDecoder(), NOTHING).parts.flatMap(({ text }) => this.#vault.find(text));
     return [...round, ...this.#vault.redact(content, formOf(decoded, content) ?? "text").met];
+  }
+
+  #nextEnd(): number {
+    const ends = this.#waivers.map(({ expiresAt }) => expiresAt).filter((end) => end > this.#now());
+    return Math.min(...ends);
+  }
+
+  /** What was passed over counts again; what is new in the session stays what it was. */
+  #forgetJudgements(): void {
+    this.#came.classes = new Map();
+    if (this.#leaving !== null) this.#leaving.classes = new Map();
+    this.#waivedUntil = this.#nextEnd();
   }
 
   #newMemory(): Memory {
@@ -212,6 +262,16 @@ export class Reader {
   }
 }
 
+interface ReaderOptions {
+  readonly newDecoder: () => Decoder;
+  readonly inspector: Inspector;
+  readonly vault: Vault;
+  /** False positives that the policy passes over for a time. */
+  readonly waivers: readonly FindingWaiver[];
+  /** Unix ms. */
+  readonly now: () => number;
+}
+
 const NO_PART: Decoded["parts"][number] = { pointer: "", role: "opaque", text: "", isNew: true };
 
 /** Indexes of the parts to inspect; what is remembered of the others goes into `classes`. */
@@ -233,7 +293,9 @@ function remember(memory: Memory, parts: Decoded["parts"], findings: readonly Fi
   if (memory.classes.size + parts.length > MOST_REMEMBERED) memory.classes = new Map();
   const { classes } = memory;
   for (const { text } of parts) if (!classes.has(text)) classes.set(text, NO_CLASSES);
-  for (const { part, class: dataClass } of findings) {
+  for (const { part, class: dataClass, detector } of findings) {
+    // Where a text is from is no property of the text.
+    if (detector.startsWith(PATH_DETECTOR)) continue;
     const { text } = parts[part] ?? NO_PART;
     const known = classes.get(text) ?? NO_CLASSES;
     if (!known.includes(dataClass)) classes.set(text, [...known, dataClass]);

@@ -13,7 +13,8 @@ export type DataClass = "secret" | "personal" | "classified" | "infrastructure";
 
 export interface Detector {
   readonly id: string;
-  readonly class: DataClass;
+  /** One of the pack's, or what an organisation calls its own. */
+  readonly class: DataClass | (string & {});
   /** What it finds, in words. */
   readonly title: string;
   /** The public page that documents the format; consulted or recalled at the family's `written` date. */

@@ -9,7 +9,7 @@
  * The index holds, per label, a Golomb-coded set of keyed hashes: about 10 bits each, no code, and without the key no
  * guess can be tested. It answers "maybe" wrongly once in FALSE_RATE; a match needs MATCH_HITS within WINDOW characters.
  *
- * Format of an encoded index, big-endian: "SPF1", then per label: u16 length and UTF-8 label, u32 count, u32 modulus,
+ * Format of an encoded index, big-endian: "SPF2", 8 bytes that tell the key, then per label: u16 length and UTF-8 label, u32 count, u32 modulus,
  * u32 length and bits of the Golomb-Rice coded differences (quotient in unary ones, zero, RICE_BITS of remainder).
  */
 import { createHmac } from "node:crypto";
@@ -24,7 +24,9 @@ const RICE_BITS = 9;
 const MATCH_HITS = 4;
 /** Source characters within which the hits must lie. */
 const WINDOW = 1_600;
-const MAGIC = "SPF1";
+const MAGIC = "SPF2";
+const KEY_TAG_BYTES = 8;
+const HEAD_BYTES = MAGIC.length + KEY_TAG_BYTES;
 const MAX_LABEL_BYTES = 512;
 const MAX_LABEL_FINGERPRINTS = 1 << 24;
 
@@ -145,7 +147,7 @@ export function buildCodeIndex(key: Uint8Array): {
       sample(text, (hash) => common.add(hash));
     },
     encode() {
-      const chunks: Buffer[] = [Buffer.from(MAGIC)];
+      const chunks: Buffer[] = [Buffer.from(MAGIC), keyTag(key)];
       for (const [label, set] of sets)
         chunks.push(
           encodeSet(
@@ -157,6 +159,10 @@ export function buildCodeIndex(key: Uint8Array): {
     },
   };
 }
+
+/** An index made under another key would find nothing, and nobody would notice. */
+const keyTag = (key: Uint8Array): Buffer =>
+  createHmac("sha256", key).update("which key").digest().subarray(0, KEY_TAG_BYTES);
 
 const requireKey = (key: Uint8Array): void => {
   if (key.length < 16)
@@ -201,10 +207,13 @@ interface LabelSet {
   readonly members: ReadonlySet<number>;
 }
 
-/** Reads an encoded index. Throws Fault("inspect.unreadable") for bytes that are none. */
+/** Reads an encoded index. Throws Fault("inspect.index") for bytes that are none, or were made under another key. */
 export function openCodeIndex(key: Uint8Array, encoded: Uint8Array): CodeIndex {
   requireKey(key);
-  const sets = decodeSets(Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength));
+  const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+  const sets = decodeSets(bytes);
+  if (!bytes.subarray(MAGIC.length, HEAD_BYTES).equals(keyTag(key)))
+    throw new Fault("inspect.index", { detail: "it was made under another key" });
   const sample = createSampler(key);
   return {
     labels: sets.map(({ label }) => label),
@@ -222,10 +231,10 @@ export function openCodeIndex(key: Uint8Array, encoded: Uint8Array): CodeIndex {
 }
 
 function decodeSets(bytes: Buffer): LabelSet[] {
-  const broken = (): Fault => new Fault("inspect.unreadable", { detail: "not a code index" });
-  if (bytes.toString("latin1", 0, 4) !== MAGIC) throw broken();
+  const broken = (): Fault => new Fault("inspect.index", { detail: "it is no index of code" });
+  if (bytes.length < HEAD_BYTES || bytes.toString("latin1", 0, MAGIC.length) !== MAGIC) throw broken();
   const sets: LabelSet[] = [];
-  for (let at = 4; at < bytes.length; ) {
+  for (let at = HEAD_BYTES; at < bytes.length; ) {
     if (at + 2 > bytes.length) throw broken();
     const length = bytes.readUInt16BE(at);
     const head = at + 2 + length;

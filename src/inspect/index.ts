@@ -6,9 +6,11 @@ export {
   type Inspection,
   type Inspector,
   type InspectorOptions,
+  PATH_DETECTOR,
+  type PathLabel,
 } from "./inspect.ts";
 export type { EventRestorer, Restorer, RestorerOptions } from "./restore.ts";
-export { explain, type Scan, type ScanFinding, type ScanInput, scan } from "./scan.ts";
+export { explain, type ScanFinding, type ScanInput, sarif, scan } from "./scan.ts";
 export type { Term } from "./term.ts";
 export { createVault, type Met, type Redacted, type Vault } from "./vault.ts";
 export { type Waived, type Waiver, withoutWaived } from "./waiver.ts";

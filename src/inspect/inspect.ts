@@ -9,7 +9,7 @@ import { createHmac, hash } from "node:crypto";
 import { Fault, type FindingTally } from "../core/index.ts";
 import { type Detector, isReader, type Reader } from "./detector.ts";
 import { DETECTORS } from "./detectors/index.ts";
-import type { CodeIndex } from "./fingerprint.ts";
+import type { CodeIndex, CodeMatch } from "./fingerprint.ts";
 import { createScanner, type Match, type Scanner } from "./scanner.ts";
 import { type Term, termDetector } from "./term.ts";
 import { decodedView, MAX_LAYERS, type View } from "./views.ts";
@@ -32,6 +32,17 @@ export interface InspectedPart {
   readonly text: string;
   readonly isNew: boolean;
   readonly role: string;
+  /** Files that the text shows, and paths that the command named whose output it is. */
+  readonly files?: readonly string[];
+  readonly named?: readonly string[];
+}
+
+/** Files whose content has a class, whatever it says. */
+export interface PathLabel {
+  /** As it was written; names the finding: the detector is `path:<glob>`. */
+  readonly glob: string;
+  readonly class: string;
+  readonly covers: (path: string) => boolean;
 }
 
 export interface Inspection {
@@ -41,6 +52,11 @@ export interface Inspection {
 
 export interface Inspector {
   inspect(parts: readonly InspectedPart[]): Inspection;
+  /**
+   * The labels of the files that a part is from. `inspect` finds by them too; this is for a part whose text was inspected
+   * in an earlier turn, as the same text may stand in a file with another label. Null: no path has a label.
+   */
+  readonly labels: ((part: InspectedPart) => readonly PathLabel[]) | null;
 }
 
 export interface InspectorOptions {
@@ -50,8 +66,9 @@ export interface InspectorOptions {
   readonly detectors?: readonly (Detector | Reader)[];
   /** The organisation's own words and canaries. */
   readonly terms?: readonly Term[];
-  /** Classified code to recognise. */
-  readonly code?: CodeIndex;
+  /** Classified code to recognise. A label is `<class>/<name>`. */
+  readonly code?: readonly CodeIndex[];
+  readonly paths?: readonly PathLabel[];
 }
 
 /** What was found in a text, wherever it stands. */
@@ -79,19 +96,16 @@ export function createInspector(options: InspectorOptions): Inspector {
     ...(options.detectors ?? DETECTORS),
   ]);
   const memory = new Map<string, readonly Found[]>();
+  const codes = options.code ?? [];
+  const paths = options.paths ?? [];
+  const labels = (part: InspectedPart): readonly PathLabel[] =>
+    part.files === undefined && part.named === undefined
+      ? NO_LABELS
+      : paths.filter(({ covers }) => [...(part.files ?? []), ...(part.named ?? [])].some(covers));
 
   const judge = (text: string): readonly Found[] => [
     ...disjoint(matchesIn(scanner, text)).map((match) => foundOf(match, text, options.key)),
-    ...(options.code?.match(text) ?? []).map(
-      ({ label, start, end }): Found => ({
-        class: "classified",
-        detector: `code:${label}`,
-        start,
-        end,
-        hash: keyedHash(options.key, "classified", text.slice(start, end)),
-        verified: false,
-      }),
-    ),
+    ...codes.flatMap((index) => index.match(text)).map((match) => foundCode(match, text, options.key)),
   ];
 
   // A decoder hands out the same object for an old part in every turn: no hash is needed to know it again.
@@ -123,11 +137,14 @@ export function createInspector(options: InspectorOptions): Inspector {
   };
 
   return {
+    labels: paths.length === 0 ? null : labels,
     inspect(parts) {
       const findings: Finding[] = [];
       try {
         parts.forEach((part, index) => {
           for (const found of foundIn(part)) findings.push({ ...found, part: index });
+          for (const label of labels(part))
+            findings.push({ ...foundByPath(label, part, options.key), part: index });
           const previous = parts[index - 1];
           if (previous !== undefined && (part.isNew || previous.isNew) && areJoined(previous, part))
             findings.push(...acrossBorder(scanner, previous.text, part.text, index, options.key));
@@ -242,6 +259,38 @@ function foundOf(match: Match, text: string, key: Uint8Array): Found {
     end,
     hash: keyedHash(key, dataClass, text.slice(start, end)),
     verified,
+  };
+}
+
+const NO_LABELS: readonly PathLabel[] = [];
+
+/** A label speaks of all that a file holds; the hash is of the path, so that a waiver is for one file. */
+function foundByPath({ glob, class: dataClass }: PathLabel, part: InspectedPart, key: Uint8Array): Found {
+  const path = [...(part.files ?? []), ...(part.named ?? [])].join("\n");
+  const hash = keyedHash(key, dataClass, path);
+  return {
+    class: dataClass,
+    detector: `${PATH_DETECTOR}${glob}`,
+    start: 0,
+    end: part.text.length,
+    hash,
+    verified: false,
+  };
+}
+
+/** How the id of a finding by path begins: it is about where a text is from, not about the text. */
+export const PATH_DETECTOR = "path:";
+
+function foundCode({ label, start, end }: CodeMatch, text: string, key: Uint8Array): Found {
+  const slash = label.indexOf("/");
+  const dataClass = slash < 0 ? "classified" : label.slice(0, slash);
+  return {
+    class: dataClass,
+    detector: `code:${label.slice(slash + 1)}`,
+    start,
+    end,
+    hash: keyedHash(key, dataClass, text.slice(start, end)),
+    verified: false,
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createInspector } from "./inspect.ts";
-import { explain, scan } from "./scan.ts";
+import { explain, sarif, scan } from "./scan.ts";
 import { LONGEST_WAIVER_MS, withoutWaived } from "./waiver.ts";
 
 const key = Buffer.alloc(32, 4);
@@ -9,9 +9,7 @@ const fake = `ghp_${"aB3dE5gH".repeat(5)}`;
 
 describe("scan", () => {
   test("says where a finding stands as an editor counts, and never what it is", () => {
-    const { findings, sarif } = scan(inspector, [
-      { path: "a b/c.env", text: `x\r\nkey: 1\n  t = "${fake}"\n` },
-    ]);
+    const findings = scan(inspector, { path: "a b/c.env", text: `x\r\nkey: 1\n  t = "${fake}"\n` });
     expect(findings).toMatchObject([
       {
         path: "a b/c.env",
@@ -23,7 +21,7 @@ describe("scan", () => {
         detector: "github-token",
       },
     ]);
-    expect(JSON.stringify([findings, sarif("0")])).not.toContain(fake);
+    expect(JSON.stringify([findings, sarif(findings, "0")])).not.toContain(fake);
   });
 
   test("of a diff only added lines count, under their file and line", () => {
@@ -42,22 +40,27 @@ diff --git a/old b/old
 @@ -1 +0,0 @@
 -gone = "${fake}"
 `;
-    expect(scan(inspector, [{ diff }]).findings.map(({ path, line }) => [path, line])).toEqual([
+    expect(scan(inspector, { diff }).map(({ path, line }) => [path, line])).toEqual([
       ["x.py", 11],
       ["x.py", 12],
     ]);
   });
 
+  test("a finding in a commit names it", () => {
+    const diff = `+++ b/k.env\n@@ -0,0 +1 @@\n+k = "${fake}"\n`;
+    expect(scan(inspector, { diff, commit: "c0ffee" })).toMatchObject([{ path: "k.env", commit: "c0ffee" }]);
+  });
+
   test("a quoted path of a diff is read as git writes it", () => {
     const diff = `+++ "b/caf\\303\\251 \\"x\\".env"\n@@ -0,0 +1 @@\n+k = "${fake}"\n`;
-    expect(scan(inspector, [{ diff }]).findings[0]?.path).toBe('café "x".env');
+    expect(scan(inspector, { diff })[0]?.path).toBe('café "x".env');
   });
 
   test("SARIF has one rule a detector, a level a class, and stable fingerprints", () => {
-    const once = scan(inspector, [{ path: "a", text: `${fake} jane.doe@fake-company.de` }]).sarif("1.2.3");
-    const again = scan(inspector, [{ path: "a", text: `\n\n${fake}\njane.doe@fake-company.de` }]).sarif(
-      "1.2.3",
-    );
+    const log = (text: string) => sarif(scan(inspector, { path: "a#1?", text }), "1.2.3");
+    const once = log(`${fake} jane.doe@fake-company.de`);
+    const again = log(`\n\n${fake}\njane.doe@fake-company.de`);
+    expect(JSON.stringify(once)).toContain('"uri":"a%231%3F"');
     // biome-ignore lint/suspicious/noExplicitAny: a test reads foreign JSON
     const run = (log: any) => log.runs[0];
     expect(run(once).tool.driver.rules.map((r: { id: string }) => r.id)).toEqual(["email", "github-token"]);

@@ -8,11 +8,18 @@ import type { Detector, Family, Reader } from "./detector.ts";
 import { FAMILIES } from "./detectors/index.ts";
 import type { Inspector } from "./inspect.ts";
 
-/** A file, or the output of `git diff` (`diff`: only added lines count, under their own files and line numbers). */
-export type ScanInput = { readonly path: string; readonly text: string } | { readonly diff: string };
+/**
+ * A file; or a unified diff as `git diff` prints it: only added lines count, under their own files and line numbers.
+ * `commit`: whose diff it is.
+ */
+export type ScanInput =
+  | { readonly path: string; readonly text: string }
+  | { readonly diff: string; readonly commit?: string };
 
 export interface ScanFinding {
   readonly path: string;
+  /** Where the diff was a commit's. */
+  readonly commit?: string;
   /** From 1, as editors count; columns in UTF-16 units. */
   readonly line: number;
   readonly column: number;
@@ -24,19 +31,13 @@ export interface ScanFinding {
   readonly verified: boolean;
 }
 
-export interface Scan {
-  readonly findings: readonly ScanFinding[];
-  /** A SARIF log of the findings. */
-  sarif(version: string): Json;
-}
-
 /** Throws Fault("inspect.failed") when a detector throws. */
-export function scan(inspector: Inspector, inputs: Iterable<ScanInput>): Scan {
-  const findings: ScanFinding[] = [];
-  for (const input of inputs)
-    for (const piece of "diff" in input ? addedLines(input.diff) : [{ ...input, firstLine: 1 }])
-      findings.push(...inPiece(inspector, piece));
-  return { findings, sarif: (version) => sarif(findings, version) };
+export function scan(inspector: Inspector, input: ScanInput): readonly ScanFinding[] {
+  if (!("diff" in input)) return inPiece(inspector, { ...input, firstLine: 1 });
+  const { diff, commit } = input;
+  return addedLines(diff).flatMap((piece) =>
+    inPiece(inspector, piece).map((finding) => (commit === undefined ? finding : { ...finding, commit })),
+  );
 }
 
 interface Piece {
@@ -46,7 +47,7 @@ interface Piece {
 }
 
 function inPiece(inspector: Inspector, { path, text, firstLine }: Piece): ScanFinding[] {
-  const { findings } = inspector.inspect([{ text, isNew: true, role: "file" }]);
+  const { findings } = inspector.inspect([{ text, isNew: true, role: "file", files: [path] }]);
   if (findings.length === 0) return [];
   const starts = [0];
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
@@ -60,7 +61,8 @@ function inPiece(inspector: Inspector, { path, text, firstLine }: Piece): ScanFi
     }
     return { line: low + firstLine, column: offset - (starts[low] ?? 0) + 1 };
   };
-  return findings.map(({ class: dataClass, detector, hash, verified, start, end }) => {
+  const inOrder = findings.toSorted((a, b) => a.start - b.start);
+  return inOrder.map(({ class: dataClass, detector, hash, verified, start, end }) => {
     const from = place(start);
     const to = place(end);
     return {
@@ -149,7 +151,8 @@ const LEVELS: Readonly<Record<string, string>> = {
   infrastructure: "note",
 };
 
-function sarif(findings: readonly ScanFinding[], version: string): Json {
+/** A SARIF log of the findings, by this version of the program. */
+export function sarif(findings: readonly ScanFinding[], version: string): Json {
   const ids = [...new Set(findings.map(({ detector }) => detector))].sort();
   return {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
@@ -183,7 +186,7 @@ function sarif(findings: readonly ScanFinding[], version: string): Json {
           locations: [
             {
               physicalLocation: {
-                artifactLocation: { uri: encodeURI(finding.path) },
+                artifactLocation: { uri: finding.path.split("/").map(encodeURIComponent).join("/") },
                 region: {
                   startLine: finding.line,
                   startColumn: finding.column,
@@ -193,6 +196,7 @@ function sarif(findings: readonly ScanFinding[], version: string): Json {
               },
             },
           ],
+          ...(finding.commit === undefined ? {} : { properties: { commit: finding.commit } }),
           partialFingerprints: {
             "sallyport/v1": createHash("sha256")
               .update(`${finding.path}\0${finding.hash}`)

@@ -3,14 +3,15 @@
  * found wherever the engine looks, decoded views included.
  */
 import { Fault } from "../core/index.ts";
-import type { DataClass, Detector } from "./detector.ts";
+import type { Detector } from "./detector.ts";
 
 export interface Term {
   /** Names the finding: the detector is `term:<id>`. */
   readonly id: string;
   /** The words; case and the white space between them do not matter. Three characters or more in the first word. */
   readonly text: string;
-  readonly class: DataClass;
+  /** Any class that policy names; `canary` for a string that stands nowhere but where it was planted. */
+  readonly class: string;
 }
 
 const MAX_TERM_CHARACTERS = 200;

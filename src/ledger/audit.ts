@@ -11,6 +11,7 @@ import { decodeFrameHead, parseEvidenceId } from "./evidence-id.ts";
 import { FRAME, payloadOf } from "./frame.ts";
 import { rememberedCheckpoint, sessionKey } from "./keys.ts";
 import { publishedKeys } from "./published.ts";
+import { certificatesOf } from "./timestamp.ts";
 import { type Verification, verifyLedger as verifyPublished } from "./verify.ts";
 import { type Report, walkJournal } from "./walk.ts";
 import { parseWitnessPolicy } from "./witness-policy.ts";
@@ -22,6 +23,8 @@ export interface Against {
   readonly keyDirectory?: string;
   /** Text of a policy (c2sp.org/tlog-policy): whose cosignatures it must bear. */
   readonly policy?: string;
+  /** PEM of the roots of time-stamp authorities: its anchors are checked. */
+  readonly anchorRoots?: string;
 }
 
 export interface Audited extends Verification {
@@ -34,7 +37,7 @@ const MAX_PROBLEMS = 100;
 /**
  * `verifierKey`: one key, or one a line; default what is published in the directory, which proves only that the copy
  * agrees with itself. Never throws for what it finds: each thing that is wrong is a problem with its place. Throws
- * `witness.invalid` for a malformed policy.
+ * `witness.invalid` for a malformed policy, `anchor.invalid` for roots that are none.
  */
 export async function verifyLedger(
   directory: string,
@@ -48,6 +51,7 @@ export async function verifyLedger(
     verifierKey,
     own === null ? remembered : [...remembered, own],
     against.policy === undefined ? null : parseWitnessPolicy(against.policy),
+    against.anchorRoots === undefined ? null : certificatesOf(against.anchorRoots),
   );
   if (keyDirectory === undefined) return { ...found, evidence: null };
   const problems = [...found.problems];

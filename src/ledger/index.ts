@@ -2,7 +2,9 @@
  * The ledger: what left, provable by anyone, lost by nothing. The one floor-1 room that touches the disk.
  * docs/ledger-format.md is the published format.
  */
+export type { Anchored } from "./anchor.ts";
 export { type Against, type Audited, verifyLedger } from "./audit.ts";
+export { anchorCheckpoint, type TimestampAuthority } from "./authority.ts";
 export { copyLedger } from "./copy.ts";
 export type { EvidenceInput } from "./evidence.ts";
 export { type ExportBatch, type ExportFormat, exportEntries } from "./export.ts";

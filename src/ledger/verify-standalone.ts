@@ -6,6 +6,7 @@
  *   node verify.mjs <directory> [--key <verifier key or file>] [--remembered <file>]… [--policy <file>] [--json]
  *
  * `--policy`: whose cosignatures it must bear, as c2sp.org/tlog-policy; its `log` lines stand in for `--key`.
+ * `--anchor-roots`: whom to believe the time of its anchors (RFC 3161).
  *
  * Exit: 0 verified, 7 something is wrong (each problem is named), 2 the command line is not understood.
  */
@@ -14,11 +15,12 @@ import { parseArgs } from "node:util";
 import type { Verifier } from "./note.ts";
 import { parseKeys } from "./published.ts";
 import { checkReceipt } from "./receipt.ts";
+import { certificatesOf } from "./timestamp.ts";
 import { type Verification, verifyLedger } from "./verify.ts";
 import { parseWitnessPolicy, type WitnessPolicy } from "./witness-policy.ts";
 
 const USAGE =
-  "usage: node verify.mjs <directory> [--key <verifier key or file>] [--remembered <file with a checkpoint>]… [--policy <file>] [--json]\n       node verify.mjs --receipt <file> --key <verifier key or file> [--policy <file>] [--json]";
+  "usage: node verify.mjs <directory> [--key <verifier key or file>] [--remembered <file with a checkpoint>]… [--policy <file>] [--anchor-roots <PEM file>] [--json]\n       node verify.mjs --receipt <file> --key <verifier key or file> [--policy <file>] [--json]";
 
 function print(found: Verification, isOwnKey: boolean): void {
   console.log(`${found.ok ? "verified" : "NOT VERIFIED"}  ${found.origin || "(no readable checkpoint)"}`);
@@ -29,6 +31,8 @@ function print(found: Verification, isOwnKey: boolean): void {
   for (const { name, size, at } of found.witnessed?.by ?? [])
     console.log(`  witness   ${name} cosigned ${size} entries, ${new Date(at * 1000).toISOString()}`);
   if (found.witnessed !== null) console.log(`  quorum    has seen ${found.witnessed.size} entries`);
+  for (const { authority, size, at } of found.anchored ?? [])
+    console.log(`  anchor    ${size} entries, ${new Date(at).toISOString()}, by ${authority}`);
   for (const { at, problem } of found.problems) console.log(`  problem   ${at}: ${problem}`);
 }
 
@@ -56,6 +60,7 @@ async function main(): Promise<number> {
     key: { type: "string" },
     remembered: { type: "string", multiple: true },
     policy: { type: "string" },
+    "anchor-roots": { type: "string" },
     receipt: { type: "string" },
     json: { type: "boolean" },
   } as const;
@@ -80,7 +85,9 @@ async function main(): Promise<number> {
     return 2;
   }
   const notes = remembered.map((file) => readFileSync(file, "utf8"));
-  const found = await verifyLedger(directory, verifierKey, notes, policy);
+  const pem = parsed.values["anchor-roots"];
+  const roots = pem === undefined ? null : certificatesOf(readFileSync(pem, "utf8"));
+  const found = await verifyLedger(directory, verifierKey, notes, policy, roots);
   if (json) console.log(JSON.stringify(found, null, 2));
   else print(found, verifierKey === undefined && (policy?.logs.length ?? 0) === 0);
   return found.ok ? 0 : 7;

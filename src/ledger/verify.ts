@@ -12,8 +12,10 @@
  * Memory: one journal segment (64 MiB and one group) and a few tiles, whatever the log's size; only where the tiles are at
  * fault, the journal's leaf hashes too (32 bytes an entry).
  */
+import type { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
+import { type Anchored, anchorSizes, checkAnchor, readAnchor } from "./anchor.ts";
 import { parseEvidenceId, payloadDigest } from "./evidence-id.ts";
 import { readIfThere } from "./files.ts";
 import { FRAME, payloadOf } from "./frame.ts";
@@ -49,6 +51,8 @@ export interface Verification {
     readonly size: number;
     readonly by: readonly { readonly name: string; readonly size: number; readonly at: number }[];
   } | null;
+  /** With roots of time-stamp authorities: the stamps that hold, oldest first; `at` in Unix ms. Else null. */
+  readonly anchored: readonly Anchored[] | null;
   readonly problems: readonly { readonly at: string; readonly problem: string }[];
 }
 
@@ -59,7 +63,7 @@ const LOOK_AHEAD = 16;
 /**
  * `verifierKey`: one key, or one a line; any of them may have signed. Default: what is published in the directory, which proves only that the copy agrees with itself; an
  * auditor brings the key. `remembered`: notes of the same log, kept by others, that its history must contain.
- * `policy`: whose cosignatures it must bear; without `verifierKey`, its logs are the keys.
+ * `anchorRoots`: whom to believe the time of its anchors. `policy`: whose cosignatures it must bear; without `verifierKey`, its logs are the keys.
  * Never throws for what it finds; what cannot be read is a problem too.
  */
 export async function verifyLedger(
@@ -67,6 +71,7 @@ export async function verifyLedger(
   verifierKey?: string,
   remembered: readonly string[] = [],
   policy: WitnessPolicy | null = null,
+  anchorRoots: readonly X509Certificate[] | null = null,
 ): Promise<Verification> {
   const problems: { at: string; problem: string }[] = [];
   let more = 0;
@@ -76,13 +81,13 @@ export async function verifyLedger(
   };
   const audit = new Audit(directory, report);
   try {
-    await audit.run(verifierKey, remembered, policy);
+    await audit.run(verifierKey, remembered, policy, anchorRoots);
   } catch (error) {
     const at = error instanceof Fault ? (error.at ?? directory) : directory;
     report(at, error instanceof Error ? error.message : String(error));
   }
   if (more > 0) problems.push({ at: directory, problem: `and ${more} more problems` });
-  const { checkpoint, unsigned, witnessed } = audit;
+  const { checkpoint, unsigned, witnessed, anchored } = audit;
   return {
     ok: problems.length === 0,
     origin: checkpoint.origin,
@@ -90,6 +95,7 @@ export async function verifyLedger(
     root: checkpoint.root.toString("hex"),
     unsigned,
     witnessed,
+    anchored,
     problems,
   };
 }
@@ -103,6 +109,7 @@ class Audit {
   checkpoint: Checkpoint = { origin: "", size: 0, root: Buffer.alloc(0) };
   unsigned = 0;
   witnessed: Verification["witnessed"] = null;
+  anchored: Verification["anchored"] = null;
 
   constructor(directory: string, report: Report) {
     this.#directory = directory;
@@ -113,6 +120,7 @@ class Audit {
     verifierKey: string | undefined,
     remembered: readonly string[],
     policy: WitnessPolicy | null,
+    anchorRoots: readonly X509Certificate[] | null,
   ): Promise<void> {
     const keys = this.#keys(verifierKey, policy);
     const note = readIfThere(join(this.#directory, "checkpoint"))?.toString("utf8");
@@ -140,6 +148,7 @@ class Audit {
     if (!tilesAgree) return;
     for (const text of remembered) this.#checkRemembered(text, keys);
     if (policy !== null) this.#checkWitnesses(policy, keys);
+    if (anchorRoots !== null) this.#checkAnchors(anchorRoots, keys);
   }
 
   #keys(verifierKey: string | undefined, policy: WitnessPolicy | null): readonly Verifier[] {
@@ -309,6 +318,20 @@ class Audit {
     if (then.equals(kept.root)) return true;
     this.#report("checkpoint", `history is forked: its first ${kept.size} entries are not those that ${how}`);
     return false;
+  }
+
+  #checkAnchors(roots: readonly X509Certificate[], keys: readonly Verifier[]): void {
+    const holding: Anchored[] = [];
+    for (const size of anchorSizes(this.#directory))
+      try {
+        const anchor = readAnchor(this.#directory, size);
+        const stamped = checkAnchor(anchor, roots);
+        const kept = openCheckpoint(anchor.note.toString("utf8"), keys);
+        if (this.#contains(kept, "were time-stamped")) holding.push({ ...stamped, size: kept.size });
+      } catch (error) {
+        this.#report(`anchors/${size}`, detailOf(error));
+      }
+    this.anchored = holding;
   }
 
   /** A witness that cosigned a tree has checked all smaller ones, so a quorum has seen what each of its members has. */

@@ -85,6 +85,8 @@ function loosening(data: PolicyData): Contradiction | null {
     return { path: ["sandbox", "nested"], detail: "allows nested sandboxes", remedy };
   if (data.repository?.settings === "use")
     return { path: ["repository", "settings"], detail: "lets the repository's settings in", remedy };
+  if (data.kind === "Repository" && data.inspect?.waivers !== undefined)
+    return { path: ["inspect", "waivers"], detail: "passes findings over", remedy };
   const at = (data.network?.allow ?? []).findIndex((rule) => rule.private === true);
   return at < 0
     ? null

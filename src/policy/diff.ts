@@ -130,6 +130,9 @@ function grantChanges(old: Policy, fresh: Policy, language: Language): readonly 
     ["MCP servers", "MCP 服务器", serversOf(old, fresh), serversOf(fresh, old), true],
     ["repository's own settings", "代码仓库自带设置", usesOf(old), usesOf(fresh), true],
     ["budgets", "额度", budgetsOf(old), budgetsOf(fresh), false],
+    ["what inspection looks for", "内容检查的标签", labelsOf(old), labelsOf(fresh), false],
+    ["findings passed over", "豁免的检查结果", waiversOf(old), waiversOf(fresh), true],
+    ["values come back in", "还原位置", restoresIn(old), restoresIn(fresh), true],
     ["sandbox", "沙箱", sandboxGrants(old), sandboxGrants(fresh), true],
   ];
   const [added, removed] = language === "en" ? ["added", "removed"] : ["新增", "移除"];
@@ -145,6 +148,21 @@ function grantChanges(old: Policy, fresh: Policy, language: Language): readonly 
     ];
   });
 }
+
+const labelsOf = ({ inspect }: Policy): readonly string[] => [
+  ...inspect.terms.map(({ id, text, class: data }) => `${id} \`${text}\` (${data})`),
+  ...inspect.paths.map(({ path, class: data }) => `${path} (${data})`),
+  ...inspect.code.map(({ path }) => path),
+];
+
+const waiversOf = ({ inspect }: Policy): readonly string[] =>
+  inspect.waivers.map(
+    ({ hash, reason, expiresAt }) =>
+      `${hash} until ${new Date(expiresAt).toISOString().slice(0, 10)} (${reason})`,
+  );
+
+const restoresIn = ({ inspect: { restore } }: Policy): readonly string[] =>
+  restore === "none" ? [] : restore === "text" ? ["text"] : ["text", "the file of origin"];
 
 const sandboxGrants = ({ sandbox }: Policy): readonly string[] => [
   ...(sandbox.mode === "none" ? ["off"] : []),

@@ -20,6 +20,9 @@ const MAX_RULES = 20_000;
 export const BUDGET_NAMES = ["requests", "bytesOut", "inputTokens", "outputTokens", "minutes"] as const;
 export type BudgetName = (typeof BUDGET_NAMES)[number];
 
+/** Where a value that was replaced comes back, from the loosest on. */
+export const RESTORE_LEVELS = ["all", "text", "none"] as const;
+
 /** Tools that agents have under different names: see native.ts. */
 export const AGENT_TOOLS = ["web_fetch", "web_search"] as const;
 
@@ -108,12 +111,55 @@ const HidePattern = text(
   "a path in the workspace: without a slash a name at any depth, `*` within a name, `**` across folders",
   /^(?!\.{1,2}(\/|$))[^\p{Cc}?[\]{}!\\/]+(\/(?!\.{1,2}(\/|$))[^\p{Cc}?[\]{}!\\/]+)*$/u,
 );
+const OwnWords = text(
+  "3 to 200 characters on one line, the first word of three or more",
+  /^\S{3}[^\p{Cc}]{0,197}$/u,
+  (words) => words.trim() === words,
+);
+const IndexPath = text(
+  "a file: absolute, from ~/, or from the document's folder on",
+  /^(?!-)[^\p{Cc}*?[\]{}]{1,500}$/u,
+);
+const FindingHash = text("a finding's keyed hash: 32 hexadecimal digits", /^[0-9a-f]{32}$/);
 const EnvironmentName = text("a variable's name, or a prefix that ends in *", /^[A-Za-z_][A-Za-z0-9_]*\*?$/);
 const Command = text(
   "the first words of a command, with single spaces",
   /^[A-Za-z0-9._/-]{1,100}( [A-Za-z0-9._/=-]{1,100}){0,5}$/,
 );
 const Default = z.enum(["allow", "deny"]);
+
+/** What inspection looks for beside its own detectors, and what it passes over. */
+const Inspect = z.strictObject({
+  terms: z
+    .array(z.strictObject({ id: RuleId, text: OwnWords, class: LABEL_VALUES.data }))
+    .max(2_000)
+    .optional()
+    .describe("the organisation's own words: project names, customers"),
+  canaries: z
+    .array(z.strictObject({ id: RuleId, text: OwnWords }))
+    .max(2_000)
+    .optional()
+    .describe("strings that stand nowhere but where they were planted; their class is `canary`"),
+  paths: z
+    .array(z.strictObject({ path: HidePattern, class: LABEL_VALUES.data }))
+    .max(500)
+    .optional()
+    .describe("files of the workspace whose content has a class, whatever it says"),
+  code: z
+    .array(IndexPath)
+    .max(50)
+    .optional()
+    .describe("fingerprints of classified code, as `sallyport classify` writes them"),
+  waivers: z
+    .array(z.strictObject({ hash: FindingHash, because: Sentence, until: Day }))
+    .max(2_000)
+    .optional()
+    .describe("false positives, each by its keyed hash, for a year at most; not in a repository's document"),
+  restore: z
+    .enum(RESTORE_LEVELS)
+    .optional()
+    .describe("where values come back in replies: text and the file of origin, text alone, nowhere"),
+});
 
 const sections = {
   apiVersion: z.literal("sallyport/v1"),
@@ -156,6 +202,7 @@ const sections = {
     .describe(
       "whether the agent reads settings, hooks and servers out of the repository; a profile's default: ignore",
     ),
+  inspect: Inspect.optional(),
   admission: z
     .strictObject({
       builds: z.enum(["approved", "any"]).optional(),
@@ -202,6 +249,7 @@ export type SendRule = z.infer<typeof SendRule>;
 export type AllowRule = z.infer<typeof AllowRule>;
 export type DenyRule = z.infer<typeof DenyRule>;
 export type Sentence = z.infer<typeof Sentence>;
+export type InspectSection = z.infer<typeof Inspect>;
 export type PolicyData = z.infer<typeof DocumentSchema>;
 
 /** A document that has been parsed: what it says, and the file it says it in. */

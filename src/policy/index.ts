@@ -2,6 +2,12 @@ export { type ConnectionDecision, type Decision, decide, decideConnection } from
 export { type PolicyDocument, parseDocument } from "./document.ts";
 export { isHidden } from "./hide.ts";
 export type { Point } from "./label.ts";
-export { layer, type Policy, type RuleRef } from "./layer.ts";
+export {
+  type FindingWaiver,
+  layer,
+  type Policy,
+  type RestoreLevel,
+  type RuleRef,
+} from "./layer.ts";
 export { READY_PROFILES, readyProfile } from "./ready.ts";
 export * as study from "./study.ts";

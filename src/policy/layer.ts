@@ -8,7 +8,15 @@
  */
 import { createHash } from "node:crypto";
 import { canonicalText, Fault, type Json } from "../core/index.ts";
-import type { AGENT_TOOLS, AllowRule, DenyRule, PolicyDocument, SendRule, Sentence } from "./document.ts";
+import {
+  type AGENT_TOOLS,
+  type AllowRule,
+  type DenyRule,
+  type PolicyDocument,
+  RESTORE_LEVELS,
+  type SendRule,
+  type Sentence,
+} from "./document.ts";
 import { type Covers, folderCovers, intersection, nameCovers, shortest } from "./grant.ts";
 import { indexSendRules, type SendIndex } from "./send.ts";
 
@@ -52,6 +60,26 @@ export interface SendRuleInLayer extends NamedRule<SendRule> {
   readonly waived?: readonly { readonly scope: SendRule["when"]; readonly ref: RuleRef }[];
 }
 
+/** What inspection looks for beside its own detectors, and what it passes over. */
+export interface InspectPolicy {
+  readonly terms: readonly { readonly id: string; readonly text: string; readonly class: string }[];
+  readonly paths: readonly { readonly path: string; readonly class: string }[];
+  /** Index files as they are written, each with the document's own file: a relative one is relative to its folder. */
+  readonly code: readonly { readonly path: string; readonly document: string }[];
+  /** Only where every profile names it, and every other document that names any. */
+  readonly waivers: readonly FindingWaiver[];
+  readonly restore: RestoreLevel;
+}
+
+/** A false positive, passed over for a time. */
+export interface FindingWaiver {
+  readonly hash: string;
+  readonly reason: string;
+  /** Unix ms. */
+  readonly expiresAt: number;
+}
+export type RestoreLevel = (typeof RESTORE_LEVELS)[number];
+
 /** What several documents, layered, mean. Immutable; a session keeps the one it began with. */
 export interface Policy {
   /** The profiles' names, then the other documents', joined by `+`. */
@@ -82,6 +110,7 @@ export interface Policy {
   readonly admission: { readonly builds: Admission; readonly extensions: Admission };
   /** MCP servers that may be used, by name; null: any. */
   readonly mcpServers: readonly string[] | null;
+  readonly inspect: InspectPolicy;
   readonly layers: readonly Layer[];
   /** All layers' send rules, and the index that finds the matching ones. */
   readonly send: { readonly rules: readonly SendRuleInLayer[]; readonly index: SendIndex };
@@ -160,12 +189,43 @@ export function layer(documents: readonly PolicyDocument[]): Policy {
             : (servers ?? more).filter((server) => more.includes(server)).toSorted(),
         null,
       ),
+    inspect: inspectPolicy(sorted),
     layers,
     send: { rules, index: indexSendRules(rules.map(({ rule }) => rule)) },
   };
 }
 
 type Data = PolicyDocument["data"];
+
+function inspectPolicy(documents: readonly PolicyDocument[]): InspectPolicy {
+  const own = documents.map(({ data, file }) => ({ file, inspect: data.inspect ?? {} }));
+  return {
+    terms: own.flatMap(({ inspect }) => [
+      ...(inspect.terms ?? []),
+      ...(inspect.canaries ?? []).map((canary) => ({ ...canary, class: "canary" })),
+    ]),
+    paths: own.flatMap(({ inspect }) => inspect.paths ?? []),
+    code: own.flatMap(({ file, inspect }) => (inspect.code ?? []).map((path) => ({ path, document: file }))),
+    waivers: layered<readonly FindingWaiver[]>(documents, waiversOf, [], (a, b) =>
+      a.flatMap((one) => {
+        const other = b.find(({ hash }) => hash === one.hash);
+        return other === undefined ? [] : [one.expiresAt <= other.expiresAt ? one : other];
+      }),
+    ),
+    // Who says nothing of it is not asked: nothing leaves by it.
+    restore:
+      RESTORE_LEVELS[
+        Math.max(...own.map(({ inspect }) => RESTORE_LEVELS.indexOf(inspect.restore ?? "all")))
+      ] ?? "none",
+  };
+}
+
+const waiversOf = ({ inspect }: Data): readonly FindingWaiver[] | undefined =>
+  inspect?.waivers?.map(({ hash, because, until }) => ({
+    hash,
+    reason: inEnglish(because),
+    expiresAt: Date.parse(until),
+  }));
 
 const admission = (
   documents: readonly PolicyDocument[],

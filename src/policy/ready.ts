@@ -199,6 +199,14 @@ const secretsMasked = `    - id: secrets-masked
       then: redact
 `;
 
+const restrictedStays = `    - id: restricted-stays
+      title: { en: What somebody labelled restricted and canaries do not leave, zh-CN: 标为受限的内容与诱饵串不得外发 }
+      because: { en: A label is put on what must not leave; a canary stands nowhere but where it was planted, zh-CN: 标签用于不得外发的内容；诱饵串只存在于其埋设之处 }
+      when: { data: [restricted, canary] }
+      unless: { operatorLaw: [SELF] }
+      then: deny
+`;
+
 const DEFAULT = `${head("default", "One person at one machine", "单人单机")}
 sandbox: { mode: bubblewrap, nested: false }
 ${usualAccess}
@@ -209,7 +217,7 @@ ${models}${packages}${noTelemetry}
 send:
   default: allow # the network list above says who may be sent to; these rules say what may not
   rules:
-${noTelemetryContent}${secretsMasked}`;
+${noTelemetryContent}${restrictedStays}${secretsMasked}`;
 
 const OBSERVE = `${head("observe", "Records everything that leaves and refuses nothing public", "记录一切外发内容，不拒绝任何公共目的地")}
 sandbox: { mode: bubblewrap, nested: true }
@@ -233,7 +241,7 @@ ${models}${packages}${noTelemetry}
 send:
   default: allow
   rules:
-${noTelemetryContent}${secretsMasked}`;
+${noTelemetryContent}${restrictedStays}${secretsMasked}`;
 
 const engineerRules = `    - id: everyday-code
       title: { en: Everyday code may go to models under contract, zh-CN: 日常代码可发送给已签约的模型 }
@@ -361,7 +369,7 @@ ${models}${packages}${noTelemetry}
 send:
   default: allow
   rules:
-${noTelemetryContent}${secretsMasked}    - id: unapproved-builds
+${noTelemetryContent}${restrictedStays}${secretsMasked}    - id: unapproved-builds
       title: { en: Builds that were refused do not run unattended, zh-CN: 未获批准的构建版本不得无人值守运行 }
       because: { en: Nobody would notice, zh-CN: 无人能够察觉 }
       when: { build: [unapproved] }

@@ -37,8 +37,6 @@ export interface SandboxSpec {
   /** Also with `*` within a name and a leading or inner `**` directory; expanded once, when the session starts. */
   readonly hide: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Paths of the workspace that exist and look otherwise inside: a file with this text, a directory empty (null). Read-only. */
-  readonly covers?: readonly Cover[];
   /** Files below /etc that exist inside only, read-only: an agent's administrator settings. Left out without a wall. */
   readonly files?: readonly { readonly path: string; readonly text: string }[];
   /** Host files, PEM. */
@@ -53,12 +51,6 @@ export interface SandboxSpec {
   /** Sallyport's own files (ledger, keys, sockets): a workspace or a grant that holds one, or lies in one, is refused. */
   readonly protect?: readonly string[];
   readonly limits?: Partial<SandboxLimits>;
-}
-
-export interface Cover {
-  /** Absolute. What does not exist, or is of the other kind, stays as it is. */
-  readonly path: string;
-  readonly text: string | null;
 }
 
 export interface SandboxLimits {
@@ -115,7 +107,6 @@ export interface WorkspaceFacts {
   readonly write: readonly PathFact[];
   /** Existing paths that the hide patterns match. */
   readonly hidden: readonly PathFact[];
-  readonly covered: readonly (PathFact & { readonly text: string | null })[];
   /** Real paths. */
   readonly protect: readonly string[];
   /** The repository's administrative directory; null when the workspace has none. */
@@ -187,8 +178,6 @@ export const GUARDED_NAMES: readonly string[] = [
   ".gemini",
   ".qwen",
   ".opencode",
-  "opencode.json",
-  "opencode.jsonc",
   ".mcp.json",
   ".envrc",
   ".devcontainer",
@@ -249,9 +238,6 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
   const read = spec.read.map((path) => pathFact(absolute(path)));
   const write = spec.write.map((path) => pathFact(absolute(path)));
   const hidden = spec.hide.flatMap((pattern) => expand(absolute(pattern))).map(pathFact);
-  const covered = (spec.covers ?? [])
-    .map(({ path, text }) => ({ ...pathFact(path), text }))
-    .filter(({ kind, text }) => kind === (text === null ? "directory" : "file"));
   const git = gitFacts(real);
   const names = GUARDED_NAMES.map((name) => pathFact(join(real, name)));
   const guarded = names.filter((fact) => fact.kind !== "missing");
@@ -259,7 +245,6 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
     ...read,
     ...write,
     ...hidden,
-    ...covered,
     ...guarded,
     ...(git?.executable ?? []),
     ...(git?.directories ?? []),
@@ -270,7 +255,6 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
     read,
     write,
     hidden,
-    covered,
     protect: (spec.protect ?? []).map((path) => realOr(resolve(path))),
     git,
     guarded,

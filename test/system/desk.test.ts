@@ -1,5 +1,6 @@
 // The policy desk and the scanner by the command line: exit codes, data, sentences.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { Place } from "../harness.ts";
@@ -37,7 +38,7 @@ describe("sallyport policy", () => {
       "compile into an agent's own settings, with its gaps",
       ["compile", "--agent", "claude@2.1.329"],
       0,
-      /managed-settings\.json[\s\S]*who else does/,
+      /managed-settings\.json[\s\S]*the agent itself +the wall/,
     ],
     ["an unknown action", ["frobnicate"], 2, /^$/],
     ["explain without a destination", ["explain"], 2, /^$/],
@@ -109,6 +110,37 @@ describe("sallyport scan", () => {
     const sarif = JSON.parse((await place.run(["scan", "--sarif", "src"])).stdout);
     expect(sarif).toMatchObject({ version: "2.1.0", runs: [{ results: [{}] }] });
     expect((await place.run(["scan", "README.md"])).code).toBe(0);
+  });
+
+  it("finds in what a commit added and a later one took out, and runs no program that the repository names", async () => {
+    const key = ["AKIA", "Q3EGRD7XV5WZ2PLM"].join("");
+    const folder = join(place.workspace, "history");
+    const own = ["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "commit.gpgsign=false"];
+    const git = (...args: string[]): void => void execFileSync("git", ["-C", folder, ...own, ...args]);
+    mkdirSync(folder);
+    git("init", "-q");
+    writeFileSync(join(folder, "a b.env"), `x = 1\nid = ${key}\n`);
+    writeFileSync(join(folder, ".gitattributes"), "*.env diff=evil\n");
+    git("config", "diff.evil.textconv", `touch ${join(folder, "ran")}; cat`);
+    git("config", "diff.external", `touch ${join(folder, "ran")}; cat`);
+    git("add", ".");
+    git("commit", "-qm", "one");
+    writeFileSync(join(folder, "a b.env"), "x = 1\n");
+    git("commit", "-qam", "two");
+    const { code, stdout, stderr } = await place.run(["scan", "--history", "--json", "history"]);
+    expect(code, stderr).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject([
+      {
+        path: "a b.env",
+        line: 2,
+        column: 6,
+        class: "secret",
+        commit: expect.stringMatching(/^[0-9a-f]{40}$/),
+      },
+    ]);
+    expect(existsSync(join(folder, "ran"))).toBe(false);
+    expect((await place.run(["scan", "--history", "src"])).code).not.toBe(0);
+    rmSync(folder, { recursive: true });
   });
 
   it("why tells a detector's source and examples, and an unknown one is refused", async () => {

@@ -35,7 +35,6 @@ export const claude: Emitter = {
     };
     return {
       files: [{ path: "/etc/claude-code/managed-settings.json", content: json(settings) }],
-      covers: [],
       arguments: ignores ? ["--setting-sources", "user"] : [],
       environment: {},
       holds: {
