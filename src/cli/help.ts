@@ -27,7 +27,7 @@ decide
 manage
   up, down, status                the station (it starts by itself)
   export                          the record for other systems: NDJSON, OCSF, OTLP, syslog, HEC
-  ledger <action>                 backup, restore, receipt, erase, hold, release, rotate-key, retire-key
+  ledger <action>                 backup, restore, compact, receipt, erase, hold, release, rotate-key, retire-key
   setup                           install what this machine lacks
 
 Each command has --help; most have --json. Exit codes: 2 usage, 3 a control is missing, 5 ledger,
@@ -116,6 +116,7 @@ How many must agree: <config>/register/approvers.yaml, or /etc/sallyport/registe
 Statements are files in <config>/register/statements: share the folder, or keep it in git.`,
   ledger: `sallyport ledger backup FOLDER              a verified copy, also while a station runs
 sallyport ledger restore FOLDER             into an empty state folder
+sallyport ledger compact                    gives back the room of erased evidence and of entries held twice
 sallyport ledger receipt N                  an entry with its proof (c2sp.org/tlog-proof), for offline verification
 sallyport ledger erase SESSION --reason TEXT    destroys the key of a session's evidence
 sallyport ledger hold [SESSION…] --name CASE    forbids erasing (no session: all)

@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { asSessionId, canonicalText, Fault, type Json } from "../core/index.ts";
 import {
+  compactLedger,
   copyLedger,
   type Dimension,
   type ExportFormat,
@@ -133,6 +134,17 @@ export async function ledgerCommand(
         flags.json === true
           ? `${JSON.stringify(done)}\n`
           : `${action} to ${to}: ${done.size} entries, verified\nkeys are not in it: keep ${places.keys} apart\n`,
+      );
+      return 0;
+    }
+    case "compact": {
+      needLedger(places);
+      await refuseWhileRunning(places);
+      const { before, after, dropped, verification } = await compactLedger(places.ledger, places.keys);
+      process.stdout.write(
+        flags.json === true
+          ? `${JSON.stringify({ before, after, dropped, size: verification.size })}\n`
+          : `journal from ${size(before)} to ${size(after)}, ${dropped} pieces of erased evidence dropped: ${verification.size} entries, verified\n`,
       );
       return 0;
     }

@@ -112,6 +112,9 @@ class EvidenceAudit {
     ))
       for (const { frame } of steps) {
         if (frame.kind === FRAME.evidence) this.#take(payloadOf(frame));
+        // Whether it may be missing was checked by the verification that ran before.
+        if (frame.kind === FRAME.dropped)
+          this.#pending.set(decodeFrameHead(payloadOf(frame))?.number ?? 0, null);
         if (frame.kind === FRAME.event) this.#event(index++, payloadOf(frame));
       }
   }

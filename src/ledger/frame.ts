@@ -14,8 +14,11 @@ export const FRAME_HEAD_BYTES = 9;
 export const MAX_EVENT_BYTES = 65_535;
 export const MAX_FRAME_BYTES = 128 * 1024 * 1024;
 
-/** event: a leaf. head: opens a segment. evidence: sealed bytes. commit: closes a group of frames made durable together. */
-export const FRAME = { event: 0, head: 1, evidence: 2, commit: 3 } as const;
+/**
+ * event: a leaf. head: opens a segment. evidence: sealed bytes. commit: closes a group of frames made durable together.
+ * dropped, tiled: what compaction leaves where evidence and entries stood (stand-in.ts).
+ */
+export const FRAME = { event: 0, head: 1, evidence: 2, commit: 3, dropped: 4, tiled: 5 } as const;
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
 
 export interface Frame {

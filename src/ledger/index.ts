@@ -5,6 +5,7 @@
 export type { Anchored } from "./anchor.ts";
 export { type Against, type Audited, verifyLedger } from "./audit.ts";
 export { anchorCheckpoint, type TimestampAuthority } from "./authority.ts";
+export { type Compacted, compactLedger } from "./compact.ts";
 export { copyLedger } from "./copy.ts";
 export type { EvidenceInput } from "./evidence.ts";
 export { type ExportBatch, type ExportFormat, exportEntries } from "./export.ts";

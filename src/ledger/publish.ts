@@ -143,10 +143,15 @@ export class Publisher {
     const reader = this.#reader ?? this.#openReader();
     if (reader === null) return;
     this.#reader = reader;
-    for (;;) {
-      const { frames } = await reader.read(limit);
-      if (frames.length === 0) return;
-      for (const frame of frames) this.#take(frame);
+    try {
+      for (;;) {
+        const { frames } = await reader.read(limit);
+        if (frames.length === 0) return;
+        for (const frame of frames) this.#take(frame);
+      }
+    } catch (error) {
+      await this.close(); // what was taken in stays; nobody goes on from here
+      throw error;
     }
   }
 

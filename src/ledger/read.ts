@@ -12,6 +12,7 @@ import { FRAME, frameHeads, parseFrames, payloadOf } from "./frame.ts";
 import { sessionKey } from "./keys.ts";
 import { parseCheckpoint } from "./note.ts";
 import { findSegment, JournalReader, listSegments, segmentPath } from "./segment.ts";
+import { droppedDigest } from "./stand-in.ts";
 import { decodeBundle, readTile } from "./tiles.ts";
 
 export interface ReadEntry {
@@ -117,6 +118,9 @@ export async function openEvidence(
   const payload = await frames.payload(wanted.number);
   const head = payload === null ? null : decodeFrameHead(payload);
   if (payload === null || head === null) throw new Fault("evidence.unknown", { detail: `\`${id}\`` });
+  // Compaction dropped it: that is for erased sessions alone.
+  if (droppedDigest(payload) === wanted.digest)
+    throw new Fault("evidence.erased", { detail: `session ${head.session}` });
   if (payloadDigest(payload) !== wanted.digest) throw altered(wanted.number);
   const key = sessionKey(keyDirectory, frames.origin, head.session);
   if (key === null) throw new Fault("evidence.erased", { detail: `session ${head.session}` });
@@ -219,6 +223,7 @@ class EvidenceFrames {
     let next = head.evidence;
     // Heads alone: the checksum of the one that is wanted is looked at when it is read.
     for (const { kind, offset, length } of frameHeads(bytes))
-      if (kind === FRAME.evidence) this.#places.set(next++, { segment: head.segment, offset, bytes: length });
+      if (kind === FRAME.evidence || kind === FRAME.dropped)
+        this.#places.set(next++, { segment: head.segment, offset, bytes: length });
   }
 }

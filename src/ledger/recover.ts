@@ -13,6 +13,7 @@ import { Fault } from "../core/index.ts";
 import { diskFault } from "./files.ts";
 import { FRAME, FRAME_HEAD_BYTES, frameEnd, type Parsed, parseFrames, payloadOf } from "./frame.ts";
 import { decodeHead, listSegments, type Position, segmentName, segmentPath } from "./segment.ts";
+import { decodeTiled } from "./stand-in.ts";
 
 /** Everything before `position` is whole; the counts are of the whole journal. */
 export interface JournalEnd {
@@ -58,11 +59,12 @@ function endOf(bytes: Buffer, number: number, signedEntries: number): JournalEnd
   let pendingEvidence = 0;
   let end = 0;
   for (const frame of parsed.frames) {
-    if (frame.kind === FRAME.evidence) {
+    if (frame.kind === FRAME.evidence || frame.kind === FRAME.dropped) {
       pendingEvidence++;
       continue; // sealed bytes without their event belong to nobody: cut off if nothing follows
     }
     if (frame.kind === FRAME.event) entries++;
+    if (frame.kind === FRAME.tiled) entries += decodeTiled(payloadOf(frame))?.count ?? 0;
     evidenceFrames += pendingEvidence;
     pendingEvidence = 0;
     end = frameEnd(frame);

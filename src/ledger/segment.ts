@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { Fault } from "../core/index.ts";
 import { diskFault, errnoOf } from "./files.ts";
 import { FRAME, FRAME_HEAD_BYTES, type Frame, isZeros, parseFrames, payloadOf } from "./frame.ts";
+import { BundledEntries } from "./stand-in.ts";
 
 const READ_BYTES = 1024 * 1024;
 
@@ -117,9 +118,11 @@ export class JournalReader {
   #offset = 0;
   #file: FileHandle | null = null;
   #nextSeen = false;
+  readonly #bundled: BundledEntries;
 
   constructor(directory: string, segment: number) {
     this.#directory = directory;
+    this.#bundled = new BundledEntries(directory);
     this.#segment = segment;
   }
 
@@ -128,7 +131,7 @@ export class JournalReader {
   }
 
   /**
-   * The next frames, at least one, all of one segment; empty at the journal's present end or at `limit`, after which
+   * The next frames, with the entries themselves where compaction left a run of them to the bundles; at least one, all of one segment; empty at the journal's present end or at `limit`, after which
    * it may be called again. Throws `ledger.unreadable` at a damaged frame that is not the journal's unfinished end.
    */
   async read(limit?: Position): Promise<{ readonly segment: number; readonly frames: readonly Frame[] }> {
@@ -143,7 +146,7 @@ export class JournalReader {
       if (parsed.frames.length > 0) {
         this.#offset += parsed.consumed;
         this.#nextSeen = false;
-        return { segment: this.#segment, frames: parsed.frames };
+        return { segment: this.#segment, frames: this.#bundled.expand(parsed.frames) };
       }
       if (parsed.stop === "partial" && bytes.length === want && parsed.needed > want) {
         want = parsed.needed;

@@ -16,7 +16,7 @@ import type { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
 import { type Anchored, anchorSizes, checkAnchor, readAnchor } from "./anchor.ts";
-import { parseEvidenceId, payloadDigest } from "./evidence-id.ts";
+import { decodeFrameHead, parseEvidenceId, payloadDigest } from "./evidence-id.ts";
 import { readIfThere } from "./files.ts";
 import { FRAME, payloadOf } from "./frame.ts";
 import { GrowingTree, HASH_BYTES, leafHash, leafHashOf, rangeHash, TILE_WIDTH } from "./merkle.ts";
@@ -30,6 +30,7 @@ import {
 } from "./note.ts";
 import { parseKeys, publishedKeys } from "./published.ts";
 import { listSegments, segmentName } from "./segment.ts";
+import { droppedDigest } from "./stand-in.ts";
 import { decodeBundle, readTile, splitHashes, subtreesOf, tilePath, widthAt } from "./tiles.ts";
 import { type Report, walkJournal } from "./walk.ts";
 import type { PolicyWitness, WitnessPolicy } from "./witness-policy.ts";
@@ -272,7 +273,9 @@ class Audit {
           evidence.event(compare.seen, payloadOf(frame));
           compare.entry(leafHashOf(frame.body));
         } else if (frame.kind === FRAME.evidence) evidence.frame(payloadOf(frame));
+        else if (frame.kind === FRAME.dropped) evidence.dropped(payloadOf(frame));
       }
+    evidence.end();
     this.unsigned = compare.end();
   }
 
@@ -474,12 +477,16 @@ class Alignment {
   }
 }
 
+const ERASED = Buffer.from('"kind":"evidence.erased"');
 const HAS_EVIDENCE = Buffer.from('"evidence":[{');
 
 /** Each entry's evidence frames stand right before it, and it names each of them by the digest of its sealed bytes. */
 class EvidenceCheck {
   readonly #report: Report;
   #pending = new Set<string>();
+  /** Sessions of which compaction dropped evidence, and those whose erasure is on the record. */
+  readonly #dropped = new Set<string>();
+  readonly #erased = new Set<string>();
 
   constructor(report: Report) {
     this.#report = report;
@@ -489,7 +496,26 @@ class EvidenceCheck {
     this.#pending.add(payloadDigest(payload));
   }
 
+  dropped(payload: Buffer): void {
+    const digest = droppedDigest(payload);
+    const head = decodeFrameHead(payload);
+    if (digest === null || head === null) return; // then the entry names what is not there
+    this.#pending.add(digest);
+    this.#dropped.add(head.session);
+  }
+
+  /** Only what was erased, on the record, may be dropped. */
+  end(): void {
+    for (const session of this.#dropped)
+      if (!this.#erased.has(session))
+        this.#report(
+          "journal",
+          `evidence of session ${session} was dropped, and its erasure is not on the record`,
+        );
+  }
+
   event(index: number, bytes: Buffer): void {
+    if (bytes.includes(ERASED)) this.#erased.add(sessionOf(bytes));
     if (this.#pending.size === 0 && !bytes.includes(HAS_EVIDENCE)) return;
     const named = new Set<string>();
     for (const id of evidenceIds(bytes)) named.add(parseEvidenceId(id)?.digest ?? id);
@@ -499,6 +525,17 @@ class EvidenceCheck {
     if (this.#pending.size > 0)
       this.#report(`entry ${index}`, "evidence stands before it that it does not name");
     this.#pending.clear();
+  }
+}
+
+/** The session whose erasure the entry records; empty where it is another kind that only mentions the words. */
+function sessionOf(bytes: Buffer): string {
+  try {
+    const event: unknown = JSON.parse(bytes.toString("utf8"));
+    if (typeof event !== "object" || event === null || !("kind" in event) || !("session" in event)) return "";
+    return event.kind === "evidence.erased" && typeof event.session === "string" ? event.session : "";
+  } catch {
+    return ""; // not JSON: the leaf's hash already says that the entry is altered
   }
 }
 

@@ -3,8 +3,10 @@
  * next whole frame, and goes on, so that one flipped bit does not hide the rest. Holds one segment in memory.
  */
 import { readFile } from "node:fs/promises";
-import { FRAME_HEAD_BYTES, type Frame, isZeros, MAX_FRAME_BYTES, parseFrames } from "./frame.ts";
+import { asFault } from "../core/index.ts";
+import { FRAME, FRAME_HEAD_BYTES, type Frame, isZeros, MAX_FRAME_BYTES, parseFrames } from "./frame.ts";
 import { decodeHead, listSegments, type SegmentHead, segmentName, segmentPath } from "./segment.ts";
+import { BundledEntries } from "./stand-in.ts";
 
 export interface Step {
   readonly segment: number;
@@ -27,11 +29,28 @@ export async function* walkJournal(
   onHead: (head: SegmentHead | null, number: number) => void,
 ): AsyncGenerator<readonly Step[], void, undefined> {
   const numbers = listSegments(directory);
+  const bundled = new BundledEntries(directory);
   for (const [i, number] of numbers.entries()) {
     if (number !== i + 1 && number !== (numbers[i - 1] ?? 0) + 1)
       report(`journal/${segmentName(number - 1)}`, "segment missing");
-    yield* walkSegment(await settled(directory, number, i === numbers.length - 1), number, report, onHead);
+    const bytes = await settled(directory, number, i === numbers.length - 1);
+    for (const steps of walkSegment(bytes, number, report, onHead)) yield expanded(steps, bundled, report);
   }
+}
+
+/** With the entries themselves where compaction left runs of them to the bundles, as far as these hold them. */
+function expanded(steps: readonly Step[], bundled: BundledEntries, report: Report): readonly Step[] {
+  if (!steps.some(({ frame }) => frame.kind === FRAME.tiled)) return steps;
+  return steps.flatMap((step) => {
+    if (step.frame.kind !== FRAME.tiled) return step;
+    try {
+      return bundled.expand([step.frame]).map((frame) => ({ ...step, frame }));
+    } catch (error) {
+      const fault = asFault(error);
+      report(fault.at ?? "journal", fault.detail ?? fault.message);
+      return [];
+    }
+  });
 }
 
 /** The segment's bytes; where its end is being written right now, as it is after that. */

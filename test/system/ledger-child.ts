@@ -1,10 +1,10 @@
-// A process that writes a ledger, for tests that lock it, kill it, or fill its disk. `mode directory keyDirectory`.
+// A process that writes a ledger, for tests that lock it, kill it, or fill its disk. `mode directory keyDirectory [step]`.
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { asFault, asSessionId, systemClock } from "../../src/core/index.ts";
-import { type Ledger, openLedger, verifyLedger } from "../../src/ledger/index.ts";
+import { compactLedger, type Ledger, openLedger, verifyLedger } from "../../src/ledger/index.ts";
 
-const [mode = "", directory = "", keyDirectory = ""] = process.argv.slice(2);
+const [mode = "", directory = "", keyDirectory = "", atStep = ""] = process.argv.slice(2);
 const say = (text: string): void => {
   writeFileSync(1, `${text}\n`);
 };
@@ -51,7 +51,18 @@ async function fill(): Promise<void> {
 
 try {
   if (mode === "fill") await fill();
-  else {
+  else if (mode === "compact") {
+    let step = 0;
+    await compactLedger(directory, keyDirectory, () => {
+      if (step++ === Number(atStep)) process.kill(process.pid, "SIGKILL");
+    });
+    say("compacted");
+  } else if (mode === "grow") {
+    const ledger = await openLedger({ directory, keyDirectory, clock: systemClock, program: mode });
+    await Promise.all(Array.from({ length: 600 }, (_, n) => record(ledger, `reason ${n}`)));
+    await ledger.close();
+    say("grown");
+  } else {
     const ledger = await openLedger({ directory, keyDirectory, clock: systemClock, program: mode });
     say("opened");
     if (mode === "hold") setInterval(() => undefined, 60_000);

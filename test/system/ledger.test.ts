@@ -1,7 +1,7 @@
 // The ledger between processes: one writer, whatever namespaces; killed at any time; on a disk that fills up.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -47,6 +47,24 @@ it("killed again and again under load, nothing acknowledged is missing", () => {
   const script = join(import.meta.dirname, "../../scripts/ledger-kill.ts");
   const said = execFileSync(process.execPath, [script, "25"], { encoding: "utf8" });
   expect(JSON.parse(said.trim().split("\n").at(-1) ?? "")).toMatchObject({ kills: 25, lost: 0, ok: true });
+});
+
+it("killed with SIGKILL at each step of compacting, the ledger is whole, and the next run finishes", () => {
+  const [directory, keys] = place();
+  run([], "grow", directory, keys);
+  let step = 0;
+  for (; step < 20; step++) {
+    const copy = join(directory, "../..", `copy-${step}`);
+    cpSync(directory, copy, { recursive: true });
+    const { signal } = spawnSync(process.execPath, [CHILD, "compact", copy, keys, String(step)]);
+    if (signal === null) break;
+    expect(signal).toBe("SIGKILL");
+    const verifier = join(import.meta.dirname, "../../src/ledger/verify-standalone.ts");
+    expect(spawnSync(process.execPath, [verifier, copy]).status, `killed at step ${step}`).toBe(0);
+    expect(run([], "compact", copy, keys, "-1")).toBe("compacted");
+  }
+  // Sync, write, compare, rename, sync, verify.
+  expect(step).toBe(6);
 });
 
 it("the stand-alone verifier says by its exit code whether a copy is whole", () => {
