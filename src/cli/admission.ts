@@ -12,7 +12,7 @@ import {
   type Subject,
   standingOf,
 } from "../register/index.ts";
-import { principal } from "./destinations.ts";
+import { localPrincipal } from "./places.ts";
 import type { Prepared } from "./prepare.ts";
 import type { House } from "./wire.ts";
 
@@ -37,7 +37,7 @@ export async function admit(
   const refuse = async (what: string, subject: Subject, found: Standing, reason: string): Promise<never> => {
     await house.append({
       kind: "admission.refused",
-      principal: principal(),
+      principal: localPrincipal(),
       agent: { name: agent.name, version: agent.version },
       profile,
       what,

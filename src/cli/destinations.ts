@@ -11,7 +11,7 @@ import {
   type RegisterPlaces,
 } from "../register/index.ts";
 import type { DestinationFacts } from "../report/index.ts";
-import type { Places } from "./places.ts";
+import { localPrincipal, type Places } from "./places.ts";
 
 /** Where an administrator lays the organisation's register; the person's own is `<config>/register`. */
 export const SYSTEM_REGISTER = "/etc/sallyport/register";
@@ -78,11 +78,8 @@ export const registerPlaces = (places: Pick<Places, "config" | "keys">): Registe
   system: SYSTEM_REGISTER,
   own: join(places.config, "register"),
   keyFile: join(places.keys, "approver.pem"),
-  principal: principal(),
+  principal: localPrincipal(),
 });
-
-/** A pseudonym of who works at this machine. */
-export const principal = (): string => `local:${process.getuid?.() ?? 0}`;
 
 export const personFile = (places: Pick<Places, "config">): string => join(places.config, "register", FILE);
 

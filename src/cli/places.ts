@@ -24,6 +24,12 @@ export interface Places {
   readonly stationLog: string;
 }
 
+/**
+ * Who acts, on one machine: whoever may open the station's socket, which is this user alone (and root). The station cannot
+ * tell two people at one account apart.
+ */
+export const localPrincipal = (): string => `local:${process.getuid?.() ?? 0}`;
+
 /** sockaddr_un.sun_path holds 108 bytes with its terminator (unix(7)); session sockets add 16 to the run folder. */
 const MAX_RUN_PATH = 80;
 

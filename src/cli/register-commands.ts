@@ -27,8 +27,8 @@ import {
   statementId,
 } from "../register/index.ts";
 import { standingText, subjectOf } from "./admission.ts";
-import { loadRegister, personFile, principal, registerPlaces } from "./destinations.ts";
-import type { Places } from "./places.ts";
+import { loadRegister, personFile, registerPlaces } from "./destinations.ts";
+import { localPrincipal, type Places } from "./places.ts";
 import { hashFile, workspaceOf } from "./prepare.ts";
 import { printable, table } from "./print.ts";
 import { reachStation } from "./reach.ts";
@@ -200,7 +200,7 @@ async function state(
   const subjects = await subjectsOf(action, typed, flags, places);
   const key = await approvingKey(at);
   const approvals = readApprovals(at);
-  const by = nameOf(key, approvals, principal());
+  const by = nameOf(key, approvals, localPrincipal());
   for (const subject of subjects) {
     const statement: Statement = {
       type: "sallyport/register/v1",
@@ -213,7 +213,7 @@ async function state(
       evidence: flags.report === undefined ? {} : { report: await hashFile(resolve(flags.report)) },
     };
     await record(places, {
-      principal: principal(),
+      principal: localPrincipal(),
       action: action === "approve" ? "approved" : "revoked",
       subject: { kind: subject.kind, name: nameOfSubject(subject), hash: subject.hash },
       by,
@@ -280,10 +280,10 @@ async function add(file: string, flags: RegisterFlags, places: Places): Promise<
   const ids = new Set(fresh.map(({ id }) => id));
   for (const row of fresh)
     await record(places, {
-      principal: principal(),
+      principal: localPrincipal(),
       action: "added",
       subject: { kind: "destination", name: row.id, hash: rowHash(row) },
-      by: principal(),
+      by: localPrincipal(),
       statement: null,
       reason: flags.reason ?? `from ${file}`,
       expires: null,

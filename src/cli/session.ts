@@ -10,8 +10,8 @@ import { type Credential, sentinelFor } from "../gateway/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
 import { planSandbox, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
 import { type Admitted, admit, standing, standingText } from "./admission.ts";
-import { principal } from "./destinations.ts";
-import type { Places } from "./places.ts";
+import { languageFrom } from "./language.ts";
+import { localPrincipal, type Places } from "./places.ts";
 import { heldKeys, type Prepared, prepare, type RunQuestion } from "./prepare.ts";
 import type { Ended, Explained, Hello, Started } from "./talk.ts";
 import type { House } from "./wire.ts";
@@ -102,6 +102,8 @@ export class ActiveSession {
         repo: prepared.policy.repo,
         inspector,
         build: admitted.standing.state === "approved" ? "approved" : "unapproved",
+        principal: localPrincipal(),
+        language: languageFrom(question.environment),
         credentials,
       });
       await writeFile(files.caCertificate, caCertificate, { mode: 0o600 });
@@ -173,7 +175,7 @@ function startedEvent(
   return {
     kind: "session.started",
     session: id,
-    principal: principal(),
+    principal: localPrincipal(),
     agent: { name: prepared.agent.name, version: prepared.agent.version, sha256: admitted.executable },
     profile: { name: prepared.policy.name, sha256: prepared.policy.sha256 },
     workspace: basename(prepared.workspace),

@@ -11,7 +11,7 @@ import net from "node:net";
 import { asFault, asSessionId, Fault, type SessionId } from "../core/index.ts";
 import { serveMetrics } from "../gateway/index.ts";
 import { anchorCheckpoint } from "../ledger/index.ts";
-import type { Places } from "./places.ts";
+import { localPrincipal, type Places } from "./places.ts";
 import { retentionRules } from "./retention.ts";
 import { ActiveSession } from "./session.ts";
 import { faultLine, type Hello, MAX_LINE_BYTES, type Question } from "./talk.ts";
@@ -202,7 +202,7 @@ class Station {
           kind: "evidence.viewed",
           session: asSessionId(question.session) ?? bug("not a session id"),
           evidenceId: question.evidence,
-          principal: `local:${process.getuid?.() ?? 0}`,
+          principal: localPrincipal(),
           reason: question.reason,
         });
         return {};
@@ -230,7 +230,7 @@ class Station {
 
   async #keep(action: Extract<Question, { op: "keep" }>["action"]): Promise<object> {
     const { ledger } = this.#house;
-    const principal = `local:${process.getuid?.() ?? 0}`;
+    const principal = localPrincipal();
     const id = (text: string): SessionId => asSessionId(text) ?? bug("not a session id");
     switch (action.do) {
       case "erase":

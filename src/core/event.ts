@@ -53,6 +53,9 @@ export interface Usage {
 /** What the register's statements about a build come to: see src/register/standing.ts. */
 export type BuildStanding = "approved" | "pending" | "expired" | "revoked" | "changed" | "unknown";
 
+/** Labels with the values they may have, as a rule's `when`. */
+export type WaiverScope = Readonly<Record<string, readonly (string | number)[]>>;
+
 export type EventBody =
   | {
       /** A writer took the ledger. `recovered` entries had been durable but not yet under a checkpoint. */
@@ -169,8 +172,21 @@ export type EventBody =
       readonly redacted?: readonly FindingTally[];
       /** Found for the first time in the session and passed over as a false positive; absent when nothing was. */
       readonly waived?: readonly FindingTally[];
+      /** `deny` when nothing left; what was asked about and allowed is `allow`, `redact` or `reroute`, with `approvals`. */
       readonly verdict: Verdict;
       readonly rules: readonly string[];
+      /** SHA-256 of the policy it was judged under; absent: the one that the session began with. */
+      readonly policy?: string;
+      /** Questions by whose answers it left. */
+      readonly approvals?: readonly string[];
+      /** It went to a server of our own instead: its name, the model asked for there, and what it was spoken to in. */
+      readonly rerouted?: {
+        readonly name: string;
+        readonly model: string | null;
+        readonly dialect: string;
+        /** What of the request has no place in that dialect and was left out. */
+        readonly dropped: readonly string[];
+      };
       readonly evidence: readonly EvidenceRef[];
     }
   | {
@@ -197,6 +213,83 @@ export type EventBody =
       readonly fault: string;
       readonly mayHaveLeft: boolean;
       readonly durationMs: number;
+    }
+  | {
+      /** A rule asks: the exchange is held, and nothing of it has left. `evidence` is what would leave as it stands now. */
+      readonly kind: "approval.asked";
+      readonly session: SessionId;
+      /** Names the question: the id of the exchange that asked first. */
+      readonly question: string;
+      readonly requester: string;
+      readonly host: string;
+      readonly port: number;
+      readonly sentTo: string;
+      readonly destination: string | null;
+      readonly model: string | null;
+      readonly requestBytes: number;
+      readonly findings: readonly FindingTally[];
+      /** `document/rule` of the rules that ask. */
+      readonly rules: readonly string[];
+      /** Data classes that they ask about. */
+      readonly classes: readonly string[];
+      readonly deadlineAt: number;
+      readonly evidence: readonly EvidenceRef[];
+    }
+  | {
+      readonly kind: "approval.answered";
+      readonly session: SessionId;
+      readonly question: string;
+      readonly verdict: "allow" | "deny";
+      readonly by: string;
+      readonly reason: string;
+      /** How far the answer goes: this once, for the session, or until `expiresAt` for every session. */
+      readonly scope: "once" | "session" | "time";
+      readonly expiresAt: number;
+      readonly rules: readonly string[];
+      /** The labels of what it is about. */
+      readonly where: WaiverScope;
+      readonly requester: string;
+    }
+  | {
+      /** No answer will come: nothing left. `not-asked-any-more`: another answer, or another policy, settled it. */
+      readonly kind: "approval.expired";
+      readonly session: SessionId;
+      readonly question: string;
+      readonly because: "deadline" | "session-ended" | "not-asked-any-more";
+    }
+  | {
+      /** An exception to a rule. `breakGlass`: by one person alone. */
+      readonly kind: "waiver.granted";
+      readonly waiver: string;
+      readonly rule: string;
+      readonly where: WaiverScope;
+      readonly reason: string;
+      readonly requester: string;
+      readonly approver: string;
+      readonly expiresAt: number;
+      readonly breakGlass: boolean;
+    }
+  | {
+      /** Taken back before its time. Also an answer that goes beyond its session. */
+      readonly kind: "waiver.ended";
+      readonly waiver: string;
+      readonly by: string;
+    }
+  | {
+      /** A running session is judged by other documents from now on. */
+      readonly kind: "policy.changed";
+      readonly session: SessionId;
+      readonly profile: { readonly name: string; readonly sha256: string };
+      readonly before: string;
+    }
+  | {
+      /** Documents of a running session changed and cannot be used: it keeps those it had. */
+      readonly kind: "policy.rejected";
+      readonly session: SessionId;
+      readonly fault: string;
+      /** `file:line:column path` */
+      readonly where: string;
+      readonly detail: string;
     }
   | {
       readonly kind: "evidence.viewed";

@@ -221,11 +221,31 @@ export const FAULTS = {
     4,
     403,
   ),
-  "gateway.unsupported": kind(
-    "the policy asks for something that this version cannot do yet, so nothing was sent",
-    "change the rule that is named to allow or deny",
+  "gateway.not-approved": kind(
+    "a rule asks for a person's yes and there was none, so nothing was sent",
+    "see `sallyport approvals`",
     4,
     403,
+  ),
+  "gateway.unroutable": kind(
+    "policy wants this sent to a server of our own and it cannot be, so nothing was sent",
+    "see `rerouteTo` of the rule, and `sallyport models` for the servers that are set up",
+    4,
+    403,
+  ),
+  "gateway.over-budget": kind(
+    "a budget is used up, so nothing was sent",
+    "see the rule that is named",
+    4,
+    403,
+  ),
+  "approval.unknown": kind("no such open question or exception", "see `sallyport approvals`", 2),
+  "approval.refused": kind("this answer does not count", "see the policy's `approvals` section", 4, 403),
+  "models.invalid": kind("the list of our own model servers is not valid", "correct the file", 2),
+  "agent.refused": kind(
+    "the policy does not let this agent run",
+    "use one that it allows, or ask the owner of the policy",
+    4,
   ),
   "gateway.unrecorded": kind(
     "the record of the request could not be made durable, so nothing was sent",

@@ -54,7 +54,7 @@ export function converse(
     agreement = agreementOf(headersOf(head.headers, "sec-websocket-extensions"));
   } catch (error) {
     peer.socket.destroy();
-    reply.refuse(refusalFor("opaque", asFault(error)));
+    reply.refuse(refusalFor("opaque", asFault(error), sitting.rules.language));
     return Promise.resolve({ kind: "failed", fault: asFault(error), mayHaveLeft: true });
   }
   reply.head(head);
@@ -249,7 +249,7 @@ class Conversation {
     };
     return {
       get about() {
-        return { door, protocol: "websocket" as const, method: "MESSAGE", target, bytes };
+        return { door, protocol: "websocket" as const, method: "MESSAGE", target, way: null, bytes };
       },
       get evidence() {
         return [{ role: "frames" as const, chunks: wire }];
@@ -266,6 +266,10 @@ class Conversation {
         reframe(content);
         this.#reframes = true;
       },
+      reroute: async () => {
+        throw new Fault("gateway.unroutable", { detail: "a WebSocket goes on with whom it began" });
+      },
+      onGone: (callback) => void this.#agent.once("close", callback),
       decode: (decoder, content) => decoder.decodeMessage(content),
       prepare: (judged) => {
         judgement = judged;
@@ -282,7 +286,8 @@ class Conversation {
             resolve,
           };
           this.#handshake = null;
-          if (judgement !== null && restoresReply(judgement, target, this.#sitting)) this.restore();
+          if (judgement !== null && restoresReply(judgement, { target, way: null }, this.#sitting))
+            this.restore();
           this.#reading.begin(judgement?.dialect ?? "opaque");
           this.#forward(wire);
           if (this.#isOver) this.#close(false);
@@ -302,7 +307,12 @@ class Conversation {
     const dialect = judgement?.dialect ?? "opaque";
     // In the middle of a message of the server's a frame of ours would be read as part of it.
     if (!this.#agent.destroyed && this.#reading.isBetweenMessages) {
-      this.#agent.write(serverFrame(OPCODE.text, Buffer.from(websocketRefusal(dialect, refusalText(fault)))));
+      this.#agent.write(
+        serverFrame(
+          OPCODE.text,
+          Buffer.from(websocketRefusal(dialect, refusalText(fault, this.#sitting.rules.language))),
+        ),
+      );
       const status = Buffer.from([0x03, 0xf0]); // 1008, policy violation
       this.#agent.write(serverFrame(OPCODE.close, Buffer.concat([status, Buffer.from(fault.code)])));
     }

@@ -9,8 +9,9 @@ import { asFault, type Clock, type Door, Fault, type SessionId } from "../core/i
 import { createDecoder } from "../dialect/index.ts";
 import { createVault, type Inspector } from "../inspect/index.ts";
 import type { Ledger } from "../ledger/index.ts";
-import { decideConnection } from "../policy/index.ts";
+import type { Policy, study } from "../policy/index.ts";
 import { reachOf } from "./address.ts";
+import { Approvals, type ApprovalsDependencies } from "./approvals.ts";
 import type { Authority } from "./authority.ts";
 import { type LeafKey, newLeafKey, SessionAuthority } from "./certificate.ts";
 import { Custody } from "./custody.ts";
@@ -28,6 +29,7 @@ import { refusalFor } from "./refuse.ts";
 import { requestMatter } from "./relay.ts";
 import { Room } from "./room.ts";
 import { type GatewaySession, Reader, type Rooms, type Sitting } from "./session.ts";
+import { Rulebook } from "./standing.ts";
 import { openTunnel } from "./tunnel.ts";
 
 export interface Gateway {
@@ -35,6 +37,10 @@ export interface Gateway {
   openSession(session: GatewaySession): Promise<{ readonly caCertificate: string }>;
   /** Lets exchanges under way end, within the limit; then nothing of the session is left. Of an unknown session: nothing. */
   closeSession(id: SessionId): Promise<void>;
+  /** New requests of the session are judged by it from now on; those under way end under what they began with. */
+  setPolicy(id: SessionId, policy: Policy): void;
+  /** Questions that wait for people, and exceptions. */
+  readonly approvals: Approvals;
   close(): Promise<void>;
   /** Counts and gauges in Prometheus' text format. */
   metrics(): string;
@@ -57,6 +63,9 @@ export interface GatewayDependencies {
   readonly limits?: Partial<Limits>;
   /** Calls back regularly until the returned function is called; default: four times a second. */
   readonly tick?: (sweep: () => void) => () => void;
+  /** Exceptions that were granted before and still hold, and who keeps new ones. */
+  readonly exceptions?: readonly study.Waiver[];
+  readonly keepException?: ApprovalsDependencies["keep"];
   /** Told about every fault that neither the agent nor the ledger can be told about. */
   readonly onFault?: (fault: Fault) => void;
 }
@@ -71,14 +80,25 @@ export function openGateway(deps: GatewayDependencies): Gateway {
   const deadlines = new Deadlines(deps.clock);
   const stopTicking = (deps.tick ?? everyQuarterSecond)(() => deadlines.sweep());
   const meter = new Meter();
+  const onFault = deps.onFault ?? (() => {});
+  const append = meter.round(deps.append, deps.clock.monotonic);
+  const approvals = new Approvals({
+    clock: deps.clock,
+    append,
+    deadlines,
+    onFault,
+    ...(deps.exceptions === undefined ? {} : { restored: deps.exceptions }),
+    ...(deps.keepException === undefined ? {} : { keep: deps.keepException }),
+  });
   const rooms: Rooms = {
     clock: deps.clock,
-    append: meter.round(deps.append, deps.clock.monotonic),
+    append,
+    approvals,
     inspector: deps.inspector,
     limits,
     deadlines,
     captured: new Room(limits.capturedBytes),
-    onFault: deps.onFault ?? (() => {}),
+    onFault,
   };
   const shared: Shared = {
     rooms,
@@ -110,6 +130,11 @@ export function openGateway(deps: GatewayDependencies): Gateway {
       return { caCertificate: door.caCertificate };
     },
     closeSession,
+    setPolicy: (id, policy) => {
+      sessions.get(id)?.setPolicy(policy);
+      approvals.reconsider(id);
+    },
+    approvals,
     close: async () => {
       await Promise.all([...sessions.keys()].map(closeSession));
       stopTicking();
@@ -128,23 +153,6 @@ export function openGateway(deps: GatewayDependencies): Gateway {
     get isReady() {
       return meter.isReady;
     },
-  };
-}
-
-const MOST_DECISIONS = 1_000;
-
-/** A session's policy does not change, and its agent asks about the same few hosts all the time. */
-function remembering(decide: Sitting["connection"]): Sitting["connection"] {
-  const known = new Map<string, ReturnType<Sitting["connection"]>>();
-  return (host, port) => {
-    const key = `${host}:${port}`;
-    let decision = known.get(key);
-    if (decision === undefined) {
-      if (known.size >= MOST_DECISIONS) known.clear();
-      decision = decide(host, port);
-      known.set(key, decision);
-    }
-    return decision;
   };
 }
 
@@ -201,14 +209,19 @@ class SessionDoor implements Desk {
       }),
       peers: new Peers(dialler, rooms.limits, rooms.deadlines),
       custody: new Custody(session.credentials ?? []),
-      connection: remembering((host, port) => decideConnection(session.policy, host, port)),
+      rules: new Rulebook(session.policy, session.language ?? "en", rooms.clock),
       vault,
       masked: new Set(),
       exchanges: 0,
       underWay: new Set(),
     };
+    rooms.approvals.join(this.#sitting);
     this.#authority = new SessionAuthority(session.id, shared.leafKey, rooms.clock.now, rooms.limits.leaves);
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  setPolicy(policy: Policy): void {
+    this.#sitting.rules.setPolicy(policy);
   }
 
   get connections(): number {
@@ -250,11 +263,12 @@ class SessionDoor implements Desk {
 
   admit(door: Door, authority: Authority): Promise<Refusal> | null {
     const { host, port } = authority;
-    const decision = this.#sitting.connection(host, port);
+    const standing = this.#sitting.rules.now();
+    const decision = standing.connection(host, port);
     if (decision.verdict === "deny") {
       const rule = decision.rules[0]?.id ?? "default";
-      const fault = new Fault("gateway.refused", { detail: ruleText(decision.rules), at: `${host}:${port}` });
-      return this.#refuse(door, authority, rule, fault);
+      const fault = new Fault("gateway.refused", { detail: standing.refusal(decision, authority) });
+      return this.#refuse(door, authority, rule, fault, ruleText(decision.rules));
     }
     const reach = isIP(host) === 0 ? "public" : reachOf(host);
     if (reach === "public" || (reach === "private" && decision.privateAddresses)) return null;
@@ -267,10 +281,17 @@ class SessionDoor implements Desk {
   }
 
   /** The refusal, once it is recorded; of a refusal that cannot be recorded, one that says so. */
-  async #refuse(door: Door, { host, port }: Authority, rule: string, fault: Fault): Promise<Refusal> {
+  async #refuse(
+    door: Door,
+    { host, port }: Authority,
+    rule: string,
+    fault: Fault,
+    said: string = fault.message,
+  ): Promise<Refusal> {
     const { rooms } = this.#shared;
+    const { language } = this.#sitting.rules;
     try {
-      const reason = fault.message.slice(0, 1000);
+      const reason = said.slice(0, 1000);
       await rooms.append({
         kind: "connection.refused",
         session: this.#sitting.session.id,
@@ -280,12 +301,13 @@ class SessionDoor implements Desk {
         rule,
         reason,
       });
-      return refusalFor("opaque", fault);
+      return refusalFor("opaque", fault, language);
     } catch (error) {
       const cause = asFault(error);
       return refusalFor(
         "opaque",
         new Fault("gateway.unrecorded", { detail: cause.message, remedy: cause.remedy, cause }),
+        language,
       );
     }
   }
@@ -330,11 +352,12 @@ class SessionDoor implements Desk {
   async close(): Promise<void> {
     this.#isClosing = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const left = this.#shared.rooms.approvals.leave(this.#sitting.session.id);
     await this.#drained();
     for (const socket of this.#sockets) socket.destroy();
     this.#sitting.peers.close();
     // Their outcomes are recorded before the session counts as closed.
-    await Promise.all(this.#sitting.underWay);
+    await Promise.all([...this.#sitting.underWay, left]);
     this.#sitting.vault.close();
     await closed;
   }

@@ -1,13 +1,15 @@
 /**
  * From what was read to a verdict: labels from the register, one point for each data class, the policy's decision. Pure.
- * What policy wants redacted is judged twice: what came, and what is to leave in its place; there only `allow` passes.
- * Parts of a decision that the gateway cannot carry out yet (reroute, ask) deny, and say so.
+ * What policy wants changed is judged again as it is to leave: redacted content by `judgeRedacted`, and what goes to one
+ * of our own servers instead by `judge` itself, with that server's labels.
  */
 import { Fault, type FindingTally, type SourceTally, type Verdict } from "../core/index.ts";
 import { type Decision, decide, type Point, type RuleRef } from "../policy/index.ts";
 import type { Target } from "./exchange.ts";
 import type { About } from "./matter.ts";
+import { findWay, type Way } from "./reroute.ts";
 import type { DestinationLabels, GatewaySession, Reading } from "./session.ts";
+import type { Standing } from "./standing.ts";
 
 interface Judged {
   readonly destination: string | null;
@@ -15,6 +17,7 @@ interface Judged {
   readonly sentTo: string;
   /** The stand-in, when one stands in here. */
   readonly standIn: URL | null;
+  /** The agent's own; what a server of ours is spoken to in is said by the way there. */
   readonly dialect: DialectOf;
   readonly understood: boolean;
   readonly model: string | null;
@@ -24,16 +27,32 @@ interface Judged {
   readonly waived: readonly FindingTally[];
   /** What was replaced, and for the first time in the session. */
   readonly redacted: readonly FindingTally[];
+  /** Placeholders leave in it. */
+  readonly masks: boolean;
   /** Whether placeholders in the reply may become values again: models only. */
   readonly isModel: boolean;
   readonly verdict: Verdict;
   /** Ids, for the record. */
   readonly rules: readonly string[];
+  /** SHA-256 of the policy it was judged under. */
+  readonly policy: string;
+  /** Ids of the answers that it leaves by. */
+  readonly approvals: readonly string[];
 }
 export type Judgement = Judged &
   ({ readonly passes: true } | { readonly passes: false; readonly fault: Fault });
 /** It may leave once these classes are replaced in it, if {@link judgeRedacted} says so of what is then left. */
 export type Condition = Judged & { readonly passes: "redacted"; readonly classes: readonly string[] };
+/** It waits for a person. */
+export type Asking = Judged & {
+  readonly passes: "asked";
+  /** The rules that ask. */
+  readonly asking: readonly RuleRef[];
+  /** The points they ask about, the first of which people are shown. */
+  readonly points: readonly [Point, ...Point[]];
+};
+/** It goes to a server of ours instead, if `judge` says so of it as it is to leave. */
+export type Detour = Judged & { readonly passes: "rerouted"; readonly way: Way };
 type DialectOf = Reading["decoded"]["dialect"];
 
 const NO_SOURCES: SourceTally = { files: [], commands: 0, others: 0 };
@@ -49,15 +68,20 @@ const CHANNELS: ReadonlySet<string> = new Set<Point["channel"]>([
   "unknown",
 ]);
 
-export function judge(about: About, reading: Reading, session: GatewaySession): Judgement | Condition {
+/** `approvals`: ids of answers that `standing` counts as given. */
+export function judge(
+  about: About,
+  reading: Reading,
+  session: GatewaySession,
+  standing: Standing,
+  approvals: readonly string[] = [],
+): Judgement | Condition | Asking | Detour {
   const { decoded } = reading;
-  const labels = session.label(about.target.host, about.target.port, pathOf(about.target));
-  const decision = decisionOn(about, labels, decoded.model, reading.classes, session);
-  const standIn = labels.channel === "llm" ? session.upstream : null;
+  const points = pointsOf(about, decoded.model, reading.classes, session);
+  const [first, ...others] = points;
+  const decision = decide(standing.policy, first, ...others);
   const judged: Judged = {
-    destination: labels.destination,
-    sentTo: standIn?.origin ?? originText(about.target),
-    standIn,
+    ...placed(about, session),
     dialect: decoded.dialect,
     understood: decoded.understood,
     model: decoded.model,
@@ -65,24 +89,60 @@ export function judge(about: About, reading: Reading, session: GatewaySession): 
     found: reading.found,
     waived: reading.waived,
     redacted: [],
-    isModel: labels.channel === "llm",
+    masks: false,
     verdict: decision.verdict === "allow" ? "allow" : "deny",
     rules: decision.rules.map(({ id }) => id),
+    policy: standing.policy.sha256,
+    approvals,
   };
-  if (decision.verdict === "allow" && decision.redact.length === 0 && decision.rerouteTo === null)
-    return { ...judged, passes: true };
-  if (decision.verdict === "redact" && decision.rerouteTo === null)
-    return { ...judged, passes: "redacted", classes: decision.redact };
-  if (decision.verdict === "deny")
+  return carriedOut(judged, decision, points, about, reading, session, standing);
+}
+
+function carriedOut(
+  judged: Judged,
+  decision: Decision,
+  points: readonly [Point, ...Point[]],
+  about: About,
+  reading: Reading,
+  session: GatewaySession,
+  standing: Standing,
+): Judgement | Condition | Asking | Detour {
+  const { verdict, rerouteTo, rules, redact } = decision;
+  if (verdict === "deny") return refused(judged, decision, points, standing);
+  if (verdict === "ask") {
+    const asked = points.filter((point) => decide(standing.policy, point).verdict === "ask");
+    const [shown = points[0], ...more] = asked;
     return {
       ...judged,
-      passes: false,
-      fault: new Fault("gateway.refused", { detail: ruleText(decision.rules) }),
+      passes: "asked",
+      asking: rules.filter((ref) => isAsking(ref, standing)),
+      points: [shown, ...more],
     };
-  return denied(
-    judged,
-    new Fault("gateway.unsupported", { detail: `${decision.verdict} by ${ruleText(decision.rules)}` }),
-  );
+  }
+  if (rerouteTo !== null) {
+    if (about.way !== null)
+      return denied(judged, new Fault("gateway.unroutable", { detail: "it was rerouted once already" }));
+    const way = findWay(rerouteTo, about, reading.decoded, session, standing);
+    return "code" in way ? denied(judged, way) : { ...judged, passes: "rerouted", way };
+  }
+  const verdictNow = about.way === null ? verdict : "reroute";
+  if (verdict === "redact") return { ...judged, passes: "redacted", classes: redact };
+  return { ...judged, verdict: verdictNow, passes: true };
+}
+
+const isAsking = (ref: RuleRef, { policy }: Standing): boolean =>
+  policy.send.rules.some(({ ref: own, rule }) => own === ref && rule.then === "ask");
+
+/** What people are shown is the first point that is refused by itself. */
+function refused(
+  judged: Judged,
+  { rules }: Decision,
+  points: readonly [Point, ...Point[]],
+  standing: Standing,
+): Judgement {
+  const shown = points.find((point) => decide(standing.policy, point).verdict === "deny") ?? points[0];
+  const detail = standing.refusal({ verdict: "deny", rules }, shown);
+  return { ...judged, verdict: "deny", passes: false, fault: new Fault("gateway.refused", { detail }) };
 }
 
 /** What is to leave once the values of `asked.classes` are replaced. `left`: what it still holds, as for `judge`. */
@@ -92,10 +152,18 @@ export function judgeRedacted(
   left: ReadonlySet<string>,
   redacted: readonly FindingTally[],
   session: GatewaySession,
+  standing: Standing,
 ): Judgement {
-  const labels = session.label(about.target.host, about.target.port, pathOf(about.target));
-  const { verdict, rules } = decisionOn(about, labels, asked.model, left, session);
-  if (verdict === "allow") return { ...asked, verdict: "redact", redacted, passes: true };
+  const [first, ...others] = pointsOf(about, asked.model, left, session);
+  const { verdict, rules } = decide(standing.policy, first, ...others);
+  if (verdict === "allow")
+    return {
+      ...asked,
+      verdict: about.way === null ? "redact" : "reroute",
+      redacted,
+      masks: true,
+      passes: true,
+    };
   const where = "it stands in the URL, in a header, or in a form that cannot be edited";
   return denied(asked, new Fault("gateway.unredacted", { detail: `${where}; ${ruleText(rules)}` }));
 }
@@ -105,42 +173,71 @@ export function denied({ rules, ...judged }: Judged, fault: Fault): Judgement {
   return { ...judged, verdict: "deny", rules: [...rules, fault.code], passes: false, fault };
 }
 
-/** One point for each data class: the strictest answer wins. */
-function decisionOn(
+/** One point for each data class and each law: the strictest answer wins. */
+function pointsOf(
   about: About,
-  labels: DestinationLabels,
   model: string | null,
   held: ReadonlySet<string>,
   session: GatewaySession,
-): Decision {
-  const point = pointOf(about, labels, model, session);
+): readonly [Point, ...Point[]] {
+  const labels = labelsOf(about, session);
+  const point = pointOf(about, labels, about.way?.model ?? model, session);
   const classes = held.size === 0 ? ["public"] : [...held];
   const laws = [labels.operatorLaw, ...(labels.otherLaws ?? [])];
   const [first = point, ...others] = classes.flatMap((data) =>
     laws.map((operatorLaw): Point => ({ ...point, data, operatorLaw })),
   );
-  return decide(session.policy, first, ...others);
+  return [first, ...others];
 }
 
 /** What could not even be read is denied, under the fault's code as its rule. */
-export function judgeFault(about: About, fault: Fault, session: GatewaySession): Judgement {
-  const labels = session.label(about.target.host, about.target.port, pathOf(about.target));
+export function judgeFault(
+  about: About,
+  fault: Fault,
+  session: GatewaySession,
+  standing: Standing,
+  dialect: DialectOf = "opaque",
+): Judgement {
   return {
-    destination: labels.destination,
-    sentTo: originText(about.target),
+    ...placed(about, session),
     standIn: null,
-    dialect: "opaque",
+    dialect,
     understood: false,
     model: null,
     sources: NO_SOURCES,
     found: [],
     waived: [],
     redacted: [],
+    masks: false,
     isModel: false,
     verdict: "deny",
     rules: [fault.code],
+    policy: standing.policy.sha256,
+    approvals: [],
     passes: false,
     fault,
+  };
+}
+
+/** Where it really goes. */
+export const endOf = (about: Pick<About, "target" | "way">): Target => about.way?.target ?? about.target;
+
+const labelsOf = (about: About, session: GatewaySession): DestinationLabels => {
+  const end = endOf(about);
+  return about.way?.labels ?? session.label(end.host, end.port, pathOf(end));
+};
+
+function placed(
+  about: About,
+  session: GatewaySession,
+): Pick<Judged, "destination" | "sentTo" | "standIn" | "isModel"> {
+  const labels = labelsOf(about, session);
+  const standIn = labels.channel === "llm" && about.way === null ? session.upstream : null;
+  return {
+    destination: labels.destination,
+    sentTo: standIn?.origin ?? originText(endOf(about)),
+    standIn,
+    isModel: labels.channel === "llm",
   };
 }
 
@@ -150,7 +247,7 @@ function pointOf(
   model: string | null,
   session: GatewaySession,
 ): Point {
-  const { host, port } = about.target;
+  const { host, port } = endOf(about);
   return {
     agent: session.agent,
     build: session.build ?? "unknown",
@@ -177,7 +274,7 @@ export function originText(target: Target): string {
   return `${target.scheme}://${host}${isDefault ? "" : `:${target.port}`}`;
 }
 
-/** What a person needs to know to ask for something else: which rule, why, whose. */
+/** What a person needs to know to ask for something else: which rule, why, whose. For the record: in English. */
 export function ruleText(rules: readonly RuleRef[]): string {
   if (rules.length === 0) return "no rule allows it";
   return rules

@@ -4,13 +4,17 @@ import type { Decoded, Decoder, ReplyReading } from "../dialect/index.ts";
 import type { EvidenceInput } from "../ledger/index.ts";
 import type { Target } from "./exchange.ts";
 import type { Judgement } from "./judge.ts";
+import type { Way } from "./reroute.ts";
 import type { Capture } from "./room.ts";
 
 export interface About {
   readonly door: Door;
   readonly protocol: WireProtocol;
   readonly method: string;
+  /** Where the agent means it to go. */
   readonly target: Target;
+  /** Where it goes instead; null: where the agent means. */
+  readonly way: Way | null;
   /** Body bytes on the wire. */
   readonly bytes: number;
 }
@@ -25,6 +29,13 @@ export interface Matter {
   decode(decoder: Decoder, content: Buffer): Decoded;
   /** Puts other bytes in the place of the content, coded as it was. Throws `gateway.unredacted` when that cannot be done. */
   replace(content: Buffer): Promise<void>;
+  /**
+   * Puts it on another way: from then on `about`, `evidence` and `act` are those of what goes there.
+   * Resolves to the content as it goes there. Throws `gateway.unroutable`.
+   */
+  reroute(way: Way, content: Buffer, decoded: Decoded): Promise<Buffer>;
+  /** Calls back when the agent no longer waits. */
+  onGone(callback: () => void): void;
   /** May open what `act` needs; nothing of the content leaves. */
   prepare(judgement: Judgement): void;
   /** Sends. Never throws: what goes wrong is an outcome, and the agent has been told. */

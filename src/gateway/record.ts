@@ -8,6 +8,7 @@ import type { EvidenceInput } from "../ledger/index.ts";
 import { undoCodings } from "./coding.ts";
 import { pathOf } from "./judge.ts";
 import type { Outcome, Verdicted } from "./matter.ts";
+import type { Way } from "./reroute.ts";
 import type { Rooms, Sitting } from "./session.ts";
 
 /** null: durable. Otherwise why not. */
@@ -44,6 +45,9 @@ export async function recordVerdict(
       ...(judgement.waived.length === 0 ? {} : { waived: judgement.waived }),
       verdict: judgement.verdict,
       rules: judgement.rules,
+      ...(judgement.policy === sitting.session.policy.sha256 ? {} : { policy: judgement.policy }),
+      ...(judgement.approvals.length === 0 ? {} : { approvals: judgement.approvals }),
+      ...(about.way === null ? {} : { rerouted: reroutedOf(about.way) }),
       evidence: [],
     },
     matter.evidence,
@@ -116,6 +120,17 @@ export async function recordOutcome(
     if (outcome.kind === "answered") outcome.reply.release();
   }
 }
+
+const reroutedOf = ({
+  name,
+  model,
+  speech,
+}: Way): { name: string; model: string | null; dialect: string; dropped: readonly string[] } => ({
+  name,
+  model,
+  dialect: speech,
+  dropped: [],
+});
 
 /** An append that throws instead of rejecting is one that rejects. */
 const appended = async (rooms: Rooms, ...event: Parameters<Rooms["append"]>): Promise<unknown> =>

@@ -6,10 +6,10 @@
  */
 import { asFault, Fault } from "../core/index.ts";
 import type { Met } from "../inspect/index.ts";
-import type { Target } from "./exchange.ts";
-import { type Condition, denied, type Judgement, judgeRedacted, originText } from "./judge.ts";
-import type { Matter } from "./matter.ts";
+import { type Condition, denied, endOf, type Judgement, judgeRedacted, originText } from "./judge.ts";
+import type { About, Matter } from "./matter.ts";
 import { formOf, type Reading, type Sitting } from "./session.ts";
+import type { Standing } from "./standing.ts";
 
 export interface Decided {
   readonly judgement: Judgement;
@@ -23,6 +23,7 @@ export async function redact(
   reading: Reading,
   asked: Condition,
   sitting: Sitting,
+  standing: Standing,
 ): Promise<Decided> {
   const { vault, reader, session } = sitting;
   let read = reading;
@@ -46,7 +47,7 @@ export async function redact(
     const { body } = made;
     const replaced = reader.replaced(read, made.met);
     read = replaced.reading;
-    const judgement = judgeRedacted(matter.about, asked, read.classes, replaced.tally, session);
+    const judgement = judgeRedacted(matter.about, asked, read.classes, replaced.tally, session, standing);
     if (judgement.passes) await matter.replace(body);
     return { judgement, reading: read };
   } catch (error) {
@@ -57,8 +58,12 @@ export async function redact(
 export const unredacted = (detail: string): Fault => new Fault("gateway.unredacted", { detail });
 
 /** Values come back from models that got their placeholders in this session, and from nobody else. */
-export function restoresReply(judgement: Judgement, target: Target, { masked }: Sitting): boolean {
-  const origin = originText(target);
-  if (judgement.verdict === "redact" && judgement.isModel) masked.add(origin);
+export function restoresReply(
+  judgement: Judgement,
+  about: Pick<About, "target" | "way">,
+  { masked }: Sitting,
+): boolean {
+  const origin = originText(endOf(about));
+  if (judgement.masks && judgement.isModel) masked.add(origin);
   return judgement.isModel && masked.has(origin);
 }

@@ -406,20 +406,6 @@ describe("verdicts", () => {
     expect(rig.of("exchange.judged").map(({ findings }) => findings.length)).toEqual([1, 1, 0]);
   });
 
-  it.each(["ask", "reroute"])("`%s` cannot be carried out yet and denies, saying so", async (then) => {
-    const rules = SECRET_RULE.replace(
-      "then: deny",
-      then === "reroute" ? "then: reroute\n      rerouteTo: [own]" : `then: ${then}`,
-    );
-    const { rig, server, authority, wire } = await world({ rules });
-    wire.write(ask(authority, SECRET));
-    expect(await wire.until("gateway.unsupported")).toMatch(/^HTTP\/1\.1 403 /);
-    expect(server.received).toEqual([]);
-    expect(rig.of("exchange.judged")).toMatchObject([
-      { verdict: "deny", rules: ["no-secrets", "gateway.unsupported"] },
-    ]);
-  });
-
   it("a body that is not the JSON it says it is passes as it is, counted as not understood", async () => {
     const { rig, server, authority, wire } = await world();
     wire.write(

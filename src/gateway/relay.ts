@@ -7,6 +7,7 @@ import { asFault, Fault } from "../core/index.ts";
 import { codingsOf, redoCodings, undoCodings } from "./coding.ts";
 import { converse } from "./conversation.ts";
 import type { Custody } from "./custody.ts";
+import { detour, withOwnHead } from "./detour.ts";
 import type { Destination } from "./dial.ts";
 import type { Inbound, Outbound, Peer, Reply, Sending, Sink } from "./exchange.ts";
 import { endToEnd, headerOf, headText, type RawHeaders, type ReplyHead } from "./head.ts";
@@ -14,6 +15,7 @@ import type { Judgement } from "./judge.ts";
 import type { Matter, Outcome } from "./matter.ts";
 import { restoresReply, unredacted } from "./redact.ts";
 import { refusalFor } from "./refuse.ts";
+import type { Way } from "./reroute.ts";
 import { Restoring } from "./restoring.ts";
 import { Capture } from "./room.ts";
 import type { Rooms, Sitting } from "./session.ts";
@@ -22,11 +24,12 @@ import { hostText } from "./target.ts";
 export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, rooms: Rooms): Matter {
   /** What leaves: what came, until it is redacted. */
   let inbound = came;
+  let way: Way | null = null;
   let judgement: Judgement | null = null;
   let peer: Peer | Promise<Peer> | null = null;
   return {
     get about() {
-      return { ...inbound, bytes: inbound.bodyBytes };
+      return { ...inbound, door: came.door, target: came.target, way, bytes: inbound.bodyBytes };
     },
     get evidence() {
       const { head, trailers, body, bodyBytes } = inbound;
@@ -56,17 +59,25 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
     },
     replace: async (content) => {
       inbound = await withBody(inbound, content);
+      if (way !== null) inbound = withOwnHead(inbound);
     },
+    reroute: async (other, content, decoded) => {
+      const gone = detour(inbound, other, content, decoded);
+      inbound = withOwnHead(await withBody(gone.inbound, gone.content));
+      way = other;
+      return gone.content;
+    },
+    onGone: (callback) => reply.onGone(callback),
     prepare: (judged) => {
       judgement = judged;
-      peer = sitting.peers.take(destinationOf(inbound, judged, sitting), inbound.protocol === "h2");
+      peer = sitting.peers.take(destinationOf(inbound, judged, way, sitting), inbound.protocol === "h2");
       // Awaited in `act`; a failure before that is not unhandled.
       if (peer instanceof Promise) peer.catch(() => {});
     },
     refuse: (fault, judged) => {
       if (peer instanceof Promise) peer.then((ready) => ready.release()).catch(() => {});
       else peer?.release();
-      reply.refuse(refusalFor(judged.dialect, fault));
+      reply.refuse(refusalFor(judged.dialect, fault, sitting.rules.language));
     },
     act: async () => {
       if (judgement === null || peer === null)
@@ -79,13 +90,13 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
           return { kind: "failed", fault: new Fault("gateway.aborted"), mayHaveLeft: false };
         }
         const outbound = outboundFor(inbound, standIn, sitting.custody);
-        const restores = restoresReply(judgement, inbound.target, sitting);
+        const restores = restoresReply(judgement, { target: came.target, way }, sitting);
         return await new Relay(ready, reply, sitting, rooms, restores, (fault) =>
-          refusalFor(dialect, fault),
+          refusalFor(dialect, fault, sitting.rules.language),
         ).run(outbound, inbound);
       } catch (error) {
         const fault = asFault(error);
-        reply.refuse(refusalFor(dialect, fault));
+        reply.refuse(refusalFor(dialect, fault, sitting.rules.language));
         return { kind: "failed", fault, mayHaveLeft: false };
       }
     },
@@ -130,10 +141,16 @@ const isSigned = (headers: RawHeaders): boolean =>
   /^AWS4-/.test(headerOf(headers, "authorization") ?? "") &&
   headerOf(headers, "x-amz-content-sha256") !== "UNSIGNED-PAYLOAD";
 
-function destinationOf(inbound: Inbound, { standIn }: Judgement, sitting: Sitting): Destination {
+function destinationOf(
+  inbound: Inbound,
+  { standIn }: Judgement,
+  way: Way | null,
+  sitting: Sitting,
+): Destination {
   const { scheme, host, port } = inbound.target;
+  if (way !== null) return { scheme, host, port, privateAddresses: true, standsIn: true };
   if (standIn === null) {
-    const { privateAddresses } = sitting.connection(host, port);
+    const { privateAddresses } = sitting.rules.now().connection(host, port);
     return { scheme, host, port, privateAddresses, standsIn: false };
   }
   const isHttps = standIn.protocol === "https:";

@@ -24,6 +24,8 @@ export function policyOf(
     readonly ports?: readonly number[];
     readonly isPrivate?: boolean;
     readonly rules?: string;
+    /** Further sections of the document. */
+    readonly more?: string;
   } = {},
 ): Policy {
   const hosts = JSON.stringify(o.hosts ?? ["*.example.com", "api.anthropic.com"]);
@@ -33,6 +35,7 @@ export function policyOf(
 kind: Profile
 metadata: { name: test, title: { en: For tests, zh-CN: 测试 }, version: 1, owner: The tester, review: 2027-05-31 }
 sandbox: { mode: bubblewrap }
+${o.more ?? ""}
 network:
   default: deny
   allow:
@@ -113,6 +116,8 @@ export async function startRig(
     ...(o.limits === undefined ? {} : { limits: o.limits }),
     ...(o.proxy === undefined ? {} : { proxy: o.proxy }),
     ...(o.onFault === undefined ? {} : { onFault: o.onFault }),
+    ...(o.exceptions === undefined ? {} : { exceptions: o.exceptions }),
+    ...(o.keepException === undefined ? {} : { keepException: o.keepException }),
     tick: (callback) => {
       sweep = callback;
       return () => {};
@@ -126,6 +131,10 @@ export async function startRig(
     workspace: o.workspace ?? "/work",
     upstream: o.upstream ?? null,
     credentials: o.credentials ?? [],
+    ...(o.principal === undefined ? {} : { principal: o.principal }),
+    ...(o.language === undefined ? {} : { language: o.language }),
+    ...(o.destinations === undefined ? {} : { destinations: o.destinations }),
+    ...(o.sentinels === undefined ? {} : { sentinels: o.sentinels }),
     label:
       o.label ??
       ((host) => ({

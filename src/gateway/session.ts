@@ -22,12 +22,15 @@ import {
   withoutWaived,
 } from "../inspect/index.ts";
 import type { Ledger } from "../ledger/index.ts";
-import type { ConnectionDecision, FindingWaiver, Point, Policy } from "../policy/index.ts";
+import type { FindingWaiver, Point, Policy, study } from "../policy/index.ts";
+import type { Approvals } from "./approvals.ts";
 import type { Credential, Custody } from "./custody.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Limits } from "./limits.ts";
 import type { Peers } from "./peers.ts";
+import type { OwnDestination } from "./reroute.ts";
 import type { Room } from "./room.ts";
+import type { Rulebook } from "./standing.ts";
 
 /** What the register knows about a destination; `unknown` where it knows nothing. */
 export interface DestinationLabels {
@@ -46,6 +49,7 @@ export interface GatewaySession {
   readonly id: SessionId;
   /** Name of the agent as the register knows it. */
   readonly agent: string;
+  /** What it begins with: {@link Gateway.setPolicy} puts another in its place. */
   readonly policy: Policy;
   /** Where the session's proxy socket is made; the folder exists and is private. */
   readonly socketPath: string;
@@ -62,6 +66,14 @@ export interface GatewaySession {
   readonly repo?: string;
   /** Knows what the session's policy labels; default: the gateway's own, which all sessions without labels share. */
   readonly inspector?: Inspector;
+  /** Who asks what policy asks about; default `local:0`. */
+  readonly principal?: string;
+  /** Of refusals; default English. */
+  readonly language?: study.Language;
+  /** Our own model servers by name, for what policy reroutes. */
+  readonly destinations?: ReadonlyMap<string, OwnDestination>;
+  /** What stands for their credentials in what is sent to them; `credentials` holds the rest. */
+  readonly sentinels?: ReadonlyMap<string, string>;
 }
 
 /** What all sessions share. */
@@ -71,6 +83,7 @@ export interface Rooms {
   readonly inspector: Inspector;
   readonly limits: Limits;
   readonly deadlines: Deadlines;
+  readonly approvals: Approvals;
   /** Reply bytes held as evidence. */
   readonly captured: Room;
   /** Told about every fault that nobody else can be told about. */
@@ -323,8 +336,8 @@ export interface Sitting {
   readonly reader: Reader;
   readonly peers: Peers;
   readonly custody: Custody;
-  /** What policy says about speaking to a host at all. */
-  readonly connection: (host: string, port: number) => ConnectionDecision;
+  /** What policy says now. */
+  readonly rules: Rulebook;
   /** What was replaced, with its placeholders; gone with the session. */
   readonly vault: Vault;
   /** Origins that placeholders were sent to: only their replies are restored. */

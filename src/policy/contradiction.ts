@@ -2,7 +2,7 @@
  * What a document must not do although its form is right: contradict itself, hold a rule that can never take effect,
  * loosen what its kind may only tighten, or carry a rule whose own examples say otherwise.
  */
-import type { AllowRule, DenyRule, PolicyData, SendRule } from "./document.ts";
+import type { AllowRule, DenyRule, DocumentWaiver, PolicyData, SendRule } from "./document.ts";
 import { canonicalHost, coveringPatterns, patternsOf } from "./host.ts";
 import { UNKNOWN_POINT } from "./label.ts";
 import { allowsPort, DEFAULT_PORTS, deniesPort, matches, parseEndpoint } from "./match.ts";
@@ -26,6 +26,7 @@ export function findContradiction(data: PolicyData): Contradiction | null {
     hostExamples,
     sends,
     sendExamples,
+    waivers,
   ]) {
     const found = check(data);
     if (found !== null) return found;
@@ -83,6 +84,8 @@ function loosening(data: PolicyData): Contradiction | null {
     return { path: ["sandbox", "mode"], detail: "switches the sandbox off", remedy };
   if (data.sandbox?.nested === true)
     return { path: ["sandbox", "nested"], detail: "allows nested sandboxes", remedy };
+  if (data.approvals?.self === "allow")
+    return { path: ["approvals", "self"], detail: "lets people answer their own questions", remedy };
   if (data.repository?.settings === "use")
     return { path: ["repository", "settings"], detail: "lets the repository's settings in", remedy };
   if (data.kind === "Repository" && data.inspect?.waivers !== undefined)
@@ -211,6 +214,41 @@ function sendExamples(data: PolicyData): Contradiction | null {
       for (const [j, example] of (rule[key] ?? []).entries())
         if (matches(rule, { ...UNKNOWN_POINT, ...defined(example) }) !== (key === "match"))
           return failedExample(["send", "rules", i, key, j], rule.id, key);
+  return null;
+}
+
+const DAY_MS = 86_400_000;
+export const LONGEST_WAIVER_DAYS = 90;
+
+/** A document grants exceptions to its own rules alone: another's would loosen what others wrote. */
+function waivers(data: PolicyData): Contradiction | null {
+  const seen = new Set<string>();
+  for (const [i, waiver] of (data.kind === "Repository" ? [] : (data.waivers ?? [])).entries()) {
+    const at = (key: keyof DocumentWaiver, detail: string, remedy: string): Contradiction => ({
+      path: ["waivers", i, key],
+      detail,
+      remedy,
+    });
+    const rule = data.send?.rules?.find(({ id }) => id === waiver.rule);
+    const days = (Date.parse(waiver.until) - Date.parse(waiver.from)) / DAY_MS + 1;
+    if (seen.has(waiver.id))
+      return at("id", `a second waiver \`${waiver.id}\``, "give each waiver an id of its own");
+    if (rule === undefined)
+      return at("rule", `no send rule \`${waiver.rule}\` in this document`, "name one of its own rules");
+    if (rule.waivable !== true)
+      return at(
+        "rule",
+        `\`${waiver.rule}\` is not waivable`,
+        "add `waivable: true` to the rule, or remove this",
+      );
+    if (Object.values(waiver.scope).every((values) => values === undefined))
+      return at("scope", "an exception without a scope is a change of the rule", "name at least one label");
+    if (waiver.approver === waiver.requester)
+      return at("approver", "nobody grants their own waiver", "name somebody else");
+    if (!(days >= 1 && days <= LONGEST_WAIVER_DAYS))
+      return at("until", `${days} days`, `let it last from 1 to ${LONGEST_WAIVER_DAYS} days`);
+    seen.add(waiver.id);
+  }
   return null;
 }
 

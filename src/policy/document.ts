@@ -9,7 +9,7 @@
  * Every fault is `policy.invalid` at `file:line:column path`, with a remedy.
  */
 import { z } from "zod";
-import { findContradiction } from "./contradiction.ts";
+import { findContradiction, LONGEST_WAIVER_DAYS } from "./contradiction.ts";
 import { HostPattern } from "./host.ts";
 import { LABEL_VALUES, Word } from "./label.ts";
 import { parseAs } from "./parse.ts";
@@ -71,6 +71,18 @@ const Example = z.strictObject(
   },
 );
 
+/** An exception that the document's own people grant to one of its own rules: see waiver.ts. */
+const DocumentWaiver = z.strictObject({
+  id: RuleId,
+  rule: RuleId.describe("a rule of this very document that says `waivable: true`"),
+  scope: Labels.describe("the points it holds for; at least one label"),
+  reason: Line,
+  requester: Line,
+  approver: Line.describe("somebody else than the requester"),
+  from: Day.describe("the first day, UTC"),
+  until: Day.describe(`the last day, UTC; at most ${LONGEST_WAIVER_DAYS} days`),
+});
+
 const SendRule = z.strictObject({
   ...aboutRule,
   when: Labels,
@@ -125,6 +137,10 @@ const EnvironmentName = text("a variable's name, or a prefix that ends in *", /^
 const Command = text(
   "the first words of a command, with single spaces",
   /^[A-Za-z0-9._/-]{1,100}( [A-Za-z0-9._/=-]{1,100}){0,5}$/,
+);
+const AgentName = text(
+  "an agent's name, or name@version",
+  /^[a-z0-9][a-z0-9._-]{0,62}(@[A-Za-z0-9][A-Za-z0-9.+-]{0,62})?$/,
 );
 const Default = z.enum(["allow", "deny"]);
 
@@ -184,9 +200,32 @@ const sections = {
       inputTokens: z.int().min(0).optional(),
       outputTokens: z.int().min(0).optional(),
       minutes: z.int().min(0).optional(),
+      day: z
+        .strictObject({
+          requests: z.int().min(0).optional(),
+          bytesOut: z.int().min(0).optional(),
+          inputTokens: z.int().min(0).optional(),
+          outputTokens: z.int().min(0).optional(),
+        })
+        .optional()
+        .describe("what one person's sessions may use up together in a day (UTC)"),
     })
     .optional()
     .describe("what one session may use up; layered, the smallest of each holds"),
+  approvals: z
+    .strictObject({
+      self: z.enum(["allow", "deny"]).optional(),
+      seconds: z.int().min(1).max(3_600).optional(),
+    })
+    .optional()
+    .describe(
+      "who may answer what a rule asks: `self: allow` lets the person who asked answer (a profile's default: deny); after `seconds` without an answer it is denied",
+    ),
+  language: z.enum(["en", "zh-CN"]).optional().describe("of refusals; without it: the person's own"),
+  agents: z
+    .strictObject({ allow: few(AgentName) })
+    .optional()
+    .describe("agents that may be run, by name or name@version; without the list: any"),
   // What only the agents' own settings can hold them to: see native.ts, and its gap table.
   programs: z
     .strictObject({ ask: z.array(Command).max(500).optional(), deny: z.array(Command).max(500).optional() })
@@ -222,6 +261,7 @@ const network = {
   deny: z.array(DenyRule).max(MAX_RULES).optional(),
 };
 const rules = z.array(SendRule).max(MAX_RULES);
+const waivers = z.array(DocumentWaiver).max(2_000).optional().describe("exceptions to this document's rules");
 
 /** A guardrail or repository document is neutral about what it does not speak about; a profile refuses it. */
 const neutral = {
@@ -230,12 +270,13 @@ const neutral = {
 };
 
 export const DocumentSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ ...sections, kind: z.literal("Guardrails"), ...neutral }),
+  z.strictObject({ ...sections, kind: z.literal("Guardrails"), ...neutral, waivers }),
   z.strictObject({
     ...sections,
     kind: z.literal("Profile"),
     network: z.strictObject({ default: Default, ...network }),
     send: z.strictObject({ default: Default, rules: rules.optional() }),
+    waivers,
   }),
   z.strictObject({
     ...sections,
@@ -246,6 +287,7 @@ export const DocumentSchema = z.discriminatedUnion("kind", [
 ]);
 
 export type SendRule = z.infer<typeof SendRule>;
+export type DocumentWaiver = z.infer<typeof DocumentWaiver>;
 export type AllowRule = z.infer<typeof AllowRule>;
 export type DenyRule = z.infer<typeof DenyRule>;
 export type Sentence = z.infer<typeof Sentence>;

@@ -5,7 +5,7 @@
 import { type Decision, decide, decideConnection } from "./decide.ts";
 import { LABEL_NAMES, type LabelName, type Point } from "./label.ts";
 import type { Policy, RuleRef } from "./layer.ts";
-import { conditionsOf, quotientOf } from "./quotient.ts";
+import { conditionsOf, type Quotient, quotientOf } from "./quotient.ts";
 import { type Language, say, sayLabel, sayPoint } from "./words.ts";
 
 export interface Explanation {
@@ -24,7 +24,7 @@ export function explain(policy: Policy, point: Point, language: Language): Expla
   const connection = decideConnection(policy, point.host, point.port);
   const decision = decide(policy, point);
   const verdict = connection.verdict === "deny" ? "deny" : decision.verdict;
-  const waysOn = verdict === "allow" ? [] : findWaysOn(policy, point);
+  const waysOn = verdict === "allow" ? [] : findWaysOn(policy, point, quotientIn(policy));
   const rules = connection.verdict === "deny" ? connection.rules : decision.rules;
   const lines = [
     `${VERDICTS[verdict][language]}${language === "en" ? ": " : "："}${sayPoint(point, language)}`,
@@ -35,15 +35,37 @@ export function explain(policy: Policy, point: Point, language: Language): Expla
   return { verdict, connection, decision, waysOn, text: lines.join("\n") };
 }
 
+/** What is about to be refused: the decision, and all that is known of what it is about. */
+export interface Refused {
+  readonly verdict: Decision["verdict"];
+  readonly rules: readonly RuleRef[];
+}
+export type RefusedAbout = Point | { readonly host: string; readonly port: number };
+
+/**
+ * The words of refusals under one policy. What it takes to find the ways on is worked out at the first refusal and kept:
+ * a wide policy costs milliseconds, and an agent's telemetry is refused all day.
+ */
+export function refuser(
+  policy: Policy,
+): (refused: Refused, about: RefusedAbout, language: Language) => string {
+  let known: Quotient | null = null;
+  return (refused, about, language) => {
+    known ??= quotientIn(policy);
+    return refusalText(policy, refused, about, language, known);
+  };
+}
+
 /**
  * What a developer reads when something is refused, held or sent elsewhere: one paragraph for an error message of the
  * agent's protocol. Of a refused connection nothing but the host and port is known.
  */
 export function refusalText(
   policy: Policy,
-  refused: { readonly verdict: Decision["verdict"]; readonly rules: readonly RuleRef[] },
-  about: Point | { readonly host: string; readonly port: number },
+  refused: Refused,
+  about: RefusedAbout,
   language: Language,
+  quotient: Quotient = quotientIn(policy),
 ): string {
   const point = "channel" in about ? about : null;
   const what = point === null ? `${about.host}:${about.port}` : sayPoint(point, language);
@@ -51,7 +73,7 @@ export function refusalText(
   return [
     `Sallyport ${VERDICTS[refused.verdict][language]}${language === "en" ? ": " : "："}${what}`,
     ...rules,
-    wayOn(policy, refused.rules, point, language),
+    wayOn(policy, refused.rules, point, language, quotient),
   ].join(language === "en" ? ". " : "。");
 }
 
@@ -86,11 +108,15 @@ function sentencesOf(policy: Policy, ref: RuleRef) {
   return { title, because, review: review ?? data?.metadata.review };
 }
 
-const defaultSentences = (ref: RuleRef) => ({
-  title: { en: ref.title, "zh-CN": `\`${ref.document}\` 未提及者按其默认规则处理` },
-  because: { en: ref.because, "zh-CN": `\`${ref.document}\` 中没有规则提及此项` },
-  review: undefined,
-});
+const defaultSentences = (ref: RuleRef) =>
+  ref.id.endsWith(".default")
+    ? {
+        title: { en: ref.title, "zh-CN": `\`${ref.document}\` 未提及者按其默认规则处理` },
+        because: { en: ref.because, "zh-CN": `\`${ref.document}\` 中没有规则提及此项` },
+        review: undefined,
+      }
+    : // A waiver or a budget: its words are its own.
+      { title: ref.title, because: ref.because, review: undefined };
 
 function sayObligations(decision: Decision, verdict: Decision["verdict"], language: Language): string[] {
   if (verdict === "deny") return [];
@@ -103,9 +129,15 @@ function sayObligations(decision: Decision, verdict: Decision["verdict"], langua
 }
 
 /** The fastest permitted way on, in the order of what costs the developer least. */
-function wayOn(policy: Policy, rules: readonly RuleRef[], point: Point | null, language: Language): string {
+function wayOn(
+  policy: Policy,
+  rules: readonly RuleRef[],
+  point: Point | null,
+  language: Language,
+  quotient: Quotient,
+): string {
   const english = language === "en";
-  const waysOn = point === null ? [] : findWaysOn(policy, point);
+  const waysOn = point === null ? [] : findWaysOn(policy, point, quotient);
   if (waysOn.length > 0) return sayWaysOn(waysOn, language);
   const owners = [...new Set(rules.map(({ owner }) => owner))].join(", ");
   const waivable = rules.length > 0 && rules.every((rule) => isWaivable(policy, rule));
@@ -117,12 +149,14 @@ function wayOn(policy: Policy, rules: readonly RuleRef[], point: Point | null, l
 const isWaivable = (policy: Policy, ref: RuleRef): boolean =>
   policy.send.rules.some(({ ref: own, rule }) => own === ref && rule.waivable === true);
 
+const quotientIn = (policy: Policy): Quotient =>
+  quotientOf(conditionsOf(policy.layers.map(({ document }) => document)));
+
 /** Labels that a person can change by choosing another server, model, agent or build; not what the data or the repository are. */
 const CHOICES: readonly LabelName[] = ["serverIn", "operatorLaw", "model", "build", "agent", "trains", "dpa"];
 
 /** Every single change of a label, to a value that the policy names, after which the sending is allowed. */
-function findWaysOn(policy: Policy, point: Point): Explanation["waysOn"] {
-  const quotient = quotientOf(conditionsOf(policy.layers.map(({ document }) => document)));
+function findWaysOn(policy: Policy, point: Point, quotient: Quotient): Explanation["waysOn"] {
   return LABEL_NAMES.filter((label) => CHOICES.includes(label)).flatMap((label) => {
     const values = quotient[label]
       .filter(({ sample }) => {

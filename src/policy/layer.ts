@@ -19,6 +19,7 @@ import {
 } from "./document.ts";
 import { type Covers, folderCovers, intersection, nameCovers, shortest } from "./grant.ts";
 import { indexSendRules, type SendIndex } from "./send.ts";
+import type { Language } from "./words.ts";
 
 /** A rule as it is shown to people and named in the record. */
 export interface RuleRef {
@@ -111,6 +112,16 @@ export interface Policy {
   /** MCP servers that may be used, by name; null: any. */
   readonly mcpServers: readonly string[] | null;
   readonly inspect: InspectPolicy;
+  readonly approvals: {
+    /** Whether the person who asked may answer; never where the agent could answer in their place: without a sandbox. */
+    readonly self: boolean;
+    /** How long a question waits. */
+    readonly seconds: number;
+  };
+  /** Of refusals; null: the person's own. */
+  readonly language: Language | null;
+  /** Agents that may be run, as name or name@version; null: any. */
+  readonly agents: readonly string[] | null;
   readonly layers: readonly Layer[];
   /** All layers' send rules, and the index that finds the matching ones. */
   readonly send: { readonly rules: readonly SendRuleInLayer[]; readonly index: SendIndex };
@@ -146,12 +157,7 @@ export function layer(documents: readonly PolicyDocument[]): Policy {
       sorted.map(({ data }) => (data.kind === "Repository" ? data.labels?.repo : undefined)).find(Boolean) ??
       "unknown",
     sandbox: {
-      mode: layered(
-        sorted,
-        (data) => data.sandbox?.mode,
-        "bubblewrap",
-        (a, b) => (a === b ? a : "bubblewrap"),
-      ),
+      mode: sandboxMode(sorted),
       nested: layered(
         sorted,
         (data) => data.sandbox?.nested,
@@ -180,16 +186,24 @@ export function layer(documents: readonly PolicyDocument[]): Policy {
       builds: admission(sorted, (data) => data.admission?.builds),
       extensions: admission(sorted, (data) => data.admission?.extensions),
     },
-    mcpServers: sorted
-      .map(({ data }) => data.mcp?.servers)
-      .reduce<readonly string[] | null>(
-        (servers, more) =>
-          more === undefined
-            ? servers
-            : (servers ?? more).filter((server) => more.includes(server)).toSorted(),
-        null,
-      ),
     inspect: inspectPolicy(sorted),
+    mcpServers: inAll(sorted.map(({ data }) => data.mcp?.servers)),
+    approvals: {
+      self:
+        sandboxMode(sorted) === "bubblewrap" &&
+        layered(
+          sorted,
+          (data) => data.approvals?.self,
+          "deny",
+          (a, b) => (a === b ? a : "deny"),
+        ) === "allow",
+      seconds: layered<number>(sorted, (data) => data.approvals?.seconds, APPROVAL_SECONDS, Math.min),
+    },
+    language: sorted.map(({ data }) => data.language).find((language) => language !== undefined) ?? null,
+    agents: inAll(
+      sorted.map(({ data }) => data.agents?.allow),
+      agentCovers,
+    ),
     layers,
     send: { rules, index: indexSendRules(rules.map(({ rule }) => rule)) },
   };
@@ -231,6 +245,31 @@ const admission = (
   documents: readonly PolicyDocument[],
   read: (data: Data) => Admission | undefined,
 ): Admission => (documents.some(({ data }) => read(data) === "approved") ? "approved" : "any");
+
+/** Below the five minutes after which Node's fetch, which most agents use, gives an unanswered request up. */
+const APPROVAL_SECONDS = 240;
+
+const sandboxMode = (documents: readonly PolicyDocument[]): "bubblewrap" | "none" =>
+  layered(
+    documents,
+    (data) => data.sandbox?.mode,
+    "bubblewrap",
+    (a, b) => (a === b ? a : "bubblewrap"),
+  );
+
+/** `claude` stands for every version of it. */
+const agentCovers: Covers = (outer, inner) => outer === inner || inner.startsWith(`${outer}@`);
+const same: Covers = (outer, inner) => outer === inner;
+
+/** What every list holds that there is; null without any. */
+const inAll = (
+  lists: readonly (readonly string[] | undefined)[],
+  covers: Covers = same,
+): readonly string[] | null =>
+  lists.reduce<readonly string[] | null>(
+    (all, more) => (more === undefined ? all : intersection(all ?? more, more, covers)),
+    null,
+  );
 
 /** A profile that says nothing means the strict value; any other document that says nothing is not asked. */
 function layered<T>(

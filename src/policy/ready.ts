@@ -243,6 +243,10 @@ send:
   rules:
 ${noTelemetryContent}${restrictedStays}${secretsMasked}`;
 
+/** On one machine there is nobody else; an organisation's guardrails say `self: deny`, and then somebody else answers. */
+const ownApproval = `approvals: { self: allow, seconds: 240 } # the person themselves may say yes; the agent cannot
+`;
+
 const engineerRules = `    - id: everyday-code
       title: { en: Everyday code may go to models under contract, zh-CN: 日常代码可发送给已签约的模型 }
       because: { en: This is the job, zh-CN: 这是工作所需 }
@@ -281,6 +285,7 @@ ${secretsMasked}    - id: personal-masked
 const ENGINEER = `${head("engineer", "An engineer in an organisation that keeps a register of destinations", "已建立目的地登记册的组织中的工程师")}
 sandbox: { mode: bubblewrap, nested: false }
 ${usualAccess}
+${ownApproval}
 network:
   default: deny
   allow:
@@ -293,6 +298,7 @@ ${engineerRules}`;
 const RESTRICTED = `${head("restricted", "Our own models only", "仅限自有模型")}
 sandbox: { mode: bubblewrap, nested: false }
 ${usualAccess}
+${ownApproval}
 network:
   default: deny
   allow:

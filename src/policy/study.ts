@@ -1,15 +1,25 @@
 /**
  * The policy desk's tools: what people ask of a policy before it is in force and after it has decided. None of them is on
- * the way of a request but `refusalText`, `withWaivers`, `settle` and `decideBudget`.
+ * the way of a request but `refuser`, `withWaivers`, `settle` and `decideBudget`.
  */
 export { decideBudget, type Spent } from "./budget.ts";
 export { type CedarExport, exportCedar } from "./cedar.ts";
 export { type Change, diff } from "./diff.ts";
-export { type Explanation, explain, refusalText } from "./explain.ts";
+export { type Explanation, explain, type Refused, type RefusedAbout, refuser } from "./explain.ts";
 export { compileNative, type Gap, type NativeSettings } from "./native.ts";
 export { type Overdue, overdue } from "./overdue.ts";
 export { type Property, parseProperties } from "./property.ts";
 export { type Mutant, mutate, type Proof, prove, proveUnderAnyProfile } from "./prove.ts";
 export { type Judgement, type Replay, replay } from "./replay.ts";
-export { type Answer, type Question, type Settlement, settle, type Waiver, withWaivers } from "./waiver.ts";
+export {
+  type Answer,
+  documentWaivers,
+  LONGEST_ANSWER_MS,
+  nameOf,
+  type Question,
+  type Settlement,
+  settle,
+  type Waiver,
+  withWaivers,
+} from "./waiver.ts";
 export type { Language } from "./words.ts";

@@ -40,7 +40,7 @@ const waiver = (change: Partial<Waiver> = {}): Waiver => ({
   approver: "bob",
   grantedAt: NOW,
   expiresAt: NOW + 1_000,
-  breakGlass: false,
+  kind: "waiver",
   ...change,
 });
 const point = (labels: Partial<Point>): Point => ({ ...UNKNOWN_POINT, data: "secret", ...labels });
@@ -84,7 +84,7 @@ test.each<[change: Partial<Waiver>, because: RegExp]>([
   [{ expiresAt: NOW }, /must last/],
   [{ expiresAt: NOW + LONGEST_WAIVER_MS + 1 }, /must last/],
   [{ expiresAt: Number.NaN }, /must last/],
-  [{ breakGlass: true, expiresAt: NOW + BREAK_GLASS_MS + 1 }, /must last 60 minutes or less/],
+  [{ kind: "break-glass", expiresAt: NOW + BREAK_GLASS_MS + 1 }, /must last 60 minutes or less/],
 ])("a waiver that is not in order is refused: %o", (change, because) => {
   const { active, refused } = withWaivers(policy, [waiver(change)], NOW);
   expect(active).toEqual([]);
@@ -92,7 +92,7 @@ test.each<[change: Partial<Waiver>, because: RegExp]>([
 });
 
 test("break-glass needs one person, for an hour", () => {
-  expect(verdict([waiver({ breakGlass: true, approver: "ann" })], { repo: "vault" })).toBe("allow");
+  expect(verdict([waiver({ kind: "break-glass", approver: "ann" })], { repo: "vault" })).toBe("allow");
 });
 
 test("waivers never exceed their scope, and inside it count as the rule's consent", () => {
@@ -133,7 +133,7 @@ test("waivers never exceed their scope, and inside it count as the rule's consen
 });
 
 describe("a question is settled by the first answer that counts, else by its deadline", () => {
-  const question = { requester: "ann", askedAt: 100, deadlineAt: 200 };
+  const question = { requester: "ann", self: false, askedAt: 100, deadlineAt: 200 };
   const answer = (by: string, at: number, verdict: Answer["verdict"]): Answer => ({
     by,
     at,

@@ -1,0 +1,80 @@
+/**
+ * From a matter to its judgement. What policy wants done first is done, and what then is to leave is judged again, under
+ * the policy that holds then: a question is put to people, a detour taken, values are replaced. Each step at most a few
+ * times; what is not settled by then is denied.
+ *
+ * Throwing denies.
+ */
+import { asFault, type ExchangeId, Fault } from "../core/index.ts";
+import type { study } from "../policy/index.ts";
+import { denied, judge, judgeFault } from "./judge.ts";
+import type { Matter } from "./matter.ts";
+import { type Decided, redact } from "./redact.ts";
+import type { Reading, Rooms, Sitting } from "./session.ts";
+
+/** More questions than this about one exchange: the policy changes faster than people can answer. */
+const MOST_STEPS = 8;
+
+export async function decided(
+  id: ExchangeId,
+  matter: Matter,
+  sitting: Sitting,
+  rooms: Rooms,
+): Promise<Decided> {
+  let reading: Reading | null = null;
+  try {
+    const content = await matter.content();
+    reading = sitting.reader.read(matter.decode, content);
+    return await settled(id, matter, content, reading, sitting, rooms);
+  } catch (error) {
+    const fault = asFault(error);
+    const dialect = reading?.decoded.dialect;
+    return {
+      judgement: judgeFault(matter.about, fault, sitting.session, sitting.rules.now(), dialect),
+      reading,
+    };
+  }
+}
+
+async function settled(
+  id: ExchangeId,
+  matter: Matter,
+  came: Buffer,
+  reading: Reading,
+  sitting: Sitting,
+  rooms: Rooms,
+): Promise<Decided> {
+  let content = came;
+  let grants: readonly study.Waiver[] = [];
+  const approvals: string[] = [];
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const standing = sitting.rules.withGrants(grants);
+    const judgement = judge(matter.about, reading, sitting.session, standing, approvals);
+    switch (judgement.passes) {
+      case true:
+      case false:
+        return { judgement, reading };
+      case "redacted":
+        return await redact(matter, content, reading, judgement, sitting, standing);
+      case "rerouted":
+        content = await matter.reroute(judgement.way, content, reading.decoded);
+        break;
+      case "asked": {
+        const answer = await rooms.approvals.ask(id, judgement, matter, sitting);
+        if (answer.state === "denied") return { judgement: denied(judgement, answer.fault), reading };
+        if (answer.state === "allowed") {
+          grants = [...grants, ...answer.grants];
+          approvals.push(answer.question);
+        }
+        break;
+      }
+      default:
+        judgement satisfies never;
+    }
+  }
+  const last = judge(matter.about, reading, sitting.session, sitting.rules.now());
+  return {
+    judgement: denied(last, new Fault("gateway.not-approved", { detail: "asked too often" })),
+    reading,
+  };
+}
