@@ -228,6 +228,7 @@ async function compile(found: readonly PolicyDocument[], flags: PolicyFlags, say
   const native = study.compileNative(layer(found), agent, version, {
     workspace: process.cwd(),
     hiddenFiles: [],
+    isInside: false,
   });
   if (native.emitter === null)
     throw new Fault("usage.invalid", {

@@ -84,13 +84,17 @@ export async function prepare(
   const read = [...agent.folders, ...policy.files.read];
   const isOnlyWall = policy.sandbox.mode === "bubblewrap" && !policy.sandbox.nested;
   const hide = await filesToHide(workspace, policy.files.hide);
-  const native = study.compileNative(policy, agent.name, agent.version, { workspace, hiddenFiles: hide });
+  const native = study.compileNative(policy, agent.name, agent.version, {
+    workspace,
+    hiddenFiles: hide,
+    isInside: policy.sandbox.mode === "bubblewrap",
+  });
   const spec: SandboxSpec = {
     mode: policy.sandbox.mode,
     program: [
       ...agent.program,
       ...(isOnlyWall ? (agent.kind?.confinedArguments ?? []) : []),
-      ...native.arguments,
+      ...(native.plainCommands.includes(question.arguments[0] ?? "") ? [] : native.arguments),
       ...door.arguments,
       ...question.arguments,
     ],
@@ -101,6 +105,9 @@ export async function prepare(
     read,
     write: policy.files.write,
     hide,
+    covers: foldersDown(workspace, question.cwd).flatMap((folder) =>
+      native.covers.map(({ path, text }) => ({ path: join(folder, path), text })),
+    ),
     files: native.files.map(({ path, content }) => ({ path, text: content })),
     environment: {
       ...environmentFor(question, agent.kind, policy, upstream),
@@ -169,6 +176,13 @@ export function workspaceOf(cwd: string): string {
   for (let folder = cwd; folder !== home && folder !== "/"; folder = dirname(folder))
     if (isRepository(folder) && (folder === cwd || isOwn(folder))) return folder;
   return cwd;
+}
+
+/** The workspace, and each folder on the way down to where the agent starts: agents look for settings in all of them. */
+function foldersDown(workspace: string, cwd: string): readonly string[] {
+  const folders = [workspace];
+  for (let folder = cwd; folder.startsWith(`${workspace}/`); folder = dirname(folder)) folders.push(folder);
+  return folders;
 }
 
 const isRepository = (folder: string): boolean =>

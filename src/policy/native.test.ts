@@ -12,7 +12,7 @@ const GOLDEN = join(ROOT, "test/golden/policy");
 const policy = layer([
   parseDocument(readFileSync(join(ROOT, "test/fixtures/policy/native.yaml"), "utf8"), "native.yaml"),
 ]);
-const around = { workspace: "/home/agent/work", hiddenFiles: ["/home/agent/work/.env"] };
+const around = { workspace: "/home/agent/work", hiddenFiles: ["/home/agent/work/.env"], isInside: false };
 const TESTED = {
   claude: "2.1.329",
   codex: "0.169.0",
@@ -31,7 +31,7 @@ function goldenOf(agent: string, compiled: NativeSettings): Map<string, string> 
     ...compiled.files.map(({ path, content }): [string, string] => [`${agent}${path}`, content]),
     [
       `${agent}/launch.json`,
-      `${JSON.stringify({ arguments: compiled.arguments, environment: compiled.environment }, null, 2)}\n`,
+      `${JSON.stringify({ arguments: compiled.arguments, environment: compiled.environment, covers: compiled.covers }, null, 2)}\n`,
     ],
     [
       `${agent}/gaps.md`,
@@ -76,6 +76,27 @@ describe.each(Object.entries(TESTED))("%s %s", (agent, version) => {
     ]);
     for (const { path, content } of files) if (path.endsWith(".json")) JSON.parse(content);
   });
+});
+
+test("inside the sandbox, where nothing is root's, gemini gets its rules by a flag and no file that it would not believe", () => {
+  const inside = compileNative(policy, "gemini", null, { ...around, isInside: true });
+  const machine = compileNative(policy, "gemini", null, around);
+  expect(inside.files.map(({ path }) => path)).toEqual(["/etc/sallyport/gemini/10-sallyport.toml"]);
+  expect(inside.files[0]?.content).toBe(machine.files[1]?.content);
+  expect(inside.arguments).toEqual([
+    "--admin-policy=/etc/sallyport/gemini",
+    "--allowed-mcp-server-names=github",
+  ]);
+  expect(inside.gaps.find(({ grant }) => grant === "telemetry")).toMatchObject({
+    agent: "none",
+    wall: "gateway",
+  });
+});
+
+test("a profile that uses a repository's settings covers none of them", () => {
+  const observe = layer([parseDocument(readyProfile("observe") ?? "", "observe.yaml")]);
+  for (const agent of Object.keys(TESTED))
+    expect(compileNative(observe, agent, null, around).covers).toEqual([]);
 });
 
 test("an agent or a version that no emitter knows gets nothing, and the table says so", () => {

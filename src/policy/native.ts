@@ -9,7 +9,7 @@ import type { Policy } from "./layer.ts";
 import { claude } from "./native/claude.ts";
 import { codex } from "./native/codex.ts";
 import { copilot } from "./native/copilot.ts";
-import type { Emitted, Emitter, Grant, Hold, NativeFile, Surroundings } from "./native/form.ts";
+import type { Cover, Emitted, Emitter, Grant, Hold, NativeFile, Surroundings } from "./native/form.ts";
 import { gemini } from "./native/gemini.ts";
 import { opencode } from "./native/opencode.ts";
 import { qwen } from "./native/qwen.ts";
@@ -28,7 +28,10 @@ export interface NativeSettings {
   /** The emitter that wrote them, as `claude >= 2.1.198`; null: none fits the agent and version, nothing was written. */
   readonly emitter: string | null;
   readonly files: readonly NativeFile[];
+  readonly covers: readonly Cover[];
   readonly arguments: readonly string[];
+  /** Where the person's first word is one of these, the arguments are left out. */
+  readonly plainCommands: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** One row for each grant that the policy uses: how far the agent holds to it, and who else does. */
   readonly gaps: readonly Gap[];
@@ -52,7 +55,9 @@ export function compileNative(
   return {
     emitter: emitter === undefined ? null : `${emitter.agent} >= ${emitter.since}`,
     files: emitted?.files ?? [],
+    covers: emitted?.covers ?? [],
     arguments: emitted?.arguments ?? [],
+    plainCommands: emitted?.plainCommands ?? [],
     environment: emitted?.environment ?? {},
     gaps: gapsOf(policy, emitted, refusesTelemetry),
   };

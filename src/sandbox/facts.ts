@@ -37,6 +37,8 @@ export interface SandboxSpec {
   /** Also with `*` within a name and a leading or inner `**` directory; expanded once, when the session starts. */
   readonly hide: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Paths of the workspace that exist and look otherwise inside: a file with this text, a directory empty (null). Read-only. */
+  readonly covers?: readonly Cover[];
   /** Files below /etc that exist inside only, read-only: an agent's administrator settings. Left out without a wall. */
   readonly files?: readonly { readonly path: string; readonly text: string }[];
   /** Host files, PEM. */
@@ -51,6 +53,12 @@ export interface SandboxSpec {
   /** Sallyport's own files (ledger, keys, sockets): a workspace or a grant that holds one, or lies in one, is refused. */
   readonly protect?: readonly string[];
   readonly limits?: Partial<SandboxLimits>;
+}
+
+export interface Cover {
+  /** Absolute. What does not exist, or is of the other kind, stays as it is. */
+  readonly path: string;
+  readonly text: string | null;
 }
 
 export interface SandboxLimits {
@@ -107,6 +115,7 @@ export interface WorkspaceFacts {
   readonly write: readonly PathFact[];
   /** Existing paths that the hide patterns match. */
   readonly hidden: readonly PathFact[];
+  readonly covered: readonly (PathFact & { readonly text: string | null })[];
   /** Real paths. */
   readonly protect: readonly string[];
   /** The repository's administrative directory; null when the workspace has none. */
@@ -178,6 +187,8 @@ export const GUARDED_NAMES: readonly string[] = [
   ".gemini",
   ".qwen",
   ".opencode",
+  "opencode.json",
+  "opencode.jsonc",
   ".mcp.json",
   ".envrc",
   ".devcontainer",
@@ -238,6 +249,9 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
   const read = spec.read.map((path) => pathFact(absolute(path)));
   const write = spec.write.map((path) => pathFact(absolute(path)));
   const hidden = spec.hide.flatMap((pattern) => expand(absolute(pattern))).map(pathFact);
+  const covered = (spec.covers ?? [])
+    .map(({ path, text }) => ({ ...pathFact(path), text }))
+    .filter(({ kind, text }) => kind === (text === null ? "directory" : "file"));
   const git = gitFacts(real);
   const names = GUARDED_NAMES.map((name) => pathFact(join(real, name)));
   const guarded = names.filter((fact) => fact.kind !== "missing");
@@ -245,6 +259,7 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
     ...read,
     ...write,
     ...hidden,
+    ...covered,
     ...guarded,
     ...(git?.executable ?? []),
     ...(git?.directories ?? []),
@@ -255,6 +270,7 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
     read,
     write,
     hidden,
+    covered,
     protect: (spec.protect ?? []).map((path) => realOr(resolve(path))),
     git,
     guarded,

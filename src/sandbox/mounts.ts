@@ -141,13 +141,31 @@ export function maskMounts(facts: HostFacts, visible: readonly string[], explain
       throw new Fault("sandbox.hide", { at: fact.path, detail: "it covers the whole workspace" });
     if (real === null || !visible.some((path) => within(real, path) && real !== path)) return [];
     explain.push(`hide ${fact.path}`);
-    const cover =
-      fact.kind === "directory"
-        ? ["--perms", "0555", "--size", "4096", "--tmpfs", real, "--remount-ro", real]
-        : ["--ro-bind", "/dev/null", real];
+    const cover = fact.kind === "directory" ? emptyDirectory(real) : ["--ro-bind", "/dev/null", real];
     return [{ at: real, isWritable: false, args: cover }];
   });
 }
+
+/**
+ * Puts what the plan says in the place of files that can be seen. `data` gives bubblewrap's arguments for a read-only
+ * file of that text at that path.
+ */
+export function coverMounts(
+  facts: HostFacts,
+  visible: readonly string[],
+  data: (path: string, text: string) => readonly string[],
+  explain: string[],
+): Mount[] {
+  return facts.covered.flatMap(({ path, real, text }): Mount[] => {
+    if (real === null || !visible.some((held) => within(real, held) && real !== held)) return [];
+    explain.push(`cover ${path}: the policy ignores a repository's settings`);
+    return [{ at: real, isWritable: false, args: text === null ? emptyDirectory(real) : data(real, text) }];
+  });
+}
+
+const emptyDirectory = (path: string): readonly string[] => [
+  ...["--perms", "0555", "--size", "4096", "--tmpfs", path, "--remount-ro", path],
+];
 
 /**
  * A mount of its own for each directory between a mount and the writable one that holds it, or `mv conf conf2` would

@@ -58,6 +58,7 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
     read: [],
     write: [],
     hidden: [],
+    covered: [],
     protect: [],
     git: null,
     guarded: [],
@@ -319,6 +320,27 @@ describe("laws of the argument list", () => {
     expect(plan.bwrapArgs.filter((arg) => arg === envrc.path)).toHaveLength(1);
     expect(plan.descriptors.at(-1)?.text).not.toContain(".envrc");
     expect(plan.descriptors.at(-1)?.text).toContain(".vscode");
+  });
+
+  it("a covered file has the plan's text, read-only, and is neither guarded nor looked for beneath it", () => {
+    const settings = { ...fact("/home/ada/payments/.mcp.json", "file"), text: "{}" };
+    const hooks = { ...fact("/home/ada/payments/.github/hooks"), text: null };
+    const elsewhere = { ...fact("/home/ada/payments/opencode.json", "file", "/home/ada/x.json"), text: "{}" };
+    const plan = planSandbox(
+      spec(),
+      facts({
+        covered: [settings, hooks, elsewhere],
+        guarded: [settings, fact("/home/ada/payments/.github")],
+      }),
+    );
+    const args = plan.bwrapArgs;
+    const at = args.indexOf(settings.path);
+    expect(args.slice(at - 4, at - 1)).toEqual(["--perms", "0444", "--ro-bind-data"]);
+    expect(plan.descriptors.find(({ fd }) => String(fd) === args[at - 1])?.text).toBe("{}");
+    expect(args.filter((arg) => arg === settings.path)).toHaveLength(1);
+    expect(args.indexOf("/home/ada/payments/.github")).toBeLessThan(args.indexOf(hooks.path));
+    expect(args.slice(args.indexOf(hooks.path) - 1, args.indexOf(hooks.path))).toEqual(["--tmpfs"]);
+    expect(args.join(" ")).not.toContain("/home/ada/x.json");
   });
 
   it("an agent's settings lie below /etc for everybody to read, and never on the host", () => {

@@ -22,7 +22,16 @@ import {
   type SandboxSpec,
   within,
 } from "./facts.ts";
-import { depth, grantMounts, guardMounts, INSIDE_HOME, isGranted, maskMounts, pinMounts } from "./mounts.ts";
+import {
+  coverMounts,
+  depth,
+  grantMounts,
+  guardMounts,
+  INSIDE_HOME,
+  isGranted,
+  maskMounts,
+  pinMounts,
+} from "./mounts.ts";
 import { type FilterArch, seccompFilter } from "./seccomp.ts";
 import { DESCRIPTOR, LATER, nodeStage, perlStage, type StageExpectation, type StageLimit } from "./stage.ts";
 
@@ -106,9 +115,19 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   const explain: string[] = [`workspace ${workspace}: read and write`];
   const memoryBytes = Math.floor((facts.memoryBytes * MEMORY_SHARE) / MIB) * MIB;
   const limits: SandboxLimits = { ...LIMITS, memoryBytes, ...spec.limits };
+  const descriptors: { fd: number; text: string }[] = [];
+  const held = (option: string, path: string, text: string): string[] => {
+    const fd = DESCRIPTOR.first + 2 + descriptors.length;
+    descriptors.push({ fd, text });
+    return ["--perms", "0444", option, String(fd), path];
+  };
+  const file = (path: string, text: string): string[] => held("--file", path, text);
   const grants = grantMounts(spec, facts, workspace, explain);
   const guards = guardMounts(facts, workspace, explain);
-  const masks = maskMounts(facts, grants.visible, explain);
+  const masks = [
+    ...coverMounts(facts, grants.visible, (path, text) => held("--ro-bind-data", path, text), explain),
+    ...maskMounts(facts, grants.visible, explain),
+  ];
   // What is covered is not guarded as well: the cover is read-only, and the guard would look for the file beneath it.
   const isCovered = (path: string): boolean => masks.some((mask) => within(path, mask.at));
   const guardBound = guards.bound.filter((fact) => !isCovered(fact.path));
@@ -116,12 +135,6 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   const pins = pinMounts(content, facts);
   const expectations = [...grants.bound, ...guardBound, ...pins.bound].map(expect);
   const stage = chooseStage(facts, arch, limits, spec, expectations, explain);
-  const descriptors: { fd: number; text: string }[] = [];
-  const file = (path: string, text: string): string[] => {
-    const fd = DESCRIPTOR.first + 2 + descriptors.length;
-    descriptors.push({ fd, text });
-    return ["--perms", "0444", "--file", String(fd), path];
-  };
   const mounts = [...content, ...pins.mounts];
   // Stable: of two at the same place the later wins, and what lies inside comes after what holds it.
   const ordered = mounts.toSorted((a, b) => depth(a.at) - depth(b.at)).flatMap((m) => m.args);

@@ -35,6 +35,7 @@ export const claude: Emitter = {
     };
     return {
       files: [{ path: "/etc/claude-code/managed-settings.json", content: json(settings) }],
+      covers: [],
       arguments: ignores ? ["--setting-sources", "user"] : [],
       environment: {},
       holds: {

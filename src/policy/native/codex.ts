@@ -5,7 +5,7 @@
  * redirection, and what it would ask about is refused under `never`; a project's own `.codex/config.toml` is ignored while
  * the project is not trusted.
  */
-import { advice, asked, type Emitter, kept, none, STRING_RULES } from "./form.ts";
+import { advice, asked, COVERED, EMPTY, type Emitter, kept, none, STRING_RULES } from "./form.ts";
 
 export const codex: Emitter = {
   agent: "codex",
@@ -39,6 +39,12 @@ export const codex: Emitter = {
     ];
     return {
       files: files.filter(({ content }) => content !== ""),
+      covers: ignores
+        ? [
+            { path: ".codex/config.toml", text: "" },
+            { path: ".codex/hooks.json", text: EMPTY },
+          ]
+        : [],
       arguments: [],
       environment: {},
       holds: {
@@ -49,7 +55,7 @@ export const codex: Emitter = {
         "commands asked about": advice(`${STRING_RULES}, as does a pipe; refused where nobody can be asked`),
         "agent's own web tools": kept("it has web search only"),
         "MCP servers": none(),
-        "repository settings": kept("it ignores those of a project that nobody trusted"),
+        "repository settings": advice(`ignored only while nobody trusted the project; ${COVERED}`),
         telemetry: kept(),
       },
     };

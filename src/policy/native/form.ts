@@ -26,10 +26,21 @@ export interface Hold {
   readonly remark: string;
 }
 
+/** A file of the repository that the sandbox shows with this text instead; null: a directory, shown empty. */
+export interface Cover {
+  /** Relative to the folder the agent starts in, and to each above it up to the workspace. */
+  readonly path: string;
+  readonly text: string | null;
+}
+
 export interface Emitted {
   readonly files: readonly NativeFile[];
+  /** For the sandbox: settings of the repository that the agent obeys whatever it is told. */
+  readonly covers: readonly Cover[];
   /** For the launcher, before the person's own arguments. */
   readonly arguments: readonly string[];
+  /** Its commands that take none of those arguments, and start no conversation. */
+  readonly plainCommands?: readonly string[];
   /** For the launcher, over anything the person's environment says. */
   readonly environment: Readonly<Record<string, string>>;
   readonly holds: Readonly<Record<Exclude<Grant, "network destinations" | "data that leaves">, Hold>>;
@@ -40,6 +51,11 @@ export interface Surroundings {
   readonly workspace: string;
   /** Files that are hidden and exist, absolute as the agent sees them: for agents that take no patterns. */
   readonly hiddenFiles: readonly string[];
+  /**
+   * Whether the files will lie inside our sandbox alone, where nothing belongs to root; else a fleet tool lays them as
+   * root.
+   */
+  readonly isInside: boolean;
   /** Whether the policy refuses the telemetry channel. */
   readonly refusesTelemetry: boolean;
 }
@@ -57,6 +73,11 @@ export const none = (remark = "it has no such setting"): Hold => ({ agent: "none
 
 /** String rules on commands: `sh -c`, scripts and interpreters get round them. */
 export const STRING_RULES = "matched by text: a script or an interpreter gets round it";
+
+/** Empty settings, as JSON. */
+export const EMPTY = "{}\n";
+
+export const COVERED = "the sandbox shows the agent empty ones";
 
 export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 

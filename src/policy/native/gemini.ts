@@ -1,12 +1,15 @@
 /**
  * Gemini CLI. `/etc/gemini-cli/settings.json` and `/etc/gemini-cli/policies/*.toml`; measured on 0.61.0: the highest
- * priority wins within the administrator's tier; the files are ignored when a folder above them is writable by others;
+ * priority wins within the administrator's tier; the files are ignored when they or a folder above them do not belong to
+ * root or are writable by others, and inside our sandbox nothing is root's: there the rules travel by a flag, and
  * GEMINI_CLI_SYSTEM_SETTINGS_PATH replaces the settings, so that the launcher has to pin it.
  */
 import type { Policy } from "../layer.ts";
-import { advice, asked, type Emitter, json, kept, none, STRING_RULES } from "./form.ts";
+import { advice, asked, COVERED, EMPTY, type Emitter, json, kept, none, STRING_RULES } from "./form.ts";
 
 const FILE = "/etc/gemini-cli/settings.json";
+/** Believed whoever owns it, as it is named by a flag and not the administrator's own folder. */
+const FOLDER_INSIDE = "/etc/sallyport/gemini";
 const TOOLS = { web_fetch: "web_fetch", web_search: "google_web_search" } as const;
 const DENY = 900;
 const ASK = 800;
@@ -25,15 +28,20 @@ export const gemini: Emitter = {
           }
         : {}),
     };
-    const rules = rulesOf(policy);
+    const content = rulesOf(policy).join("\n");
+    const { isInside } = around;
+    const folder = isInside ? FOLDER_INSIDE : "/etc/gemini-cli/policies";
+    const rules = content === "" ? [] : [{ path: `${folder}/10-sallyport.toml`, content }];
     return {
-      files: [
-        { path: FILE, content: json(settings) },
-        ...(rules.length === 0
-          ? []
-          : [{ path: "/etc/gemini-cli/policies/10-sallyport.toml", content: rules.join("\n") }]),
-      ],
-      arguments: [],
+      files: [...(isInside ? [] : [{ path: FILE, content: json(settings) }]), ...rules],
+      covers: policy.repositorySettings === "ignore" ? [{ path: ".gemini/settings.json", text: EMPTY }] : [],
+      arguments: isInside
+        ? [
+            ...rules.map(() => `--admin-policy=${folder}`),
+            ...(policy.mcpServers ?? []).map((name) => `--allowed-mcp-server-names=${name}`),
+          ]
+        : [],
+      plainCommands: ["mcp", "extensions", "extension", "skills", "skill", "hooks", "hook", "gemma"],
       environment: { GEMINI_CLI_SYSTEM_SETTINGS_PATH: FILE },
       holds: {
         "hidden files": advice(STRING_RULES),
@@ -41,8 +49,10 @@ export const gemini: Emitter = {
         "commands asked about": advice(`${STRING_RULES}; refused when nobody is there to ask`),
         "agent's own web tools": kept(),
         "MCP servers": advice("flags outrank the list"),
-        "repository settings": none("a repository's `.env` is read into its environment"),
-        telemetry: kept(),
+        "repository settings": none(`it obeys those of a folder that somebody trusted; ${COVERED}`),
+        telemetry: isInside
+          ? none("it believes only files that root owns, which inside none is; refused by the gateway")
+          : kept(),
       },
     };
   },

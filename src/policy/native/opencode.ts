@@ -3,7 +3,7 @@
  * OPENCODE_CONFIG_CONTENT, a refusal shows the whole list to the model. What no pattern names is allowed, so that no
  * pattern for everything is written: each remaining one gives its answer in any reading order.
  */
-import { advice, asked, type Emitter, globs, json, kept, none, STRING_RULES } from "./form.ts";
+import { advice, asked, COVERED, type Emitter, globs, json, kept, none, STRING_RULES } from "./form.ts";
 
 const TOOLS = { web_fetch: "webfetch", web_search: "websearch" } as const;
 
@@ -30,6 +30,13 @@ export const opencode: Emitter = {
     };
     return {
       files: [{ path: "/etc/opencode/opencode.json", content: json(settings) }],
+      // Measured: the switch stops `opencode.json`, not the plugins.
+      covers: ignores
+        ? [
+            { path: ".opencode/plugin", text: null },
+            { path: ".opencode/plugins", text: null },
+          ]
+        : [],
       arguments: [],
       environment: {
         ...(ignores ? { OPENCODE_DISABLE_PROJECT_CONFIG: "1" } : {}),
@@ -45,7 +52,7 @@ export const opencode: Emitter = {
         "commands asked about": advice(`${STRING_RULES}; not asked under \`--auto\``),
         "agent's own web tools": kept(),
         "MCP servers": none(),
-        "repository settings": kept(),
+        "repository settings": advice(`its plugins are run all the same; ${COVERED}`),
         telemetry: kept("its model list and plugin look-ups; the latter are refused by the gateway"),
       },
     };

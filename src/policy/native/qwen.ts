@@ -3,7 +3,18 @@
  * them; a repository's hooks run whatever the system settings say; QWEN_CODE_SYSTEM_SETTINGS_PATH replaces the file, so
  * that the launcher has to pin it.
  */
-import { advice, asked, type Emitter, globs, json, kept, none, STRING_RULES } from "./form.ts";
+import {
+  advice,
+  asked,
+  COVERED,
+  EMPTY,
+  type Emitter,
+  globs,
+  json,
+  kept,
+  none,
+  STRING_RULES,
+} from "./form.ts";
 
 const FILE = "/etc/qwen-code/settings.json";
 const TOOLS = { web_fetch: "WebFetch", web_search: "WebSearch" } as const;
@@ -33,6 +44,7 @@ export const qwen: Emitter = {
     };
     return {
       files: [{ path: FILE, content: json(settings) }],
+      covers: policy.repositorySettings === "ignore" ? [{ path: ".qwen/settings.json", text: EMPTY }] : [],
       arguments: [],
       environment: {
         QWEN_CODE_SYSTEM_SETTINGS_PATH: FILE,
@@ -46,7 +58,9 @@ export const qwen: Emitter = {
         "commands asked about": advice(`${STRING_RULES}; not asked under \`-y\``),
         "agent's own web tools": kept(),
         "MCP servers": advice("flags and environment outrank the list"),
-        "repository settings": none("a repository's hooks and providers are read whatever it is told"),
+        "repository settings": none(
+          `it obeys their hooks, servers and providers whatever it is told; ${COVERED}`,
+        ),
         telemetry: kept(),
       },
     };
