@@ -14,5 +14,6 @@ export type {
   WireProtocol,
 } from "./event.ts";
 export { asFault, FAULTS, Fault, type FaultCode, type FaultKind } from "./fault.ts";
+export { keepInPlace, samePrefix, sameSuffix } from "./growing.ts";
 export { asSessionId, type ExchangeId, exchangeId, newSessionId, type SessionId } from "./id.ts";
 export { Secret } from "./secret.ts";

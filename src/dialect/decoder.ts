@@ -4,7 +4,6 @@ import { headParts } from "./head.ts";
 import {
   digestOf,
   emptyMemory,
-  forget,
   isNewUnit,
   keepReading,
   type Memory,
@@ -171,26 +170,25 @@ function decodeJson(
   const { memory } = turn.session;
   const isSmall = body.length < turn.session.minCompared;
   const earlier = isSmall ? null : mostSimilar(memory, body);
-  const outline = outlineOf(body, earlier?.outline);
+  const outline = outlineOf(body, earlier?.snapshot.outline, earlier ?? undefined);
   if (outline === null) return null;
   const members = new Set(outline.members.filter((m) => m.container === "").map((m) => m.name));
   const protocol = choose(members) ?? unknown;
-  const from = earlier?.protocol === protocol ? earlier : null;
+  const from = earlier?.snapshot.protocol === protocol ? earlier : null;
   turn.keepsReadings = !isSmall;
-  const read = readItems(turn, protocol, outline, from);
+  const read = readItems(turn, protocol, outline, from?.snapshot ?? null);
   if (read === null) return null;
 
   // Names at the top stand between the elements, and hide text as well as any.
   const names = oddNames(outline.members.map(({ name }) => name));
   if (names !== "") tell(turn, unitsOf({ pointer: "", value: names, role: "metadata" }), turn.parts);
-  const latest = { protocol, outline, read };
-  if (!isSmall) remember(memory, latest, from);
+  const undo = isSmall ? null : remember(memory, { protocol, outline, read }, from);
   return {
     dialect: protocol.name,
     understood: protocol !== unknown && isComplete(protocol, members),
     model: textOf(memberOf(outline, "model")),
     streaming: memberOf(outline, "stream") === true,
-    undo: () => forget(memory, latest, from),
+    ...(undo === null ? {} : { undo }),
   };
 }
 

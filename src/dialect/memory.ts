@@ -3,7 +3,8 @@
  * content new again (inspected and told once more), never old.
  */
 import { hash } from "node:crypto";
-import { type Item, type Outline, sameBytes } from "./outline.ts";
+import { keepInPlace } from "../core/index.ts";
+import { type Item, type Outline, type Sameness, sameBytes } from "./outline.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Element } from "./request.ts";
 import type { ToolUse } from "./tool.ts";
@@ -62,23 +63,34 @@ export const emptyMemory = (maxBytes: number): Memory => ({
   calls: new Map(),
 });
 
+/** An earlier body, and what another has in common with it. */
+export interface Likeness extends Sameness {
+  readonly snapshot: Snapshot;
+}
+
 /** The earlier body that shares most with this one; null when there is none. */
-export function mostSimilar({ snapshots }: Memory, body: Buffer): Snapshot | null {
-  let found: Snapshot | null = null;
+export function mostSimilar({ snapshots }: Memory, body: Buffer): Likeness | null {
+  let found: Likeness | null = null;
   let best = 0;
   for (const snapshot of snapshots) {
     const { prefix, suffix } = sameBytes(body, snapshot.outline.body);
-    if (prefix + suffix > best) [best, found] = [prefix + suffix, snapshot];
+    if (prefix + suffix > best) [best, found] = [prefix + suffix, { snapshot, prefix, suffix }];
     if (best > body.length - body.length / 8) break; // near enough to be the lane
   }
   return found;
 }
 
-/** Keeps a body; it takes the place of the earlier one when most of that is in it. */
-export function remember(memory: Memory, latest: Snapshot, from: Snapshot | null): void {
-  const { sameHead, sameTail } = latest.outline;
-  const isSuccessor = from !== null && sameHead + sameTail >= (from.read.length * 2) / 3;
-  const others = memory.snapshots.filter((one) => !(isSuccessor && one === from));
+/**
+ * Keeps a copy of a body; it takes the place of the earlier one, and its memory, when most of that is in it. Returns how
+ * to take it back when it was not sent: what it took the place of is then forgotten, too.
+ */
+export function remember(memory: Memory, read: Snapshot, from: Likeness | null): () => void {
+  const { sameHead, sameTail } = read.outline;
+  const earlier = from?.snapshot ?? null;
+  const isSuccessor = earlier !== null && sameHead + sameTail >= (earlier.read.length * 2) / 3;
+  const body = keepInPlace(read.outline.body, isSuccessor ? earlier.outline.body : null, from?.prefix ?? 0);
+  const latest = { ...read, outline: { ...read.outline, body } };
+  const others = memory.snapshots.filter((one) => !(isSuccessor && one === earlier));
   let room = memory.maxBytes - memory.units.size * BYTES_PER_UNIT;
   const kept = [latest, ...others].slice(0, MAX_SNAPSHOTS).filter(({ outline }) => {
     room -= outline.body.length * BYTES_PER_BYTE;
@@ -86,18 +98,15 @@ export function remember(memory: Memory, latest: Snapshot, from: Snapshot | null
   });
   memory.snapshots = kept;
   const held = kept.reduce((sum, { outline }) => sum + outline.body.length, 0);
-  if (memory.readBytes <= 2 * held + SPARE_BYTES) return;
-  memory.readings.clear();
-  memory.readBytes = 0;
-  for (const { protocol, read } of kept)
-    for (const { item, element, units } of read) keepReading(memory, protocol, item, element.hash, units);
-}
-
-/** Takes back a body that was not sent; what it took the place of is kept again. */
-export function forget(memory: Memory, latest: Snapshot, from: Snapshot | null): void {
-  memory.snapshots = memory.snapshots.flatMap((one) =>
-    one !== latest ? [one] : from !== null ? [from] : [],
-  );
+  if (memory.readBytes > 2 * held + SPARE_BYTES) {
+    memory.readings.clear();
+    memory.readBytes = 0;
+    for (const { protocol, read } of kept)
+      for (const { item, element, units } of read) keepReading(memory, protocol, item, element.hash, units);
+  }
+  return () => {
+    memory.snapshots = memory.snapshots.filter((one) => one !== latest);
+  };
 }
 
 /** Equal for elements whose bytes say all there is to know about their reading. */

@@ -11,6 +11,7 @@
  * equal, and all bytes before (or after) too, so is the outcome.
  */
 
+import { samePrefix, sameSuffix } from "../core/index.ts";
 import {
   CLOSE_LIST,
   CLOSE_OBJECT,
@@ -79,9 +80,15 @@ interface Pass extends Cursor {
   readonly suffixFrom: number;
 }
 
-/** The outline of a body that is an object or a list, or null when it breaks a rule. */
-export function outlineOf(body: Buffer, earlier: Outline | null = null): Outline | null {
-  const same = earlier === null ? { prefix: 0, suffix: 0 } : sameBytes(body, earlier.body);
+/**
+ * The outline of a body that is an object or a list, or null when it breaks a rule. `same`: what it has in common with
+ * the earlier one's.
+ */
+export function outlineOf(
+  body: Buffer,
+  earlier: Outline | null = null,
+  same: Sameness = earlier === null ? { prefix: 0, suffix: 0 } : sameBytes(body, earlier.body),
+): Outline | null {
   const pass: Pass = {
     body,
     at: 0,
@@ -235,32 +242,12 @@ function firstWhere(items: readonly Item[], claim: (item: Item) => boolean): num
 }
 
 /** The length of the longest common start, and of the longest common end of what is left after it. */
-export function sameBytes(a: Buffer, b: Buffer): { readonly prefix: number; readonly suffix: number } {
-  const { length: aEnd } = a;
-  const { length: bEnd } = b;
-  const most = Math.min(aEnd, bEnd);
-  const prefix = longestSame(most, (from, to) => a.compare(b, from, to, from, to) === 0);
-  const suffix = longestSame(
-    most - prefix,
-    (from, to) => a.compare(b, bEnd - to, bEnd - from, aEnd - to, aEnd - from) === 0,
-  );
-  return { prefix, suffix };
+export interface Sameness {
+  readonly prefix: number;
+  readonly suffix: number;
 }
 
-const BLOCK = 64 * 1024;
-
-/** The largest n such that [0, n) is the same: block by block, then by halving the block that differs. */
-function longestSame(most: number, isSame: (from: number, to: number) => boolean): number {
-  let low = 0;
-  let high = Math.min(BLOCK, most);
-  while (low < most && isSame(low, high)) {
-    low = high;
-    high = Math.min(low + BLOCK, most);
-  }
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (isSame(low, middle)) low = middle;
-    else high = middle;
-  }
-  return low;
+export function sameBytes(a: Buffer, b: Buffer): Sameness {
+  const prefix = samePrefix(a, b);
+  return { prefix, suffix: sameSuffix(a, b, Math.min(a.length, b.length) - prefix) };
 }

@@ -32,7 +32,7 @@ export interface RequestView {
   /** With its query. */
   readonly path: string;
   readonly headers: RawHeaders;
-  /** Content-decoded. The decoder keeps a reference for its session: nobody may write into it afterwards. */
+  /** Content-decoded. The decoder keeps copies of what it needs later. */
   readonly body: Uint8Array;
 }
 

@@ -31,7 +31,7 @@ import {
   randomFillSync,
 } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { type EvidenceRef, Fault } from "../core/index.ts";
+import { type EvidenceRef, Fault, keepInPlace, samePrefix } from "../core/index.ts";
 import { decodeFrameHead, HEAD_BYTES, payloadDigest } from "./evidence-id.ts";
 import { NONCE_BYTES, seal, unseal } from "./keys.ts";
 import { type Cut, cutPoints } from "./split.ts";
@@ -121,7 +121,7 @@ export class Pack {
   ): { readonly digest: Buffer; readonly runs: Buffer } {
     // What is the same as in the last body of this role, up to the last element they share, is cut the same.
     const last = this.#bodies.get(role);
-    const shared = last === undefined ? 0 : commonPrefix(last.bytes, bytes);
+    const shared = last === undefined ? 0 : samePrefix(last.bytes, bytes);
     const pieces: Piece[] = last === undefined ? [] : sharedPieces(last, shared);
     const known = pieces.at(-1);
     let start = known?.end ?? 0;
@@ -139,7 +139,7 @@ export class Pack {
     }
     const { digest, states } = hashFrom(last?.states ?? [], shared, bytes);
     if (bytes.length <= MAX_REMEMBERED_BODY)
-      this.#bodies.set(role, { bytes: keptBytes(last?.bytes, shared, bytes), pieces, states });
+      this.#bodies.set(role, { bytes: keepInPlace(bytes, last?.bytes ?? null, shared), pieces, states });
     else this.#bodies.delete(role);
     return { digest, runs: encodeRuns(pieces) };
   }
@@ -213,35 +213,6 @@ function hashFrom(
     states.push(hash.copy());
   }
   return { digest: hash.update(bytes.subarray(at)).digest(), states };
-}
-
-/**
- * `bytes` for the next comparison: in the place of the last body where there is room, so that a session's turns need no
- * new memory and only what is new is copied.
- */
-function keptBytes(last: Buffer | undefined, shared: number, bytes: Buffer): Buffer {
-  const hasRoom = last !== undefined && last.buffer.byteLength >= bytes.length;
-  const room = hasRoom ? Buffer.from(last.buffer) : Buffer.allocUnsafeSlow(roomFor(bytes.length));
-  bytes.copy(room, hasRoom ? shared : 0, hasRoom ? shared : 0);
-  return room.subarray(0, bytes.length);
-}
-
-/** A conversation grows: an eighth more than it has now, in whole pages. */
-const roomFor = (bytes: number): number => Math.ceil((bytes + bytes / 8) / 4096) * 4096;
-
-const COMPARED_AT_ONCE = 64 * 1024;
-
-function commonPrefix(a: Buffer, b: Buffer): number {
-  const length = Math.min(a.length, b.length);
-  let at = 0;
-  let step = COMPARED_AT_ONCE;
-  while (at < length) {
-    const end = Math.min(at + step, length);
-    if (a.compare(b, at, end, at, end) === 0) at = end;
-    else if (step === 1) break;
-    else step = Math.max(1, step >> 3);
-  }
-  return at;
 }
 
 function encodeRuns(pieces: readonly Piece[]): Buffer {
