@@ -28,6 +28,8 @@ export interface Inbound {
   readonly bodyBytes: number;
   /** A WebSocket handshake. */
   readonly upgrades: boolean;
+  /** To be called, if at all, when nobody reads the body any more: its memory is then another's. */
+  readonly recycle?: () => void;
 }
 
 export interface Refusal {
@@ -91,6 +93,8 @@ export interface Sink {
 
 /** A request under way at a peer. */
 export interface Sending {
+  /** All of the request has left, and the peer holds nothing of it any more. */
+  readonly hasSent: boolean;
   abort(): void;
   resume(): void;
 }

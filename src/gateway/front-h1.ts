@@ -13,9 +13,10 @@ import { BodyReader } from "./body.ts";
 import type { Deadline, Deadlines } from "./deadlines.ts";
 import type { Inbound, Refusal, Reply, Target } from "./exchange.ts";
 import { headEnd, headerOf, parseRequestHead, type RequestHead } from "./head.ts";
+import { DirectSocket } from "./intake.ts";
 import type { Limits } from "./limits.ts";
 import { ReplyH1, refusalBytes } from "./reply-h1.ts";
-import { Gather } from "./room.ts";
+import { type Slabs, Whole } from "./room.ts";
 import { type Arrival, targetOf } from "./target.ts";
 
 /** What a front hands its findings to. */
@@ -29,6 +30,8 @@ export interface Desk {
   /** Room for request bodies, all sessions together. */
   hold(bytes: number): boolean;
   letGo(bytes: number): void;
+  /** The session's. */
+  readonly slabs: Slabs;
   exchange(inbound: Inbound, reply: Reply): void;
   connect(authority: Authority, socket: Duplex, early: Buffer): void;
 }
@@ -42,7 +45,7 @@ interface Reading {
   readonly door: Door;
   readonly target: Target;
   readonly reader: BodyReader;
-  readonly body: Gather;
+  readonly body: Whole;
   bytes: number;
 }
 
@@ -66,7 +69,8 @@ export class FrontH1 {
     this.#arrival = arrival;
     this.#desk = desk;
     this.#deadline = desk.deadlines.start(desk.limits.headMs, () => this.#late());
-    socket.on("data", this.#onData);
+    if (socket instanceof DirectSocket) socket.sink = this.#onData;
+    else socket.on("data", this.#onData);
     for (const event of ["end", "close", "error"]) socket.on(event, this.#onLeft);
     if (early.length > 0) this.#read(early);
   }
@@ -74,7 +78,8 @@ export class FrontH1 {
   #detach(): void {
     this.#deadline.stop();
     this.#socket.pause();
-    this.#socket.removeListener("data", this.#onData);
+    if (this.#socket instanceof DirectSocket) this.#socket.sink = null;
+    else this.#socket.removeListener("data", this.#onData);
     for (const event of ["end", "close", "error"]) this.#socket.removeListener(event, this.#onLeft);
   }
 
@@ -92,9 +97,10 @@ export class FrontH1 {
     else this.#reject(new Fault("gateway.malformed", { detail: "the request did not arrive in time" }));
   }
 
+  /** The chunk's memory is another read's after this call: what stays is copied. */
   #read(chunk: Buffer): void {
     if (this.#isBusy) {
-      this.#ahead.push(chunk);
+      this.#ahead.push(Buffer.from(chunk));
       this.#aheadBytes += chunk.length;
       if (this.#aheadBytes > this.#desk.limits.readAheadBytes) this.#socket.pause();
       return;
@@ -118,12 +124,12 @@ export class FrontH1 {
         if (end < 0) {
           // From a head's first byte on the time runs; further bytes do not buy more of it.
           if (this.#partial.length === 0 && all.length > 0) this.#deadline.move(this.#desk.limits.headMs);
-          this.#partial = all;
+          this.#partial = all === rest ? Buffer.from(all) : all;
           return;
         }
         this.#partial = NOTHING;
         rest = all.subarray(end);
-        if (!this.#begin(parseRequestHead(all.subarray(0, end)), rest)) return;
+        if (!this.#begin(parseRequestHead(Buffer.from(all.subarray(0, end))), rest)) return;
       }
       const reading = this.#reading;
       if (reading === null) return;
@@ -152,7 +158,11 @@ export class FrontH1 {
     const { limits } = this.#desk;
     if (head.framing.kind === "length" && head.framing.length > limits.bodyBytes)
       throw tooLarge(limits.bodyBytes);
-    const body = new Gather();
+    const { framing } = head;
+    const body = new Whole(
+      this.#desk.slabs,
+      framing.kind === "length" ? framing.length : framing.kind === "none" ? 0 : null,
+    );
     const reader = new BodyReader(
       head.framing,
       (slice) => this.#hold(reading, slice),
@@ -180,7 +190,7 @@ export class FrontH1 {
     this.#reading = null;
     this.#isBusy = true;
     this.#deadline.rest();
-    if (rest.length > 0) this.#ahead = [rest];
+    if (rest.length > 0) this.#ahead = [Buffer.from(rest)];
     this.#aheadBytes = rest.length;
     const upgrades =
       head.method === "GET" &&
@@ -199,9 +209,10 @@ export class FrontH1 {
       framing: head.framing,
       trailers: reader.trailers,
       head: head.wire,
-      body: body.joined(),
+      body: bytes === 0 ? [] : [body.bytes],
       bodyBytes: bytes,
       upgrades,
+      recycle: () => body.recycle(),
     };
     this.#desk.exchange(inbound, this.#reply);
   }
@@ -241,7 +252,7 @@ export class FrontH1 {
     }
     this.#detach();
     this.#socket.write(ESTABLISHED);
-    this.#desk.connect(authority, this.#socket, early);
+    this.#desk.connect(authority, this.#socket, Buffer.from(early));
   }
 
   /** Nothing more can be read from this connection: record, answer, close. */

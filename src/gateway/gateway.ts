@@ -20,6 +20,7 @@ import { Dialler, type Lookup, systemLookup, trustedRoots } from "./dial.ts";
 import type { Inbound, Refusal, Reply } from "./exchange.ts";
 import { type Desk, FrontH1 } from "./front-h1.ts";
 import type { ProxyChoice } from "./hop.ts";
+import { direct } from "./intake.ts";
 import { ruleText } from "./judge.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { Meter } from "./metrics.ts";
@@ -27,7 +28,7 @@ import { Peers } from "./peers.ts";
 import { pass } from "./pipeline.ts";
 import { refusalFor } from "./refuse.ts";
 import { requestMatter } from "./relay.ts";
-import { Room } from "./room.ts";
+import { Room, Slabs } from "./room.ts";
 import { type GatewaySession, Reader, type Rooms, type Sitting } from "./session.ts";
 import { Rulebook } from "./standing.ts";
 import { openTunnel } from "./tunnel.ts";
@@ -106,6 +107,7 @@ export function openGateway(deps: GatewayDependencies): Gateway {
     lookup: deps.lookup ?? systemLookup,
     proxy: deps.proxy ?? (() => null),
     held: new Room(limits.heldBytes),
+    readInto: Buffer.allocUnsafeSlow(READ_BYTES),
     leafKey: newLeafKey(),
     roots: once(() => trustedRoots(deps.extraRoots ?? [])),
   };
@@ -156,6 +158,8 @@ export function openGateway(deps: GatewayDependencies): Gateway {
   };
 }
 
+const READ_BYTES = 256 * 1024;
+
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | null = null;
   return () => {
@@ -170,6 +174,8 @@ interface Shared {
   readonly lookup: Lookup;
   readonly proxy: ProxyChoice;
   readonly held: Room;
+  /** What all agents' sockets read into, one after the other. */
+  readonly readInto: Buffer;
   readonly leafKey: LeafKey;
   readonly roots: () => SecureContext;
 }
@@ -178,6 +184,7 @@ interface Shared {
 class SessionDoor implements Desk {
   readonly limits: Limits;
   readonly deadlines: Deadlines;
+  readonly slabs: Slabs;
   readonly #shared: Shared;
   readonly #sitting: Sitting;
   readonly #authority: SessionAuthority;
@@ -190,6 +197,7 @@ class SessionDoor implements Desk {
     this.#shared = shared;
     this.limits = rooms.limits;
     this.deadlines = rooms.deadlines;
+    this.slabs = new Slabs(rooms.limits.sparedBytes);
     const dialler = new Dialler({
       deadlines: rooms.deadlines,
       lookup: shared.lookup,
@@ -217,7 +225,7 @@ class SessionDoor implements Desk {
     };
     rooms.approvals.join(this.#sitting);
     this.#authority = new SessionAuthority(session.id, shared.leafKey, rooms.clock.now, rooms.limits.leaves);
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
   setPolicy(policy: Policy): void {
@@ -247,9 +255,10 @@ class SessionDoor implements Desk {
     });
   }
 
-  #accept(socket: Socket): void {
+  #accept(accepted: Socket): void {
     if (this.#isClosing || this.#sockets.size >= this.limits.connectionsPerSession)
-      return void socket.destroy();
+      return void accepted.destroy();
+    const socket = direct(accepted, this.#shared.readInto);
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     // Whoever holds the socket next hears of its close; an error that nobody listens to would end the process.

@@ -14,6 +14,8 @@ export interface Limits {
   readonly decodedFloorBytes: number;
   /** Request bodies held at once, all sessions together. */
   readonly heldBytes: number;
+  /** Memory of request bodies that a session keeps for its next ones. */
+  readonly sparedBytes: number;
   /** What of one reply is kept as evidence; the event tells both lengths when a reply was longer. */
   readonly capturedReplyBytes: number;
   /** What of all replies together is held as evidence until it is written. */
@@ -66,6 +68,7 @@ export const LIMITS: Limits = {
   decodedRatio: 200,
   decodedFloorBytes: 4 * MB,
   heldBytes: 512 * MB,
+  sparedBytes: 4 * MB,
   capturedReplyBytes: 32 * MB,
   capturedBytes: 256 * MB,
   readAheadBytes: 256 * KB,

@@ -28,6 +28,7 @@ interface Current {
   readonly sink: Sink;
   head: ReplyHead | null;
   reader: BodyReader | null;
+  hasSent: boolean;
 }
 
 export class PeerH1 implements Peer {
@@ -84,13 +85,16 @@ export class PeerH1 implements Peer {
   }
 
   send(request: Outbound, sink: Sink): Sending {
-    const current: Current = { request, sink, head: null, reader: null };
+    const current: Current = { request, sink, head: null, reader: null, hasSent: false };
     this.#current = current;
     this.#deadline.move(this.#limits.replyHeadMs);
     if (this.#socket.destroyed)
       queueMicrotask(() => this.#fail(new Fault("gateway.broken", { detail: "the connection was closed" })));
     else writeRequest(this.#socket, request);
     return {
+      get hasSent() {
+        return current.hasSent;
+      },
       abort: () => {
         if (this.#current !== current) return;
         this.#current = null;
@@ -180,12 +184,13 @@ export class PeerH1 implements Peer {
   #finish(current: Current, trailers: RawHeaders, surplus: number): void {
     const { head } = current;
     this.#current = null;
+    current.hasSent = this.#socket.writableLength === 0;
     const canStay =
       head !== null &&
       surplus === 0 &&
       head.framing.kind !== "close" &&
       !isLast(head.headers, head.minor) &&
-      this.#socket.writableLength === 0;
+      current.hasSent;
     this.#socket.resume();
     if (canStay) this.#idle();
     else this.#socket.destroy();

@@ -69,7 +69,7 @@ export class PeerH2 implements Peer {
       queueMicrotask(() =>
         sink.failed(new Fault("gateway.broken", { detail: reasonOf(error), cause: error })),
       );
-      return { abort: () => {}, resume: () => {} };
+      return { hasSent: false, abort: () => {}, resume: () => {} };
     }
     this.#listen(stream, sink);
     if (request.trailers.length > 0)
@@ -79,6 +79,8 @@ export class PeerH2 implements Peer {
     stream.uncork();
     stream.end();
     return {
+      // nghttp2 does not say when it is done with what it was given.
+      hasSent: false,
       abort: () => {
         sink.failed = () => {};
         stream.close(constants.NGHTTP2_CANCEL);

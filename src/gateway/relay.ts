@@ -91,9 +91,13 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
         }
         const outbound = outboundFor(inbound, standIn, sitting.custody);
         const restores = restoresReply(judgement, { target: came.target, way }, sitting);
-        return await new Relay(ready, reply, sitting, rooms, restores, (fault) =>
+        const relay = new Relay(ready, reply, sitting, rooms, restores, (fault) =>
           refusalFor(dialect, fault, sitting.rules.language),
-        ).run(outbound, inbound);
+        );
+        const outcome = await relay.run(outbound, inbound);
+        // Only where all went well: after anything else someone may still be at the body.
+        if (outcome.kind === "answered" && outcome.isComplete && relay.hasSent) came.recycle?.();
+        return outcome;
       } catch (error) {
         const fault = asFault(error);
         reply.refuse(refusalFor(dialect, fault, sitting.rules.language));
@@ -226,6 +230,10 @@ class Relay implements Sink {
     this.#restores = restores;
     this.#refusalFor = toRefusal;
     this.#capture = new Capture(rooms.captured, rooms.limits.capturedReplyBytes);
+  }
+
+  get hasSent(): boolean {
+    return this.#sending?.hasSent === true;
   }
 
   run(outbound: Outbound, inbound: Inbound): Promise<Outcome> {

@@ -23,6 +23,86 @@ export class Room {
   }
 }
 
+const SMALLEST_SLAB = 16 * 1024;
+
+/**
+ * Memory for one session's request bodies, used again: a body of a megabyte in new memory costs as much as sending it, and
+ * the garbage collector's time once more. Whoever gives a slab back must be the last to hold it.
+ */
+export class Slabs {
+  readonly #free: Buffer[] = [];
+  readonly #most: number;
+  #kept = 0;
+
+  /** Keeps at most `most` bytes for later. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** At least `bytes` long. */
+  take(bytes: number): Buffer {
+    let length = SMALLEST_SLAB;
+    while (length < bytes) length *= 2;
+    const at = this.#free.findIndex((slab) => slab.length === length);
+    if (at < 0) return Buffer.allocUnsafeSlow(length);
+    this.#kept -= length;
+    return this.#free.splice(at, 1)[0] ?? Buffer.allocUnsafeSlow(length);
+  }
+
+  give(slab: Buffer): void {
+    if (this.#kept + slab.length > this.#most) return;
+    this.#kept += slab.length;
+    this.#free.push(slab);
+  }
+}
+
+/** What a body may take up before any of it has come: a length is quickly said. */
+const MOST_BEFORE = 1024 * 1024;
+
+/** A body on its way in, copied together into one piece. */
+export class Whole {
+  readonly #slabs: Slabs;
+  #slab: Buffer | null;
+  #small: Buffer | null = null;
+  #length = 0;
+
+  /** `expected`: its length, where that is known. */
+  constructor(slabs: Slabs, expected: number | null) {
+    this.#slabs = slabs;
+    if (expected !== null && expected < SMALLEST_SLAB) {
+      this.#small = Buffer.allocUnsafe(expected);
+      this.#slab = null;
+    } else this.#slab = slabs.take(Math.min(expected ?? SMALLEST_SLAB, MOST_BEFORE));
+  }
+
+  add(piece: Buffer): void {
+    const room = this.#small ?? this.#roomFor(this.#length + piece.length);
+    this.#length += piece.copy(room, this.#length);
+  }
+
+  #roomFor(bytes: number): Buffer {
+    const slab = this.#slab ?? this.#slabs.take(bytes);
+    if (slab.length >= bytes) return slab;
+    const larger = this.#slabs.take(bytes);
+    slab.copy(larger, 0, 0, this.#length);
+    this.#slabs.give(slab);
+    this.#slab = larger;
+    return larger;
+  }
+
+  get bytes(): Buffer {
+    return (this.#small ?? this.#slab ?? Buffer.alloc(0)).subarray(0, this.#length);
+  }
+
+  /** Its memory may hold another body from now on. */
+  recycle(): void {
+    if (this.#slab !== null) this.#slabs.give(this.#slab);
+    this.#slab = null;
+    this.#small = null;
+    this.#length = 0;
+  }
+}
+
 const FEW = 32;
 const SMALL = 1024;
 const BLOCK = 8 * 1024;

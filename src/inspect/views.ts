@@ -112,8 +112,9 @@ const PROBE_CHARACTERS = 128;
 
 function decodeRun(raw: string): string | null {
   const run = raw.length > 100 ? raw.replace(/\\n|[\s]/g, "") : raw;
-  const hex = /^(?:0x)?([0-9a-fA-F]{32,})$/.exec(run)?.[1];
-  if (hex !== undefined && hex.length >= SHORTEST_HEX) {
+  const hex = run.startsWith("0x") ? run.slice(2) : run;
+  // Not as one pattern over all of it: that overflows its stack on megabytes of digits.
+  if (hex.length >= SHORTEST_HEX && !/[^0-9a-fA-F]/.test(hex)) {
     // A secret may begin or end in the middle of binary: the longest readable stretch counts.
     return readable(Buffer.from(hex.slice(0, hex.length & ~1), "hex"));
   }
