@@ -27,7 +27,7 @@ decide
 manage
   up, down, status                the station (it starts by itself)
   export                          the record for other systems: NDJSON, OCSF, OTLP, syslog, HEC
-  ledger <action>                 backup, restore, compact, receipt, erase, hold, release, rotate-key, retire-key
+  ledger <action>                 backup, restore, compact, receipt, erase, hold, release, rotate-key, retire-key, wrap-with, rewrap
   setup                           install what this machine lacks
 
 Each command has --help; most have --json. Exit codes: 2 usage, 3 a control is missing, 5 ledger,
@@ -121,6 +121,8 @@ sallyport ledger receipt N                  an entry with its proof (c2sp.org/tl
 sallyport ledger erase SESSION --reason TEXT    destroys the key of a session's evidence
 sallyport ledger hold [SESSION…] --name CASE    forbids erasing (no session: all)
 sallyport ledger release --name CASE
+sallyport ledger wrap-with -- COMMAND…      from now on this command wraps session keys (docs/ledger-format.md)
+sallyport ledger rewrap                     from now on a new key in organisation.keys does
 sallyport ledger rotate-key, retire-key     a new signing key; both sign until the old one is retired`,
   policy: `sallyport policy check [files…]            parse, layer, and tell what should have been reviewed
 sallyport policy explain --to HOST [--agent NAME] [--data CLASS] [--model M] [--build B] [--repo R]

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { asSessionId, canonicalText, Fault, type Json } from "../core/index.ts";
+import { asSessionId, canonicalText, Fault, type Json, systemClock } from "../core/index.ts";
 import {
   compactLedger,
   copyLedger,
@@ -10,13 +10,16 @@ import {
   type ExportFormat,
   exportEntries,
   makeReceipt,
+  openLedger,
   openQueryIndex,
+  rewrap,
 } from "../ledger/index.ts";
 import { size } from "../report/index.ts";
 import type { Places } from "./places.ts";
 import { printable, table } from "./print.ts";
 import { lineToRunning, reachStation } from "./reach.ts";
 import type { Question } from "./talk.ts";
+import { version } from "./version.ts";
 
 const DIMENSIONS: readonly Dimension[] = ["day", "principal", "agent", "class", "destination", "verdict"];
 const FORMATS: readonly ExportFormat[] = ["ndjson", "ocsf", "otlp", "syslog", "hec"];
@@ -148,6 +151,15 @@ export async function ledgerCommand(
       );
       return 0;
     }
+    case "wrap-with":
+      if (rest.length === 0)
+        throw new Fault("usage.invalid", {
+          detail: "`ledger wrap-with` wants a command",
+          remedy: "write it after `--`: sallyport ledger wrap-with -- /usr/local/bin/our-kms",
+        });
+      return wrapAnew(rest, places);
+    case "rewrap":
+      return wrapAnew(null, places);
     case "receipt": {
       needLedger(places);
       await sign(places);
@@ -184,6 +196,29 @@ export async function ledgerCommand(
         detail: `unknown action \`ledger ${action}\``,
         remedy: "see `sallyport ledger --help`",
       });
+  }
+}
+
+/** Offline, under the ledger's lock, so that no session's key is made meanwhile. */
+async function wrapAnew(command: readonly string[] | null, places: Places): Promise<number> {
+  needLedger(places);
+  await refuseWhileRunning(places);
+  const ledger = await openLedger({
+    directory: places.ledger,
+    keyDirectory: places.keys,
+    clock: systemClock,
+    program: `sallyport ${version}`,
+  });
+  try {
+    const { by, former, sessions } = await rewrap(places.keys, command);
+    const principal = `local:${process.getuid?.() ?? 0}`;
+    await ledger.append({ kind: "wrapping.changed", wrappedBy: by, former, sessions, principal });
+    process.stdout.write(
+      `${sessions} session keys wrapped anew by ${by}${command === null ? ", a new key in organisation.keys" : ""}\nbackups of ${places.keys} still hold what wrapped them before\n`,
+    );
+    return 0;
+  } finally {
+    await ledger.close();
   }
 }
 

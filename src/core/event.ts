@@ -320,6 +320,16 @@ export type EventBody =
       readonly principal: string;
     }
   | {
+      /** All session keys were wrapped anew, by another key of the organisation or by its command. */
+      readonly kind: "wrapping.changed";
+      /** Ids, as in `organisation.keys`, of what wraps from now on, and of what did. */
+      readonly wrappedBy: string;
+      readonly former: string;
+      /** Session keys that were wrapped anew. */
+      readonly sessions: number;
+      readonly principal: string;
+    }
+  | {
       /** The ledger's signing key was changed; for a period both sign. Keys as in `vkey.txt`. */
       readonly kind: "key.rotated";
       readonly verifierKey: string;

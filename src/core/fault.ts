@@ -111,6 +111,12 @@ export const FAULTS = {
     503,
     "process",
   ),
+  "ledger.kms": kind(
+    "the command that wraps session keys failed",
+    "check the command in organisation.keys and the key service behind it; until it works, evidence cannot be sealed or opened",
+    5,
+    503,
+  ),
   "evidence.unknown": kind("no such evidence in this ledger", "see `sallyport show` for the ids", 5, 404),
   "evidence.erased": kind("the evidence was erased: its key is destroyed", "nothing brings it back", 5, 410),
   "evidence.held": kind("a legal hold forbids to erase this evidence", "lift the hold first", 5, 409),

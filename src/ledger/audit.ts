@@ -111,7 +111,7 @@ class EvidenceAudit {
       () => undefined,
     ))
       for (const { frame } of steps) {
-        if (frame.kind === FRAME.evidence) this.#take(payloadOf(frame));
+        if (frame.kind === FRAME.evidence) await this.#take(payloadOf(frame));
         // Whether it may be missing was checked by the verification that ran before.
         if (frame.kind === FRAME.dropped)
           this.#pending.set(decodeFrameHead(payloadOf(frame))?.number ?? 0, null);
@@ -119,11 +119,11 @@ class EvidenceAudit {
       }
   }
 
-  #take(payload: Buffer): void {
+  async #take(payload: Buffer): Promise<void> {
     const head = decodeFrameHead(payload);
     if (head === null) return;
     const { session, number, previous } = head;
-    const key = this.#key(session);
+    const key = await this.#key(session);
     const opened = key === null ? null : openFrame(this.#origin, key, payload);
     this.#pending.set(number, opened);
     if (opened === null) {
@@ -154,12 +154,12 @@ class EvidenceAudit {
     if (event.kind === "session.ended" && event.session !== undefined) this.#packs.delete(event.session);
   }
 
-  #key(session: string): Buffer | null {
+  async #key(session: string): Promise<Buffer | null> {
     const known = this.#keys.get(session);
     if (known !== undefined) return known;
     let key: Buffer | null = null;
     try {
-      key = sessionKey(this.#keyDirectory, this.#origin, session);
+      key = await sessionKey(this.#keyDirectory, this.#origin, session);
     } catch (error) {
       this.#report(`key of session ${session}`, asFault(error).message);
     }

@@ -15,9 +15,9 @@ import {
 import { isCommitted, type OpenedFrame, openFrame, Pack } from "./evidence.ts";
 import { FRAME, frameHeads } from "./frame.ts";
 import { openLedger, readEvidence, verifyLedger } from "./index.ts";
-import { seal as keySeal } from "./keys.ts";
 import { openLedgerWith } from "./ledger.ts";
 import { openEvidence } from "./read.ts";
+import { seal as keySeal } from "./seal.ts";
 import { listSegments, segmentPath } from "./segment.ts";
 import { type Cut, cutPoints } from "./split.ts";
 

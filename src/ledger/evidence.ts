@@ -33,7 +33,7 @@ import {
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type EvidenceRef, Fault, keepInPlace, samePrefix } from "../core/index.ts";
 import { decodeFrameHead, HEAD_BYTES, payloadDigest } from "./evidence-id.ts";
-import { NONCE_BYTES, seal, unseal } from "./keys.ts";
+import { NONCE_BYTES, seal, unseal } from "./seal.ts";
 import { type Cut, cutPoints } from "./split.ts";
 
 export interface EvidenceInput {

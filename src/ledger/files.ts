@@ -53,6 +53,14 @@ export function readIfThere(path: string): Buffer | null {
   }
 }
 
+/** The same for a file that nobody else may be able to read. Throws `ledger.key` where others can. */
+export function readSecretFile(path: string): Buffer | null {
+  const bytes = readIfThere(path);
+  if (bytes !== null && (fs.statSync(path).mode & 0o077) !== 0)
+    throw new Fault("ledger.key", { at: path, detail: "others can read it" });
+  return bytes;
+}
+
 export async function putFile(path: string, bytes: Uint8Array | string, mode = 0o644): Promise<void> {
   const aside = `${path}.new`;
   try {

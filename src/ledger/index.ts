@@ -18,3 +18,4 @@ export type { Due, RetentionRule } from "./retention.ts";
 export type { Verification } from "./verify.ts";
 export type { Witness } from "./witness.ts";
 export { parseWitnessPolicy } from "./witness-policy.ts";
+export { rewrap } from "./wrapping.ts";

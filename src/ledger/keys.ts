@@ -1,29 +1,26 @@
 /**
  * The key directory (0700, files 0600), apart from the ledger so that the two can be backed up, and expire, apart:
  *
- *   organisation.keys             one key a line, `<id> <base64 of 32 bytes>`; the first wraps new session keys
+ *   organisation.keys             what wraps session keys (wrapping.ts); the first line wraps new ones
  *   <origin, "/" as "_">/signing.key   the checkpoint signers, in the form of golang.org/x/mod/sumdb/note: the present
  *                                 one, and for a period after a change the one before it
  *   <origin …>/checkpoint         the newest checkpoint signed with it: what makes a restored old copy stand out
- *   <origin …>/sessions/<id>.key  a session's data key, wrapped by AES-256-GCM; destroying it erases the session's
+ *   <origin …>/sessions/<id>.key  a session's data key, wrapped; destroying it erases the session's
  *                                 evidence. `.erasing`: to be destroyed; `.erased`: destroyed, never to be made again
  *   <origin …>/holds              legal holds in force, `<case> <session or *>` a line
  *
  * Crash story: a session's key file is on the disk before the first byte sealed under it is written.
  * A key file that others can read is refused, not repaired: it must be taken for leaked.
  */
-import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
-import { diskFault, putFile, readIfThere, syncDirectory } from "./files.ts";
-import { sha256 } from "./merkle.ts";
+import { diskFault, putFile, readIfThere, readSecretFile, syncDirectory } from "./files.ts";
 import { parseSignerKey, type Signer, signerKeyText } from "./note.ts";
+import { KEY_BYTES, unwrapKey, wrapKey } from "./wrapping.ts";
 
-const KEY_BYTES = 32;
-export const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 /** A schema-less URL of few characters, so that it is a file name too. */
 const ORIGIN = /^[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?(?:\/[a-z0-9][a-z0-9._-]{0,62}){1,4}$/;
 
@@ -37,13 +34,6 @@ export async function makePrivateDirectory(path: string): Promise<void> {
   } catch (error) {
     throw diskFault(error, path);
   }
-}
-
-function readSecretFile(path: string): Buffer | null {
-  const bytes = readIfThere(path);
-  if (bytes !== null && (statSync(path).mode & 0o077) !== 0)
-    throw new Fault("ledger.key", { at: path, detail: "others can read it" });
-  return bytes;
 }
 
 export const ownDirectory = (keyDirectory: string, origin: string): string => {
@@ -100,64 +90,6 @@ export const rememberedCheckpoint = (keyDirectory: string, origin: string): stri
 
 export const rememberCheckpoint = (keyDirectory: string, origin: string, note: string): Promise<void> =>
   putFile(join(ownDirectory(keyDirectory, origin), "checkpoint"), note, 0o600);
-
-/** AES-256-GCM: nonce ‖ ciphertext ‖ tag. A nonce is random and used once. */
-export function seal(
-  key: Buffer | KeyObject,
-  plain: Uint8Array,
-  bound: Uint8Array,
-  nonce: Uint8Array = randomBytes(NONCE_BYTES),
-): Buffer {
-  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(bound);
-  return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-}
-
-/** Null where key, bound bytes and sealed bytes do not belong together. */
-export function unseal(key: Buffer, sealed: Buffer, bound: Uint8Array): Buffer | null {
-  if (sealed.length < NONCE_BYTES + TAG_BYTES) return null;
-  const end = sealed.length - TAG_BYTES;
-  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, NONCE_BYTES)).setAAD(bound);
-  decipher.setAuthTag(sealed.subarray(end));
-  try {
-    return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, end)), decipher.final()]);
-  } catch {
-    return null; // the tag does not fit: the only thing GCM tells
-  }
-}
-
-interface WrappingKey {
-  readonly id: string;
-  readonly key: Buffer;
-}
-
-function organisationKeys(keyDirectory: string): WrappingKey[] {
-  const path = join(keyDirectory, "organisation.keys");
-  const text = readSecretFile(path)?.toString("utf8") ?? "";
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const [id = "", encoded = ""] = line.split(" ");
-      const key = Buffer.from(encoded, "base64");
-      if (key.length !== KEY_BYTES || keyIdOf(key) !== id)
-        throw new Fault("ledger.key", { at: path, detail: "malformed line" });
-      return { id, key };
-    });
-}
-
-const keyIdOf = (key: Buffer): string =>
-  sha256(Buffer.concat([Buffer.from("id"), key])).toString("hex", 0, 8);
-
-/** Makes the organisation's first wrapping key where there is none. */
-export async function ensureOrganisationKey(keyDirectory: string): Promise<void> {
-  if (organisationKeys(keyDirectory).length > 0) return;
-  const key = randomBytes(KEY_BYTES);
-  await putFile(
-    join(keyDirectory, "organisation.keys"),
-    `${keyIdOf(key)} ${key.toString("base64")}\n`,
-    0o600,
-  );
-}
 
 const sessionKeyPath = (keyDirectory: string, origin: string, session: string): string =>
   join(ownDirectory(keyDirectory, origin), "sessions", `${session}.key`);
@@ -267,21 +199,15 @@ export async function writeHolds(
   }
 }
 
-const boundToSession = (origin: string, session: string): Buffer =>
-  Buffer.from(`sallyport session key v1\n${origin}\n${session}\n`);
-
-/** A session's data key, or null where it was destroyed, is about to be, or never made. */
-export function sessionKey(keyDirectory: string, origin: string, session: string): Buffer | null {
+/** A session's data key, or null where it was destroyed, is about to be, or never made. Throws `ledger.key`, `ledger.kms`. */
+export async function sessionKey(
+  keyDirectory: string,
+  origin: string,
+  session: string,
+): Promise<Buffer | null> {
   const path = sessionKeyPath(keyDirectory, origin, session);
-  const text = readSecretFile(path)?.toString("utf8");
-  if (text === undefined) return null;
-  const [version, id, wrapped = ""] = text.trim().split(" ");
-  const by = organisationKeys(keyDirectory).find((k) => k.id === id);
-  if (version !== "v1" || by === undefined)
-    throw new Fault("ledger.key", { at: path, detail: `wrapped by ${id ?? "nothing"}, which is not there` });
-  const key = unseal(by.key, Buffer.from(wrapped, "base64"), boundToSession(origin, session));
-  if (key === null) throw new Fault("ledger.key", { at: path, detail: "does not unwrap" });
-  return key;
+  const line = readSecretFile(path)?.toString("utf8");
+  return line === undefined ? null : await unwrapKey(keyDirectory, line, path, { origin, session });
 }
 
 /** The session's data key, made and durable where there is none yet. */
@@ -290,18 +216,16 @@ export async function ensureSessionKey(
   origin: string,
   session: string,
 ): Promise<Buffer> {
-  const known = sessionKey(keyDirectory, origin, session);
+  const known = await sessionKey(keyDirectory, origin, session);
   if (known !== null) return known;
   if (erasure(keyDirectory, origin, session) !== "none")
     throw new Fault("evidence.erased", { detail: `session ${session}` });
-  const by = organisationKeys(keyDirectory)[0];
-  if (by === undefined) throw new Fault("ledger.key", { at: keyDirectory, detail: "no organisation key" });
   const key = randomBytes(KEY_BYTES);
-  const wrapped = seal(by.key, key, boundToSession(origin, session)).toString("base64");
+  const line = await wrapKey(keyDirectory, key, { origin, session });
   const path = sessionKeyPath(keyDirectory, origin, session);
   try {
     await makePrivateDirectory(join(path, ".."));
-    await putFile(path, `v1 ${by.id} ${wrapped}\n`, 0o600);
+    await putFile(path, line, 0o600);
   } catch (error) {
     throw diskFault(error, path);
   }

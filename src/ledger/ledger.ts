@@ -28,7 +28,6 @@ import {
   addSigner,
   createSigner,
   destroyKey,
-  ensureOrganisationKey,
   ensureSessionKey,
   erasure,
   interruptedErasures,
@@ -52,6 +51,7 @@ import { findEnd } from "./recover.ts";
 import { type Due, RetentionFold, type RetentionRule } from "./retention.ts";
 import { publisherOptions, Tailer } from "./tailer.ts";
 import type { Witness } from "./witness.ts";
+import { ensureOrganisationKey } from "./wrapping.ts";
 
 export interface Appended {
   readonly index: number;

@@ -122,7 +122,7 @@ export async function openEvidence(
   if (droppedDigest(payload) === wanted.digest)
     throw new Fault("evidence.erased", { detail: `session ${head.session}` });
   if (payloadDigest(payload) !== wanted.digest) throw altered(wanted.number);
-  const key = sessionKey(keyDirectory, frames.origin, head.session);
+  const key = await sessionKey(keyDirectory, frames.origin, head.session);
   if (key === null) throw new Fault("evidence.erased", { detail: `session ${head.session}` });
   const opened = openFrame(frames.origin, key, payload);
   const item = opened?.items[wanted.item];
