@@ -15,8 +15,11 @@ const view = (path: string, body: unknown, more: Partial<RequestView> = {}): Req
   body: Buffer.from(typeof body === "string" ? body : JSON.stringify(body)),
   ...more,
 });
-const texts = ({ parts }: Decoded): string[] => parts.filter((p) => p.role !== "metadata").map((p) => p.text);
-const news = ({ parts }: Decoded): string[] => parts.filter((p) => p.isNew).map((p) => p.text);
+/** What the body says, and the target as text; its shape and what may be a piece of something are tested apart. */
+const isSaid = ({ role }: Decoded["parts"][number]): boolean => role !== "target" && role !== "fragment";
+const texts = ({ parts }: Decoded): string[] =>
+  parts.filter((p) => isSaid(p) && p.role !== "metadata").map((p) => p.text);
+const news = ({ parts }: Decoded): string[] => parts.filter((p) => isSaid(p) && p.isNew).map((p) => p.text);
 
 /** Every string in a value, as a plain walk finds it. */
 function allStrings(value: unknown): string[] {
@@ -391,20 +394,67 @@ describe("what is new", () => {
     ).toEqual(["user"]);
   });
 
-  it("tells header fields that are not the protocol's own, credentials never", () => {
+  it("tells every header field, save those in the one form that the protocol gives them", () => {
     const decoder = newDecoder();
     const headers = [
       ["X-Api-Key", "sk-key"],
       ["Authorization", "Bearer t"],
+      ["Cookie", "a=b"],
       ["X-Note", "text"],
+      ["Host", "API.example.com"],
+      ["Content-Type", "application/json; charset=utf-8"],
+      ["Accept", "text/event-stream, */*;q=0.8"],
+      ["Accept-Encoding", "gzip, br;q=0.5"],
+      ["X-Amz-Date", "20261120T000000Z"],
+      ["Connection", "close, somethinghidden12345"],
+      ["Date", "hidden"],
+      ["X-A-Name-That-Says-Something-Itself", "1"],
       ["anthropic-beta", "claude-code-20250219,mid-conversation-tool-changes-2026-07-01,effort-2025-11-24"],
     ] as const;
     const first = decoder.decode(view("/v1/messages", { messages: [] }, { headers }));
-    expect(first.parts).toEqual([
-      { pointer: "", role: "metadata", text: "api.example.com/v1/messages", isNew: true },
-      { pointer: "", role: "metadata", text: "text", isNew: true },
+    expect(first.parts.map(({ role, text }) => [role, text])).toEqual([
+      ["metadata", "api.example.com/v1/messages"],
+      ["target", "API.example.com /v1/messages"],
+      ["credential", "sk-key"],
+      ["credential", "Bearer t"],
+      ["credential", "a=b"],
+      ["metadata", "text"],
+      ["metadata", "close, somethinghidden12345"],
+      ["metadata", "hidden"],
+      ["metadata", "X-A-Name-That-Says-Something-Itself"],
+      ["metadata", "1"],
     ]);
     expect(news(decoder.decode(view("/v1/messages", { messages: [] }, { headers })))).toEqual([]);
+  });
+
+  const fragments = ({ parts }: Decoded): string[] =>
+    parts.filter(({ role }) => role === "fragment").map(({ text }) => text);
+
+  it("a text in pieces: what requests to one host may hold together stands side by side", () => {
+    const decoder = newDecoder();
+    const get = (path: string): Decoded => decoder.decode(view(path, "", { method: "GET" }));
+    expect(fragments(get("/c?n=1&d=first_piece"))).toEqual([]);
+    expect(fragments(get("/c?n=2&d=second_piece"))).toEqual(["first_piece", "second_piece"]);
+    // Sent twice, it is one piece.
+    expect(fragments(get("/c?n=2&d=second_piece"))).toEqual(["first_piecesecond_piece", "second_piece"]);
+    const third = get("/c?n=3&d=third_piece");
+    expect(fragments(third)).toEqual(["first_piecesecond_piece", "third_piece"]);
+    decoder.withdraw(third);
+    expect(fragments(get("/c?n=3&d=other_piece"))).toEqual(["first_piecesecond_piece", "other_piece"]);
+    const elsewhere = decoder.decode({ ...view("/c?d=alone", "", { method: "GET" }), host: "b.example.com" });
+    expect(fragments(elsewhere)).toEqual([]);
+  });
+
+  it("messages of a WebSocket too, whatever numbers them; a conversation with a model never", () => {
+    const decoder = newDecoder();
+    decoder.decodeMessage(Buffer.from("part1: abcdefgh"));
+    expect(fragments(decoder.decodeMessage(Buffer.from('{"n":2,"piece":"ijklmnop"}')))).toEqual([
+      "abcdefgh",
+      "ijklmnop",
+    ]);
+    const turn = anthropic([{ role: "user", content: "hello" }]);
+    decoder.decode(view("/v1/messages", turn));
+    expect(fragments(decoder.decode(view("/v1/messages", turn)))).toEqual([]);
   });
 
   it("turns on the role: the same text as a tool result is a disclosure of its own", () => {
@@ -563,8 +613,8 @@ describe("remembering changes the cost and nothing that is told", () => {
           const body = anthropic(messages, { diagnostics: i });
           const warm = decoder.decode(view("/v1/messages", body));
           expect(told(warm)).toEqual(told(newDecoder().decode(view("/v1/messages", body))));
-          // The last part is the request's target.
-          expect(warm.parts.slice(0, -1)).toEqual(warm.elements.flatMap((element) => element.parts));
+          // The last parts are the request's target, as text and as it is.
+          expect(warm.parts.slice(0, -2)).toEqual(warm.elements.flatMap((element) => element.parts));
         }
       }),
     );
@@ -735,7 +785,10 @@ describe("what breaks the rules of JSON is not understood, and still read", () =
     ["beside a broken escape", "/x?q=%zz%73ecret%C3%A9", "api.example.com/x?q=%zzsecreté"],
   ])("where it goes is text too: %s", (_, path, text) => {
     const decoded = newDecoder().decode(view(path, "", { method: "GET" }));
-    expect(decoded.parts.map((p) => p.text)).toEqual([text]);
+    expect(decoded.parts.map((p) => [p.role, p.text])).toEqual([
+      ["metadata", text],
+      ["target", `api.example.com ${path}`],
+    ]);
   });
 
   it("never throws, whatever the bytes", () => {

@@ -1,6 +1,7 @@
 /** Reads the requests of one session: recognise, outline, read what is new, tell all. */
 import type { SourceTally } from "../core/index.ts";
-import { headParts } from "./head.ts";
+import { fragmentParts } from "./fragment.ts";
+import { headKey, headParts } from "./head.ts";
 import {
   digestOf,
   emptyMemory,
@@ -15,7 +16,7 @@ import {
   type Snapshot,
 } from "./memory.ts";
 import { type Item, itemAt, type Outline, outlineOf } from "./outline.ts";
-import { plainCuts } from "./plain.ts";
+import { plainCuts, unescapeUrl } from "./plain.ts";
 import { isProtobuf, protobufCuts } from "./protobuf.ts";
 import { type Protocol, textOf, whole } from "./protocol.ts";
 import {
@@ -82,6 +83,8 @@ interface Turn {
   readonly newUnits: Unit[];
   /** What the request says before its body. */
   head: readonly TextPart[];
+  /** Takes back what was remembered beside units and heads. */
+  readonly undo: (() => void)[];
   readonly files: Set<string>;
   commands: number;
   others: number;
@@ -95,6 +98,7 @@ const newTurn = (session: Session): Turn => ({
   elements: [],
   newUnits: [],
   head: [],
+  undo: [],
   files: new Set(),
   commands: 0,
   others: 0,
@@ -107,6 +111,9 @@ function decodeRequest(session: Session, request: RequestView): Decoded {
   const contentType = headerOf(request, "content-type");
   const body = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength);
   const told = decodeBody(turn, target, contentType, body);
+  // The path's own words are not what a piece hides among: the last segment and the fields' values are.
+  if (!CONVERSATIONS.has(told.dialect) && body.length <= MAX_FRAGMENT_BYTES)
+    tellFragment(turn, target.host, valuesOf(request.path));
   turn.head = headParts(session.memory, request);
   turn.parts.push(...turn.head);
   return finish(turn, {
@@ -116,10 +123,37 @@ function decodeRequest(session: Session, request: RequestView): Decoded {
   });
 }
 
+const MAX_FRAGMENT_BYTES = 4096;
+/** Their turns repeat what was said before, and are read as one text anyway. */
+const CONVERSATIONS: ReadonlySet<DialectName> = new Set([
+  "anthropic-messages",
+  "openai-chat",
+  "openai-responses",
+  "gemini",
+  "bedrock",
+]);
+
+const valuesOf = (path: string): readonly string[] =>
+  unescapeUrl(path)
+    .split(/[/?&;]/)
+    .map((piece) => piece.slice(piece.indexOf("=") + 1))
+    .slice(-20);
+
+/** Tells what this and the requests before it may hold together. */
+function tellFragment(turn: Turn, place: string, around: readonly string[]): void {
+  const { parts, undo } = fragmentParts(turn.session.memory, place, [
+    ...around,
+    ...turn.parts.map(({ text }) => text),
+  ]);
+  turn.parts.push(...parts);
+  turn.undo.push(undo);
+}
+
 function decodeMessage(session: Session, payload: Uint8Array): Decoded {
   const turn = newTurn(session);
   const body = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const told = decodeJson(turn, body, recogniseMessage) ?? decodePlain(turn, body, "", "opaque");
+  if (!CONVERSATIONS.has(told.dialect) && body.length <= MAX_FRAGMENT_BYTES) tellFragment(turn, "", []);
   return finish(turn, { ...told, streaming: true });
 }
 
@@ -394,7 +428,8 @@ function finish(turn: Turn, told: Told): Decoded {
   const decoded = { dialect, understood, model, streaming, parts, sources, elements };
   session.undo.set(decoded, () => {
     for (const unit of newUnits) session.memory.units.delete(unit.key);
-    for (const { text, isNew } of head) if (isNew) session.memory.seenHeads.delete(text);
+    for (const part of head) if (part.isNew) session.memory.seenHeads.delete(headKey(part));
+    for (const step of turn.undo) step();
     undo?.();
   });
   return decoded;

@@ -1,40 +1,83 @@
 /** What a request says before its body: where it goes, and its header fields. */
 import type { Memory } from "./memory.ts";
 import { unescapeUrl } from "./plain.ts";
-import type { RequestView, TextPart } from "./request.ts";
+import type { RequestView, Role, TextPart } from "./request.ts";
 
 /**
  * Host, path and query as one text, percent escapes undone: a name to look up carries content as well as a body does.
- * Then header fields that are not the protocol's own, as an agent can say anything in them. Credentials are left out:
- * they are what the destination is to have, and whether it may have them is the gateway's business.
+ * Then the same as it is on the wire (`target`), for what its shape gives away. Then the header fields: an agent can say
+ * anything in any of them, save those whose value has the one form that the protocol gives it. Fields that credentials
+ * belong in are told apart (`credential`): what is in them may be there by right.
  */
 export function headParts({ seenHeads }: Memory, request: RequestView): readonly TextPart[] {
   if (seenHeads.size > MAX_HEADS) seenHeads.clear();
-  const parts = [partOf(seenHeads, `${request.host}${unescapeUrl(request.path)}`)];
+  const parts: TextPart[] = [];
+  const tell = (role: Role, text: string): void => {
+    const key = headKey({ role, text });
+    const isNew = !seenHeads.has(key);
+    if (isNew) seenHeads.add(key);
+    parts.push({ pointer: "", role, text, isNew });
+  };
+  tell("metadata", `${request.host}${unescapeUrl(request.path)}`);
+  tell("target", `${spelledHost(request)} ${request.path}`);
   for (const [name, value] of request.headers) {
-    if (USUAL.has(name) || USUAL.has(name.toLowerCase()) || FLAGS.test(value)) continue;
+    const lower = name.toLowerCase();
+    if (name.length > LONG_NAME) tell("metadata", name);
+    if (CREDENTIAL_FIELDS.has(lower)) tell("credential", value);
     // The value alone: with its name before it, `session-id: 01a1…` looks like the assignment of a credential.
-    parts.push(partOf(seenHeads, name.length > LONG_NAME ? `${name} ${value}` : value));
+    else if (!FLAGS.test(value) && FORMS[lower]?.test(value) !== true) tell("metadata", value);
   }
   return parts;
 }
 
-function partOf(seen: Set<string>, text: string): TextPart {
-  const isNew = !seen.has(text);
-  if (isNew) seen.add(text);
-  return { pointer: "", role: "metadata", text, isNew };
+/** What a part of a head is remembered by. */
+export const headKey = ({ role, text }: Pick<TextPart, "role" | "text">): string => `${role} ${text}`;
+
+/** The host as the agent wrote it: what is encoded in a name may be told by its capitals. */
+function spelledHost({ host, headers }: RequestView): string {
+  const written = headers.find(([name]) => name.toLowerCase() === "host")?.[1].replace(/:\d+$/, "");
+  return written?.toLowerCase() === host ? written : host;
 }
 
 const MAX_HEADS = 5000;
-const LONG_NAME = 48;
+/** Longer names are read, too. */
+const LONG_NAME = 24;
 /** Dated features of a vendor's protocol (`anthropic-beta: thinking-token-count-2026-05-13,…`), which read like a secret. */
 const FLAG = "[a-z_]{1,24}(?:-[a-z0-9]{1,14}){0,5}[-=]20\\d\\d-?\\d\\d-?\\d\\d";
 const FLAGS = new RegExp(`^${FLAG}(?:, ?${FLAG}){0,40}$`);
-const USUAL: ReadonlySet<string> = new Set(
-  `:authority :method :path :scheme accept accept-encoding accept-language api-key authorization cache-control
-  connection content-encoding content-length content-type cookie date expect host keep-alive origin
-  proxy-authorization proxy-connection sec-websocket-extensions sec-websocket-key sec-websocket-version te trailer
-  transfer-encoding upgrade via x-amz-content-sha256 x-amz-date x-amz-security-token x-api-key x-goog-api-key`.split(
-    /\s+/,
-  ),
+
+/** Sec-WebSocket-Protocol: OpenAI's Realtime takes a key in it, as browsers can set no other field. */
+const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set(
+  `api-key authorization cookie job-token private-token proxy-authorization sec-websocket-protocol
+  x-amz-security-token x-api-key x-auth-token x-goog-api-key`.split(/\s+/),
 );
+
+const TOKENS = /^[a-z]{2,12}(?:-[a-z]{2,12})?(?:, ?[a-z]{2,12}(?:-[a-z]{2,12})?){0,4}$/i;
+const MEDIA_TYPE =
+  '(?:[a-z]{4,12}|\\*)\\/(?:[a-z.+-]{1,40}|\\*)(?:; ?(?:charset="?[a-zA-Z0-9-]{1,12}"?|q=[\\d.]{1,5}))?';
+const MEDIA_TYPES = new RegExp(`^${MEDIA_TYPE}(?:, ?${MEDIA_TYPE}){0,8}$`);
+/** The forms of the protocol's own fields; the gateway itself holds Host and lengths to what is sent. */
+const FORMS: Readonly<Record<string, RegExp>> = {
+  ":authority": /^/,
+  ":method": /^/,
+  ":path": /^/,
+  ":scheme": /^/,
+  host: /^/,
+  accept: MEDIA_TYPES,
+  "accept-encoding": /^[a-z*]{1,8}(?:;q=[\d.]{1,5})?(?:, ?[a-z*]{1,8}(?:;q=[\d.]{1,5})?){0,7}$/i,
+  "cache-control": TOKENS,
+  connection: TOKENS,
+  "content-encoding": TOKENS,
+  "content-length": /^\d{1,15}$/,
+  "content-type": MEDIA_TYPES,
+  date: /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/,
+  expect: TOKENS,
+  "sec-websocket-key": /^[A-Za-z0-9+/]{22}==$/,
+  "sec-websocket-version": /^\d{1,3}$/,
+  te: TOKENS,
+  "transfer-encoding": TOKENS,
+  upgrade: TOKENS,
+  "x-amz-content-sha256":
+    /^(?:[0-9a-f]{64}|(?:STREAMING-)?UNSIGNED-PAYLOAD(?:-TRAILER)?|STREAMING-AWS4-[A-Z0-9-]{8,60})$/,
+  "x-amz-date": /^\d{8}T\d{6}Z$/,
+};

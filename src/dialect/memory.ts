@@ -50,6 +50,8 @@ export interface Memory {
   readonly seenHeads: Set<string>;
   /** Tool calls by id, oldest first. */
   readonly calls: Map<string, ToolUse>;
+  /** By host, "" for messages of a WebSocket: what may be pieces of one text, oldest first. */
+  readonly fragments: Map<string, readonly string[]>;
 }
 
 export const emptyMemory = (maxBytes: number): Memory => ({
@@ -60,6 +62,7 @@ export const emptyMemory = (maxBytes: number): Memory => ({
   units: new Set(),
   digests: new Map(),
   seenHeads: new Set(),
+  fragments: new Map(),
   calls: new Map(),
 });
 

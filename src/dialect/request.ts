@@ -39,7 +39,10 @@ export interface RequestView {
 /**
  * `tool`: the result of a tool call, which is where workspace content travels. `definition`: what tools the agent
  * offers. `metadata`: every other field, header-like. `opaque`: text of a body in no known form. `encoded`: what says
- * nothing when read as text: media in base64, providers' signatures and ciphertext.
+ * nothing when read as text: media in base64, providers' signatures and ciphertext. `target`: host, blank, path and query
+ * as they are on the wire. `credential`: a header field that credentials belong in. `fragment`: two of these beside each
+ * other are what earlier requests or messages of the session ended with, and what this one goes on with; they stand
+ * elsewhere among the parts, too.
  */
 export type Role =
   | "system"
@@ -49,7 +52,10 @@ export type Role =
   | "definition"
   | "metadata"
   | "opaque"
-  | "encoded";
+  | "encoded"
+  | "target"
+  | "credential"
+  | "fragment";
 
 export interface TextPart {
   /** RFC 6901 into the JSON body; "" for a body that is no JSON, and for the request target. */

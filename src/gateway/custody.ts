@@ -69,6 +69,11 @@ export class Custody {
     }
   }
 
+  /** Whether a sentinel stands in a header's value; that it may is for `check` to say. */
+  isSentinel(value: string): boolean {
+    return this.#credentials.length > 0 && plainOf(value).includes(MARK);
+  }
+
   /** Headers and path with the real credentials of `host` in the place of their sentinels. */
   swap(
     host: string,

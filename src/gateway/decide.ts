@@ -8,6 +8,7 @@
 import { asFault, type ExchangeId, Fault } from "../core/index.ts";
 import type { study } from "../policy/index.ts";
 import { denied, judge, judgeFault } from "./judge.ts";
+import { loginsOf } from "./login.ts";
 import type { Matter } from "./matter.ts";
 import { type Decided, redact } from "./redact.ts";
 import type { Reading, Rooms, Sitting } from "./session.ts";
@@ -24,7 +25,8 @@ export async function decided(
   let reading: Reading | null = null;
   try {
     const content = await matter.content();
-    reading = sitting.reader.read(matter.decode, content);
+    const belongs = loginsOf(matter.about.target, sitting);
+    reading = sitting.reader.read(matter.decode, content, belongs);
     return await settled(id, matter, content, reading, sitting, rooms);
   } catch (error) {
     const fault = asFault(error);

@@ -7,6 +7,7 @@
 import { asFault, Fault } from "../core/index.ts";
 import type { Met } from "../inspect/index.ts";
 import { type Condition, denied, endOf, type Judgement, judgeRedacted, originText } from "./judge.ts";
+import { loginsOf } from "./login.ts";
 import type { About, Matter } from "./matter.ts";
 import { formOf, type Reading, type Sitting } from "./session.ts";
 import type { Standing } from "./standing.ts";
@@ -26,6 +27,7 @@ export async function redact(
   standing: Standing,
 ): Promise<Decided> {
   const { vault, reader, session } = sitting;
+  const belongs = loginsOf(matter.about.target, sitting);
   let read = reading;
   try {
     const form = formOf(reading.decoded, content);
@@ -34,14 +36,14 @@ export async function redact(
       const { chunks, left, met } = vault.redact(content, form, asked.classes);
       if (left > 0) throw unredacted("it stands in a name, a signed block or the first system block");
       const body = Buffer.concat(chunks);
-      read = reader.readLeaving(reading, matter.decode, body);
+      read = reader.readLeaving(reading, matter.decode, body, belongs);
       return { body, met };
     };
     vault.learn(reading.asked, reading.inspection, asked.classes);
     let made = mask();
     if (asked.classes.some((dataClass) => read.classes.has(dataClass))) {
       // It may have been found in an earlier turn, on its way to where it was allowed.
-      vault.learn(reading.decoded.parts, reader.inspectAll(reading), asked.classes);
+      vault.learn(reading.decoded.parts, reader.inspectAll(reading, belongs), asked.classes);
       made = mask();
     }
     const { body } = made;

@@ -48,9 +48,9 @@ describe("the reader", () => {
       (_, i) => `message ${i} with words of its own ${"x".repeat(i * 10)}`,
     );
     texts[3] = `the key is ${SECRET}`;
-    const first = reader.read(decode, bodyOf(texts));
+    const first = reader.read(decode, bodyOf(texts), () => false);
     expect([[...first.classes], first.found.length]).toEqual([["secret"], 1]);
-    const second = reader.read(decode, bodyOf([...texts, "one more"]));
+    const second = reader.read(decode, bodyOf([...texts, "one more"]), () => false);
     expect([[...second.classes], second.found.length]).toEqual([["secret"], 0]);
     expect(seen[1]).toBeLessThan((seen[0] ?? 0) / 4);
   });
@@ -73,7 +73,7 @@ describe("the reader", () => {
         const decoder = createDecoder({ minComparedBytes: 0 });
         const inspector = createInspector({ key: KEY });
         for (const [i, texts] of conversation.entries()) {
-          const reading = reader.read(decode, bodyOf(texts));
+          const reading = reader.read(decode, bodyOf(texts), () => false);
           const decoded = decode(decoder, bodyOf(texts));
           const { findings } = inspector.inspect(decoded.parts);
           for (const { class: dataClass } of findings) expect([...reading.classes]).toContain(dataClass);

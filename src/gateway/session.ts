@@ -114,10 +114,13 @@ const NOTHING: Buffer = Buffer.alloc(0);
 
 type Decode = (decoder: Decoder, content: Buffer) => Decoded;
 
+/** Whether what a detector found in a field for credentials is in its place there. */
+export type Belongs = (detector: string, text: string) => boolean;
+
 /** What a reader knows of what it has read. */
 interface Memory {
   readonly decoder: Decoder;
-  /** By text; what was found in it. */
+  /** By text (`nameOf`); what was found in it. */
   classes: Map<string, readonly string[]>;
 }
 
@@ -156,10 +159,15 @@ export class Reader {
   }
 
   /** One step on purpose: between "seen" and "inspected" nothing else may come. Throws what the inspector throws. */
-  read(decode: Decode, content: Buffer): Reading {
+  read(decode: Decode, content: Buffer, belongs: Belongs): Reading {
     try {
       if (this.#now() >= this.#waivedUntil) this.#forgetJudgements();
-      const { decoded, asked, inspection, waived, classes } = this.#readInto(this.#came, decode, content);
+      const { decoded, asked, inspection, waived, classes } = this.#readInto(
+        this.#came,
+        decode,
+        content,
+        belongs,
+      );
       const isFresh = ({ part }: Finding): boolean => asked[part]?.isNew ?? true;
       return {
         decoded,
@@ -178,15 +186,15 @@ export class Reader {
   }
 
   /** Everything in it, old parts too: for values that were found where nothing was to be replaced. */
-  inspectAll({ decoded }: Reading): Inspection {
-    return withoutWaived(this.#inspector.inspect(decoded.parts), this.#waivers, this.#now());
+  inspectAll({ decoded }: Reading, belongs: Belongs): Inspection {
+    return this.#inspect(decoded.parts, belongs);
   }
 
   /** Reads what is to leave in the place of what was read: the data classes that it still holds. */
-  readLeaving(reading: Reading, decode: Decode, content: Buffer): Reading {
+  readLeaving(reading: Reading, decode: Decode, content: Buffer, belongs: Belongs): Reading {
     try {
       this.#leaving ??= this.#newMemory();
-      const { decoded, classes } = this.#readInto(this.#leaving, decode, content);
+      const { decoded, classes } = this.#readInto(this.#leaving, decode, content, belongs);
       return { ...reading, leaving: decoded, classes };
     } catch (error) {
       this.#forget();
@@ -209,6 +217,7 @@ export class Reader {
     memory: Memory,
     decode: Decode,
     content: Buffer,
+    belongs: Belongs,
   ): Pick<Reading, "decoded" | "asked" | "inspection"> & {
     readonly waived: readonly Finding[];
     readonly classes: Set<string>;
@@ -218,7 +227,7 @@ export class Reader {
     const asked = unknownParts(memory, decoded.parts, classes).map(
       (index) => decoded.parts[index] ?? NO_PART,
     );
-    const whole = withoutWaived(this.#inspector.inspect(asked), this.#waivers, this.#now());
+    const whole = this.#inspect(asked, belongs);
     const inspection = this.#vault.learn(asked, whole, []);
     remember(memory, asked, inspection.findings);
     for (const { class: dataClass } of inspection.findings) classes.add(dataClass);
@@ -226,16 +235,23 @@ export class Reader {
     if (labels !== null)
       for (const part of decoded.parts)
         if (!part.isNew) for (const label of labels(part)) classes.add(label.class);
-    for (const { classes: known } of this.#known(decoded, decode, content))
+    for (const { classes: known } of this.#known(decoded, decode, content, belongs))
       for (const dataClass of known) classes.add(dataClass);
     return { decoded, asked, inspection, waived: whole.waived.map(({ finding }) => finding), classes };
   }
 
+  #inspect(parts: Decoded["parts"], belongs: Belongs): ReturnType<typeof withoutWaived> {
+    const inspection = withoutLogins(this.#inspector.inspect(parts), parts, belongs);
+    return withoutWaived(inspection, this.#waivers, this.#now());
+  }
+
   /** Values of the vault, wherever they stand. */
-  #known(decoded: Decoded, decode: Decode, content: Buffer): readonly Met[] {
+  #known(decoded: Decoded, decode: Decode, content: Buffer, belongs: Belongs): readonly Met[] {
     if (this.#vault.size === 0) return [];
     // Headers and target are small and searched as they are; the body only where a value may stand.
-    const round = decode(this.#newDecoder(), NOTHING).parts.flatMap(({ text }) => this.#vault.find(text));
+    const round = decode(this.#newDecoder(), NOTHING).parts.flatMap(({ role, text }) =>
+      this.#vault.find(text).filter(({ detector }) => role !== "credential" || !belongs(detector, text)),
+    );
     return [...round, ...this.#vault.redact(content, formOf(decoded, content) ?? "text").met];
   }
 
@@ -285,6 +301,17 @@ interface ReaderOptions {
   readonly now: () => number;
 }
 
+/** An agent's own login is no finding where it belongs, nor a value to be kept from anywhere. */
+function withoutLogins(inspection: Inspection, parts: Decoded["parts"], belongs: Belongs): Inspection {
+  const isLogin = ({ part, detector }: Finding): boolean => {
+    const { role, text } = parts[part] ?? NO_PART;
+    return role === "credential" && belongs(detector, text);
+  };
+  if (!inspection.findings.some(isLogin)) return inspection;
+  const findings = inspection.findings.filter((finding) => !isLogin(finding));
+  return { findings, tally: tallyOf(findings) };
+}
+
 const NO_PART: Decoded["parts"][number] = { pointer: "", role: "opaque", text: "", isNew: true };
 
 /** Indexes of the parts to inspect; what is remembered of the others goes into `classes`. */
@@ -292,8 +319,9 @@ function unknownParts(memory: Memory, parts: Decoded["parts"], classes: Set<stri
   const asked: number[] = [];
   let isNewBefore = false;
   for (let index = 0; index < parts.length; index++) {
-    const { text, isNew } = parts[index] ?? NO_PART;
-    const known = isNew ? undefined : memory.classes.get(text);
+    const { text, isNew, role } = parts[index] ?? NO_PART;
+    // A login is asked about each time: what it is depends on where it goes.
+    const known = isNew || role === "credential" ? undefined : memory.classes.get(nameOf(role, text));
     if (known !== undefined && known !== NO_CLASSES) for (const dataClass of known) classes.add(dataClass);
     // A value may be cut in two between a new part and its neighbour.
     if (known === undefined || isNewBefore || parts[index + 1]?.isNew === true) asked.push(index);
@@ -305,15 +333,23 @@ function unknownParts(memory: Memory, parts: Decoded["parts"], classes: Set<stri
 function remember(memory: Memory, parts: Decoded["parts"], findings: readonly Finding[]): void {
   if (memory.classes.size + parts.length > MOST_REMEMBERED) memory.classes = new Map();
   const { classes } = memory;
-  for (const { text } of parts) if (!classes.has(text)) classes.set(text, NO_CLASSES);
+  for (const { role, text } of parts) {
+    const name = nameOf(role, text);
+    if (!classes.has(name)) classes.set(name, NO_CLASSES);
+  }
   for (const { part, class: dataClass, detector } of findings) {
     // Where a text is from is no property of the text.
     if (detector.startsWith(PATH_DETECTOR)) continue;
-    const { text } = parts[part] ?? NO_PART;
-    const known = classes.get(text) ?? NO_CLASSES;
-    if (!known.includes(dataClass)) classes.set(text, [...known, dataClass]);
+    const { role, text } = parts[part] ?? NO_PART;
+    const name = nameOf(role, text);
+    const known = classes.get(name) ?? NO_CLASSES;
+    if (!known.includes(dataClass)) classes.set(name, [...known, dataClass]);
   }
 }
+
+/** Roles whose texts are judged by rules of their own; of all others the string itself, whose hash V8 keeps. */
+const nameOf = (role: string, text: string): string =>
+  role === "target" || role === "credential" || role === "fragment" ? `${role}\0${text}` : text;
 
 function tallyOf(findings: readonly Pick<Finding, "class" | "detector">[]): FindingTally[] {
   const tallies = new Map<string, FindingTally>();

@@ -3,13 +3,14 @@ import {
   crc32,
   entropy,
   hasBase62Crc,
-  isBitcoinAddress,
+  isCheckedAddress,
   isChineseResidentId,
   isDate,
   isLuhn,
   isMod1110,
   isMrzChecked,
   isVerhoeff,
+  isWalletKey,
   mod97,
 } from "./checksum.ts";
 
@@ -37,13 +38,30 @@ const published: [string, (value: string) => boolean, string[], string[]][] = [
   ],
   [
     "Base58Check and bech32",
-    isBitcoinAddress,
+    isCheckedAddress,
     [
       "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
       "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
       "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0",
     ],
     ["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", "bc1qb"],
+  ],
+  [
+    "EIP-55, its own examples",
+    isCheckedAddress,
+    [
+      "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+      "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+      "0x52908400098527886E0F7030069857D2E4169EE7",
+      "0xde709f2102306220921060314715629080e2fb77",
+    ],
+    ["0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed", "0x0000000000000000000000000000000000000000"],
+  ],
+  [
+    "wallet import format",
+    isWalletKey,
+    ["5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ"],
+    ["5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTK", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", ""],
   ],
 ];
 

@@ -150,24 +150,39 @@ export function isMrzChecked(field: string, check: string): boolean {
 const BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
-/** Base58Check (double SHA-256) or bech32 and bech32m (BIP 173, BIP 350) over a Bitcoin address. */
-export function isBitcoinAddress(address: string): boolean {
-  return address.startsWith("bc1") ? isBech32(address) : isBase58Check(address);
+/**
+ * An address of a currency: Base58Check (double SHA-256), bech32 or bech32m (BIP 173, BIP 350) with any prefix, or
+ * Ethereum's, whose capitals are its checksum (EIP-55; one without capitals has none, and its form alone counts).
+ */
+export function isCheckedAddress(address: string): boolean {
+  if (/^0x[0-9a-fA-F]{40}$/.test(address)) return isEthereumAddress(address);
+  if (/^[a-z]{2,16}1[02-9ac-hj-np-z]{20,110}$/.test(address)) return isBech32(address);
+  return /^[1-9A-HJ-NP-Za-km-z]{25,36}$/.test(address) && base58Checked(address)?.length === 21;
 }
 
-function isBase58Check(address: string): boolean {
+/** Bitcoin's wallet import format: version 0x80, 32 bytes, and 1 behind them for a compressed public key. */
+export function isWalletKey(key: string): boolean {
+  const bytes = base58Checked(key);
+  return (
+    bytes !== null && bytes[0] === 0x80 && (bytes.length === 33 || (bytes.length === 34 && bytes[33] === 1))
+  );
+}
+
+/** What stands before the four bytes of the checksum; null when it does not hold. */
+function base58Checked(text: string): Buffer | null {
   let number = 0n;
-  for (const char of address) {
+  for (const char of text) {
     const digit = BASE58.indexOf(char);
-    if (digit < 0) return false;
+    if (digit < 0) return null;
     number = number * 58n + BigInt(digit);
   }
-  const bytes = Buffer.from(number.toString(16).padStart(50, "0"), "hex");
-  if (bytes.length !== 25) return false;
+  const zeros = /^1*/.exec(text)?.[0].length ?? 0;
+  const hex = number === 0n ? "" : number.toString(16);
+  const bytes = Buffer.from("00".repeat(zeros) + (hex.length % 2 === 0 ? hex : `0${hex}`), "hex");
+  if (bytes.length < 5) return null;
   const sha = (input: Uint8Array): Buffer => createHash("sha256").update(input).digest();
-  return sha(sha(bytes.subarray(0, 21)))
-    .subarray(0, 4)
-    .equals(bytes.subarray(21));
+  const body = bytes.subarray(0, -4);
+  return sha(sha(body)).subarray(0, 4).equals(bytes.subarray(-4)) ? body : null;
 }
 
 function isBech32(address: string): boolean {
@@ -179,14 +194,74 @@ function isBech32(address: string): boolean {
       if ((top >>> i) & 1) check ^= generator;
     });
   };
-  // The human-readable part `bc`, spread as BIP 173 says.
-  for (const value of [3, 3, 0, 2, 3]) step(value);
-  for (const char of address.slice(3)) {
+  const border = address.lastIndexOf("1");
+  const prefix = [...address.slice(0, border)].map((char) => char.charCodeAt(0));
+  for (const code of prefix) step(code >>> 5);
+  step(0);
+  for (const code of prefix) step(code & 31);
+  for (const char of address.slice(border + 1)) {
     const value = BECH32.indexOf(char);
     if (value < 0) return false;
     step(value);
   }
   return check === 1 || check === 0x2bc830a3;
+}
+
+/** EIP-55: a letter is a capital where the address' own Keccak-256 has a digit of 8 or more. */
+export function isEthereumAddress(address: string): boolean {
+  const digits = address.slice(2);
+  const lower = digits.toLowerCase();
+  if (/^(.)\1*$/.test(lower.slice(0, 36))) return false;
+  if (digits === lower || digits === digits.toUpperCase()) return true;
+  const digest = keccak256(Buffer.from(lower)).toString("hex");
+  return [...digits].every(
+    (char, i) => !/[a-f]/i.test(char) || /[A-F]/.test(char) === Number.parseInt(digest.charAt(i), 16) >= 8,
+  );
+}
+
+/** Keccak-256 as Ethereum has it: SHA-3 (FIPS 202) with the padding of before the standard. One block: 135 bytes at most. */
+function keccak256(text: Uint8Array): Buffer {
+  const lanes = new BigUint64Array(25);
+  const block = new Uint8Array(136);
+  block.set(text);
+  block[text.length] = 1;
+  block[135] = (block[135] ?? 0) | 0x80;
+  const words = new BigUint64Array(block.buffer);
+  words.forEach((word, i) => {
+    lanes[i] = word;
+  });
+  keccakF(lanes);
+  return Buffer.from(lanes.buffer, 0, 32);
+}
+
+/** Keccak-f[1600], FIPS 202 section 3.3; the round constants come from the register that the standard defines. */
+function keccakF(lanes: BigUint64Array): void {
+  const at = (i: number): bigint => lanes[i] ?? 0n;
+  const turned = (word: bigint, by: number): bigint =>
+    BigInt.asUintN(64, (word << BigInt(by)) | (word >> BigInt(64 - by)));
+  let register = 1;
+  for (let round = 0; round < 24; round++) {
+    const columns = [0, 1, 2, 3, 4].map((x) => at(x) ^ at(x + 5) ^ at(x + 10) ^ at(x + 15) ^ at(x + 20));
+    for (let i = 0; i < 25; i++)
+      lanes[i] = at(i) ^ (columns[(i + 4) % 5] ?? 0n) ^ turned(columns[(i + 1) % 5] ?? 0n, 1);
+    let [x, y, held] = [1, 0, at(1)];
+    for (let step = 0; step < 24; step++) {
+      [x, y] = [y, (2 * x + 3 * y) % 5];
+      const next = at(x + 5 * y);
+      lanes[x + 5 * y] = turned(held, (((step + 1) * (step + 2)) / 2) % 64);
+      held = next;
+    }
+    for (let row = 0; row < 25; row += 5) {
+      const old = lanes.slice(row, row + 5);
+      for (let i = 0; i < 5; i++)
+        lanes[row + i] =
+          (old[i] ?? 0n) ^ (BigInt.asUintN(64, ~(old[(i + 1) % 5] ?? 0n)) & (old[(i + 2) % 5] ?? 0n));
+    }
+    for (let j = 0; j < 7; j++) {
+      if (register & 1) lanes[0] = at(0) ^ (1n << BigInt((1 << j) - 1));
+      register = register & 0x80 ? ((register << 1) ^ 0x171) & 0xff : register << 1;
+    }
+  }
 }
 
 /** Shannon entropy in bits per character. */

@@ -8,8 +8,12 @@
  *   `offset` characters after its start, or after a run of `lead`. The plain loop over `pattern` alone is the oracle that proves it.
  * - `accept` is pure. When it throws, the inspection fails and the caller denies.
  */
-/** `infrastructure`: names of an organisation's own hosts and resources; no secret, but telling. */
-export type DataClass = "secret" | "personal" | "classified" | "infrastructure";
+/**
+ * `infrastructure`: names of an organisation's own hosts and resources; no secret, but telling. `concealed`: shaped so as
+ * not to be read (data in host names, commands taken apart). `injection`: text that gives a model orders in the name of
+ * those it obeys. The last two say something of an intent, not of a value: policy says where they matter.
+ */
+export type DataClass = "secret" | "personal" | "classified" | "infrastructure" | "concealed" | "injection";
 
 export interface Detector {
   readonly id: string;

@@ -7,10 +7,12 @@
  */
 import { createHmac, hash } from "node:crypto";
 import { Fault, type FindingTally } from "../core/index.ts";
+import { concealedIn } from "./concealed.ts";
 import { type Detector, isReader, type Reader } from "./detector.ts";
 import { DETECTORS } from "./detectors/index.ts";
 import type { CodeIndex, CodeMatch } from "./fingerprint.ts";
 import { createScanner, type Match, type Scanner } from "./scanner.ts";
+import { SEED_PHRASE, seedPhrasesIn } from "./seed-phrase.ts";
 import { type Term, termDetector } from "./term.ts";
 import { decodedView, MAX_LAYERS, type View } from "./views.ts";
 
@@ -103,19 +105,41 @@ export function createInspector(options: InspectorOptions): Inspector {
       ? NO_LABELS
       : paths.filter(({ covers }) => [...(part.files ?? []), ...(part.named ?? [])].some(covers));
 
-  const judge = (text: string): readonly Found[] => [
-    ...disjoint(matchesIn(scanner, text)).map((match) => foundOf(match, text, options.key)),
+  const shapesOf = (target: string): readonly Found[] =>
+    concealedIn(target).map((found) => ({
+      ...found,
+      hash: keyedHash(options.key, found.class, target.slice(found.start, found.end)),
+      verified: found.class === "personal",
+    }));
+
+  /** A text that is an address and nothing else is where somebody is to go: the argument of a tool, a link. */
+  const shapeOfUrl = (text: string): readonly Found[] => {
+    const [whole, start = "", host = "", path = ""] = URL_ALONE.exec(text) ?? [];
+    if (whole === undefined) return [];
+    return shapesOf(`${host} ${path}`).map((found) => {
+      // One place more behind the host: the blank, for which the text has nothing.
+      const at = (place: number): number => start.length + (place > host.length ? place - 1 : place);
+      return { ...found, start: at(found.start), end: at(found.end) };
+    });
+  };
+
+  const judge = (text: string, role: string): readonly Found[] => [
+    ...disjoint([...matchesIn(scanner, text), ...shortPhrases(text)])
+      // A login is there by right, and what stands round it is the protocol's: formats only.
+      .filter(({ detector }) => role !== "credential" || (detector.class === "secret" && !isReader(detector)))
+      .map((match) => foundOf(match, text, options.key)),
     ...codes.flatMap((index) => index.match(text)).map((match) => foundCode(match, text, options.key)),
   ];
 
   // A decoder hands out the same object for an old part in every turn: no hash is needed to know it again.
   const known = new WeakMap<InspectedPart, { readonly text: string; readonly found: readonly Found[] }>();
 
-  const judgeOnce = (text: string, isNew: boolean): readonly Found[] => {
-    const name = text.length <= LONGEST_OWN_KEY ? text : hash("sha256", text, "base64");
+  const judgeOnce = ({ text, role, isNew }: InspectedPart): readonly Found[] => {
+    const content = text.length <= LONGEST_OWN_KEY ? text : hash("sha256", text, "base64");
+    const name = READ_APART.test(role) ? `${role}\0${content}` : content;
     const remembered = isNew ? undefined : memory.get(name);
     if (remembered !== undefined) return remembered;
-    const found = judge(text);
+    const found = role === "target" ? shapesOf(text) : [...judge(text, role), ...shapeOfUrl(text)];
     memory.delete(name);
     memory.set(name, found);
     if (memory.size > REMEMBERED_TEXTS)
@@ -131,7 +155,7 @@ export function createInspector(options: InspectorOptions): Inspector {
       const seen = known.get(part);
       if (seen !== undefined && seen.text === part.text) return seen.found;
     }
-    const found = judgeOnce(part.text, part.isNew);
+    const found = part.role === "fragment" ? [] : judgeOnce(part);
     if (!part.isNew) known.set(part, { text: part.text, found });
     return found;
   };
@@ -190,11 +214,25 @@ function ending(places: Uint32Array, end: number): number {
 
 /**
  * Fields of a record (`metadata`: telemetry events, request ids) and of a tool's definition stand side by side without
- * being one text: an agent's name followed by an id is no key.
+ * being one text: an agent's name followed by an id is no key. Fragments are read with each other alone.
  */
 const areJoined = (before: InspectedPart, after: InspectedPart): boolean =>
-  !STANDS_ALONE.test(before.role) && !STANDS_ALONE.test(after.role);
-const STANDS_ALONE = /^(?:metadata|definition)$/;
+  (before.role === "fragment") === (after.role === "fragment") &&
+  !STANDS_ALONE.test(before.role) &&
+  !STANDS_ALONE.test(after.role);
+const STANDS_ALONE = /^(?:metadata|definition|target|credential)$/;
+/** Roles whose texts are judged by rules of their own. */
+const READ_APART = /^(?:target|credential)$/;
+
+const URL_ALONE =
+  /^((?:https?|wss?):\/\/(?:[^/?#@\s]{0,100}@)?)([^/?#:@\s]{1,253})((?::\d{1,5})?(?:[/?#]\S{0,4000})?)$/i;
+
+/** In a short text a phrase needs no name before it. */
+const LONGEST_SHORT = 2048;
+const shortPhrases = (text: string): Match[] =>
+  text.length > LONGEST_SHORT
+    ? []
+    : seedPhrasesIn(text).map((span) => ({ ...span, detector: SEED_PHRASE, rank: 0 }));
 
 /**
  * What two neighbouring parts hold only together: one finding in each, under one hash. A token that is whole in one of

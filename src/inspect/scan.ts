@@ -149,6 +149,8 @@ const LEVELS: Readonly<Record<string, string>> = {
   classified: "error",
   personal: "warning",
   infrastructure: "note",
+  concealed: "note",
+  injection: "note",
 };
 
 /** A SARIF log of the findings, by this version of the program. */

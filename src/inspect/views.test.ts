@@ -9,6 +9,16 @@ const fake = `ghp_${"aB3dE5gH".repeat(5)}`;
 const each = (f: (c: string) => string): string => [...fake].map(f).join("");
 const hex = (c: string): string => c.charCodeAt(0).toString(16).padStart(2, "0");
 const b64 = (s: string): string => Buffer.from(s).toString("base64");
+const turned = (c: string): string =>
+  String.fromCharCode(((c.charCodeAt(0) - (c < "a" ? 65 : 97) + 13) % 26) + (c < "a" ? 65 : 97));
+const inBase32 = (s: string): string =>
+  (
+    Buffer.from(s)
+      .reduce((bits, byte) => bits + byte.toString(2).padStart(8, "0"), "")
+      .match(/.{1,5}/g) ?? []
+  )
+    .map((five) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".charAt(Number.parseInt(five.padEnd(5, "0"), 2)))
+    .join("");
 const ALIKE: Record<string, string> = { a: "а", B: "В", E: "Е", H: "Н", p: "р" };
 const found = (text: string) => inspector.inspect([{ text, isNew: true, role: "user" }]).findings;
 
@@ -21,6 +31,9 @@ const disguises: [string, string][] = [
   ["zlib in base64", deflateSync(`key ${fake}`).toString("base64")],
   ["UTF-16 in base64", Buffer.from(`key ${fake}`, "utf16le").toString("base64")],
   ["hexadecimal", Buffer.from(fake).toString("hex")],
+  ["base32", inBase32(`key ${fake}`)],
+  ["rot13", fake.replace(/[a-z]/gi, turned)],
+  ["reversed", [...fake].reverse().join("")],
   ["URL escapes", each((c) => `%${hex(c)}`)],
   ["URL escapes twice", each((c) => `%25${hex(c)}`)],
   ["\\u escapes", each((c) => `\\u00${hex(c)}`)],

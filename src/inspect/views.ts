@@ -1,11 +1,12 @@
 /**
- * What a text says when it is decoded: base64, hexadecimal, URL, JSON and HTML escapes, gzip, UTF-16, look-alike and
+ * What a text says when it is decoded: base64, base32, hexadecimal, URL, JSON and HTML escapes, gzip, UTF-16, look-alike and
  * invisible characters, literals added together. Only stretches that a cheap sign gives away are decoded, each with a
  * little of what stands round it, and all of them are scanned as one text; each character knows its place in the source.
  *
- * Not read, and said so: images, PDF, own ciphers, reversed or spaced-out text.
+ * Not read, and said so: images, PDF, own ciphers, spaced-out text. Keys backwards or in rot13: detectors/disguised.ts.
  */
 import { gunzipSync, inflateSync } from "node:zlib";
+import { base32 } from "./concealed.ts";
 
 /** Layers that are taken off one after another. */
 export const MAX_LAYERS = 3;
@@ -16,6 +17,7 @@ const REACH = 64;
 /** Shorter encoded runs hide no credential. */
 const SHORTEST_BASE64 = 20;
 const SHORTEST_HEX = 32;
+const SHORTEST_BASE32 = 24;
 
 /** A decoded text; `places[i]` is where its character i comes from, `places[length]` where the last one ends. */
 export interface View {
@@ -53,12 +55,14 @@ for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 const UPPER_CASE = 1;
 const LOWER_CASE = 2;
 const BEYOND_HEX = 4;
+const BASE32_DIGIT = 8;
 const MIXED = UPPER_CASE | LOWER_CASE;
 const KIND: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
   const char = String.fromCharCode(code);
   return (
     (/[A-Z]/.test(char) ? UPPER_CASE : 0) |
     (/[a-z]/.test(char) ? LOWER_CASE : 0) |
+    (/[2-7]/.test(char) ? BASE32_DIGIT : 0) |
     (/[0-9a-fA-F]/.test(char) ? 0 : BEYOND_HEX)
   );
 });
@@ -80,7 +84,8 @@ function encodedRuns(text: string, pieces: View[]): void {
     let kinds = 0;
     for (let code = text.charCodeAt(end); end < text.length && isRun(code); code = text.charCodeAt(++end))
       kinds |= KIND[code] ?? 0;
-    if (end - start >= SHORTEST_BASE64 && ((kinds & MIXED) === MIXED || (kinds & BEYOND_HEX) === 0)) {
+    const isCandidate = (kinds & MIXED) === MIXED || (kinds & BEYOND_HEX) === 0 || kinds & BASE32_DIGIT;
+    if (end - start >= SHORTEST_BASE64 && isCandidate) {
       const runEnd = wrappedEnd(text, start, end);
       const decoded = decodeRun(text.slice(start, runEnd));
       if (decoded !== null) pieces.push(opaque(decoded, start, runEnd, text));
@@ -109,6 +114,16 @@ function wrappedEnd(text: string, start: number, end: number): number {
 }
 
 const PROBE_CHARACTERS = 128;
+/** Stands before what was hexadecimal: what is random there was hidden, while random text as such is everywhere. */
+const HEX_MARK = "~hex~";
+
+/** RFC 4648 base32, which has one case only and the digits 2 to 7. */
+function inBase32(run: string): string | null {
+  if (run.length < SHORTEST_BASE32 || !/^(?:[A-Z2-7]+|[a-z2-7]+)$/.test(run) || !/[2-7]/.test(run))
+    return null;
+  if (!isReadable(base32(run.slice(0, PROBE_CHARACTERS)))) return null;
+  return base32(run).toString("utf8");
+}
 
 function decodeRun(raw: string): string | null {
   const run = raw.length > 100 ? raw.replace(/\\n|[\s]/g, "") : raw;
@@ -116,9 +131,10 @@ function decodeRun(raw: string): string | null {
   // Not as one pattern over all of it: that overflows its stack on megabytes of digits.
   if (hex.length >= SHORTEST_HEX && !/[^0-9a-fA-F]/.test(hex)) {
     // A secret may begin or end in the middle of binary: the longest readable stretch counts.
-    return readable(Buffer.from(hex.slice(0, hex.length & ~1), "hex"));
+    const said = readable(Buffer.from(hex.slice(0, hex.length & ~1), "hex"));
+    return said === null ? null : HEX_MARK + said;
   }
-  if (!/[A-Z]/.test(run) || !/[a-z]/.test(run)) return null;
+  if (!/[A-Z]/.test(run) || !/[a-z]/.test(run)) return inBase32(run);
   const probe = Buffer.from(run.slice(0, PROBE_CHARACTERS), "base64");
   if (isCompressed(probe)) return unfold(Buffer.from(run, "base64"));
   if (looksUtf16(probe)) return Buffer.from(run, "base64").toString("utf16le").replaceAll("\0", "");

@@ -88,6 +88,8 @@ const CLASS_NOUNS: Readonly<Record<string, string>> = {
   personal: "personal value",
   classified: "classified passage",
   infrastructure: "internal name",
+  concealed: "concealed passage",
+  injection: "order to the model",
 };
 
 const keptIn = ({ redacted }: Declaration): string =>

@@ -234,7 +234,8 @@ const credentials: readonly (Detector | Reader)[] = [
     source: "https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys",
     anchors: ["sg."],
     pattern: /(?<!(?<!\\)[A-Za-z0-9])SG\.[\w=-]{16,32}[.=][\w=.-]{20,72}/,
-    accept: varied(3.4),
+    // Two parts of the vendor's lengths are a key whatever they spell; looser forms must look random.
+    accept: (value) => /^SG\.[\w-]{20,24}\.[\w-]{39,50}$/.test(value) || varied(3.4)(value),
     keep: 3,
     examples: [`SG.${filler("base62", 22)}.${filler("base62", 43)}`],
     counterexamples: ["MSG.SomethingLongEnoughToBeIt.Here"],

@@ -2,10 +2,13 @@
 import type { Detector, Family, Reader } from "../detector.ts";
 import { ASSIGNED_CREDENTIALS } from "./assigned.ts";
 import { CREDENTIALS } from "./credentials.ts";
+import { DISGUISED } from "./disguised.ts";
 import { INFRASTRUCTURE } from "./infrastructure.ts";
+import { INJECTIONS } from "./injection.ts";
 import { MARKS } from "./marks.ts";
 import { PERSONAL } from "./personal.ts";
 import { CLOUDS, GITHUB, MESSAGING, MODEL_PROVIDERS, PAYMENTS, SERVICES, SOURCE_HOSTS } from "./tokens.ts";
+import { WALLETS } from "./wallets.ts";
 
 export const FAMILIES: readonly Family[] = [
   GITHUB,
@@ -16,9 +19,12 @@ export const FAMILIES: readonly Family[] = [
   MESSAGING,
   SERVICES,
   CREDENTIALS,
+  WALLETS,
+  DISGUISED,
   ASSIGNED_CREDENTIALS,
   PERSONAL,
   MARKS,
+  INJECTIONS,
   INFRASTRUCTURE,
 ];
 

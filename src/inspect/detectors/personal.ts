@@ -4,7 +4,6 @@
  * rule can be exact about them.
  */
 import {
-  isBitcoinAddress,
   isChineseResidentId,
   isDate,
   isLuhn,
@@ -22,11 +21,16 @@ const CONTEXT_CHARACTERS = 48;
 const contextBefore = (text: string, start: number): string =>
   text.slice(Math.max(0, start - CONTEXT_CHARACTERS), start).toLowerCase();
 
-/** Part of a longer token: hexadecimal, UUID, path, decimal fraction, identifier. */
+/** Part of a longer token: hexadecimal, UUID, path, decimal fraction, identifier; the value of a field of another name. */
 const isGlued = (text: string, start: number, end: number): boolean =>
-  /[\w.$#/\\%+=&-]/.test(text.charAt(start - 1)) ||
+  /[\w.$#/\\%+-]/.test(text.charAt(start - 1)) ||
+  (/[=&]/.test(text.charAt(start - 1)) && !NUMBER_FIELD.test(text.slice(Math.max(0, start - 32), start))) ||
   /[\w%]/.test(text.charAt(end)) ||
   /^[.-]\w/.test(text.slice(end, end + 2));
+
+/** `card=`, `cc_number=`: what fields of a form and of a query that hold such a number are called. */
+const NUMBER_FIELD =
+  /(?:^|[^A-Za-z])(?:(?:credit|debit|payment|bank)?[_-]?cards?|ccn?|pan|ssn|itin|sin|nino?|pesel|aadhaar|cpf|tfn|national_?id|tax_?id|social(?:_?security)?|resident_?id|id_?card|acc(?:oun)?t)(?:[_-]?(?:no|nr|num|number))?=$/i;
 
 interface NumberKind {
   readonly id: string;
@@ -576,23 +580,6 @@ const DOCUMENTS: readonly Reader[] = [
     check: (value) => /\d{3}/.test(value),
     examples: ["passport no: AB1234567", "护照号 E12345678"],
     counterexamples: ["passport-local strategy", "passport 1.0.0"],
-  }),
-  named({
-    id: "bitcoin-address",
-    title: "Bitcoin address, named as one",
-    source: "https://en.bitcoin.it/wiki/Base58Check_encoding",
-    anchors: ["bitcoin", "wallet", "btc"],
-    after:
-      /^[A-Za-z .:#=_"'?&/-]{0,24}?((?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[02-9ac-hj-np-z]{11,56}))(?![A-Za-z0-9])/,
-    check: (_, value) => isBitcoinAddress(value),
-    examples: [
-      "wallet: 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
-      "btc=bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
-    ],
-    counterexamples: [
-      "wallet: 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb",
-      "btc=bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
-    ],
   }),
   named({
     id: "it-fiscal-code",

@@ -1,0 +1,68 @@
+/**
+ * Recovery phrases of wallets (BIP 39): 12, 15, 18, 21 or 24 words of one list, the last of which holds a checksum. Words
+ * in that number one after the other come about by chance once in many books; that the checksum holds, too, hardly ever.
+ */
+import { hash } from "node:crypto";
+import type { Reader, Span } from "./detector.ts";
+import { SEED_WORDS } from "./seed-words.ts";
+
+const PLACES: ReadonlyMap<string, number> = new Map(SEED_WORDS.map((word, i) => [word, i]));
+/** Each line end, comma, escape or number between two words; words of the list have 3 to 8 letters. */
+const GAP = "(?:[\\s,+_.\"'-]|%20|%2C|\\\\n|\\d{1,2}[.):])";
+const RUN = new RegExp(`(?<![A-Za-z])[a-z]{3,8}(?:${GAP}{1,6}[a-z]{3,8}){11,40}(?![A-Za-z])`, "g");
+const LENGTHS = [24, 21, 18, 15, 12] as const;
+/** How far behind its name a phrase may begin, and how long the longest is. */
+const REACH = 480;
+
+/** All phrases in a text; linear in it. */
+export function seedPhrasesIn(text: string): Span[] {
+  const spans: Span[] = [];
+  for (const run of text.matchAll(RUN)) {
+    const words = [...run[0].matchAll(/(?<![A-Za-z%\\])[a-z]{3,8}/g)].map(({ 0: word, index }) => ({
+      place: PLACES.get(word) ?? -1,
+      start: run.index + index,
+      end: run.index + index + word.length,
+    }));
+    for (let at = 0; at + 12 <= words.length; at++) {
+      const length = LENGTHS.find((count) =>
+        isPhrase(
+          words.slice(at, at + count).map(({ place }) => place),
+          count,
+        ),
+      );
+      if (length === undefined) continue;
+      spans.push({ start: words[at]?.start ?? 0, end: words[at + length - 1]?.end ?? 0, verified: true });
+      at += length - 1;
+    }
+  }
+  return spans;
+}
+
+function isPhrase(places: readonly number[], count: number): boolean {
+  if (places.length !== count || places.includes(-1)) return false;
+  // One word throughout is the example of every manual, and its checksum may hold.
+  const bits = places.map((place) => place.toString(2).padStart(11, "0")).join("");
+  const checkBits = count / 3;
+  const entropyBits = bits.slice(0, bits.length - checkBits);
+  const bytes = Uint8Array.from(entropyBits.match(/.{8}/g) ?? [], (byte) => Number.parseInt(byte, 2));
+  const digest = Number.parseInt(hash("sha256", bytes).slice(0, 2), 16).toString(2).padStart(8, "0");
+  return bits.endsWith(digest.slice(0, checkBits));
+}
+
+/** In texts of any length, behind what such a phrase is called. */
+export const SEED_PHRASE: Reader = {
+  id: "seed-phrase",
+  class: "secret",
+  title: "Recovery phrase of a wallet",
+  source: "https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki",
+  on: {
+    anchors: ["mnemonic", "seed phrase", "seed_phrase", "seedphrase", "seed-phrase", "seed words", "wallet"],
+  },
+  read: (text, start) => {
+    const spans = seedPhrasesIn(text.slice(start, start + REACH));
+    if (spans.length === 0) return null;
+    return spans.map((span) => ({ ...span, start: span.start + start, end: span.end + start }));
+  },
+  examples: ["mnemonic: legal winner thank year wave sausage worth useful legal winner thank yellow"],
+  counterexamples: ["mnemonic: legal winner thank year wave sausage worth useful legal winner thank year"],
+};
