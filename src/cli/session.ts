@@ -97,6 +97,7 @@ export class ActiveSession {
         policy: prepared.policy,
         socketPath: gatewaySocket,
         workspace: prepared.workspace,
+        cwd: question.cwd,
         upstream: prepared.upstream,
         label: house.label,
         repo: prepared.policy.repo,

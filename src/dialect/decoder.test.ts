@@ -472,8 +472,8 @@ describe("what is new", () => {
   });
 
   describe("whose content a part is", () => {
-    const command = (text: string): object[] => [
-      use("t1", "Bash", { command: text }),
+    const command = (text: string, name = "run_shell_command"): object[] => [
+      use("t1", name, { command: text }),
       result("t1", "the output"),
     ];
     const sourceOf = (messages: readonly object[]): object => {
@@ -505,6 +505,13 @@ describe("what is new", () => {
       ["one that a command shows", command("cat a/.env"), ["a/.env"], ["a/.env"]],
       ["some lines of it", command("sed -n '1,200p' a/.env"), ["a/.env"], ["a/.env"]],
       ["its beginning", command("head -n 20 /home/agent/work/a/.env"), ["a/.env"], ["a/.env"]],
+      ["a shell may have gone elsewhere", command("cat a/.env", "Bash"), [], ["a/.env"]],
+      [
+        "but not when it names the whole path",
+        command("cat /home/agent/work/a/.env", "Bash"),
+        ["a/.env"],
+        ["a/.env"],
+      ],
       ["two files are not one", command("cat .env out.txt"), [], [".env", "out.txt"]],
       ["nor is a pipe", command("cat .env | tee out.txt"), [], [".env", "out.txt"]],
       ["nor what is written to", command("cat .env > out.txt"), [], [".env", "out.txt"]],

@@ -50,6 +50,7 @@ export function createDecoder(options: DecoderOptions = {}): Decoder {
   const session: Session = {
     memory,
     workspace: options.workspace ?? null,
+    cwd: options.cwd ?? null,
     minCompared: options.minComparedBytes ?? MIN_COMPARED_BYTES,
     undo: new WeakMap(),
   };
@@ -70,6 +71,7 @@ export function createDecoder(options: DecoderOptions = {}): Decoder {
 interface Session {
   readonly memory: Memory;
   readonly workspace: string | null;
+  readonly cwd: string | null;
   readonly minCompared: number;
   /** How to take back what a request added to the memory. */
   readonly undo: WeakMap<Decoded, () => void>;
@@ -372,10 +374,12 @@ function tell(
     hasNew = true;
     turn.newUnits.push(unit);
     if (why !== null) count(turn, why, source, unit);
-    for (const path of unit.files) turn.files.add(workspacePath(path, turn.session.workspace));
+    for (const path of unit.files) turn.files.add(pathIn(turn.session, path));
   }
   return hasNew;
 }
+
+const pathIn = ({ workspace, cwd }: Session, path: string): string => workspacePath(path, workspace, cwd);
 
 type Source = Pick<TextPart, "files" | "named">;
 const NO_SOURCE: Source = {};
@@ -383,9 +387,8 @@ const NO_SOURCE: Source = {};
 /** Where the text of a unit is from, as far as the agent's own words tell. */
 function sourceOf(turn: Turn, use: ToolUse | null, unit: Unit): Source {
   if (use === null && unit.files.length === 0) return NO_SOURCE;
-  const { workspace } = turn.session;
   const inWorkspace = (paths: readonly string[]): readonly string[] =>
-    paths.map((path) => workspacePath(path, workspace));
+    paths.map((path) => pathIn(turn.session, path));
   const shown = use === null ? [] : filesIn(use, () => unit.pieces.map(({ text }) => text).join("\n"));
   const files = inWorkspace([...unit.files, ...shown]);
   const named = use?.kind === "command" ? inWorkspace(use.named) : [];

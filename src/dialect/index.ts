@@ -12,4 +12,5 @@ export type {
   Role,
   TextPart,
 } from "./request.ts";
+export { workspacePath } from "./tool.ts";
 export type { CalledTool } from "./unit.ts";

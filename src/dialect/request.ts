@@ -119,6 +119,8 @@ export interface Decoder {
 export interface DecoderOptions {
   /** The workspace's absolute path as the agent sees it; without it, paths are told as the agent gave them. */
   readonly workspace?: string;
+  /** Where the agent was started: what its relative paths are relative to; without it they are told as they are. */
+  readonly cwd?: string;
   /** Bound of what is kept for comparison; default 32 MiB. Forgetting makes content new again, never old. */
   readonly maxRememberedBytes?: number;
   /** Bodies below this are read whole each time, which is quicker than comparing; default 4 KiB. */

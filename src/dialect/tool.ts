@@ -24,6 +24,8 @@ const SHELL: ReadonlySet<string> = new Set(
   run_commands run_command run_terminal_cmd run_in_terminal read_bash write_bash stop_bash powershell task_output
   taskoutput unified_exec terminal get_terminal_output`.split(/\s+/),
 );
+/** Shells that go on from one call to the next. */
+const STAYS: ReadonlySet<string> = new Set("bash bashoutput write_stdin write_bash terminal".split(" "));
 const EDIT: ReadonlySet<string> = new Set(
   "edit multiedit replace str_replace str_replace_editor write write_file create notebookedit".split(" "),
 );
@@ -43,7 +45,12 @@ const LISTS = ["paths", "files"] as const;
 
 export function toolUse(name: string, args: unknown): ToolUse {
   const plain = name.replace(/^(functions|default_api)[.:]/, "").toLowerCase();
-  if (SHELL.has(plain)) return commandUse(typeof args === "string" ? (parsedOrNull(args) ?? args) : args);
+  if (SHELL.has(plain)) {
+    const use = commandUse(typeof args === "string" ? (parsedOrNull(args) ?? args) : args);
+    // Such a shell may have changed its folder before.
+    const isTold = !STAYS.has(plain) || (use.reads !== null && posix.isAbsolute(use.reads));
+    return isTold ? use : { ...use, reads: null };
+  }
   if (SEARCH.has(plain)) return { kind: "search" };
   const kind = READ.has(plain) ? "file" : EDIT.has(plain) ? "edit" : null;
   const paths = kind === null ? [] : pathsIn(typeof args === "string" ? parsedOrNull(args) : args);
@@ -104,11 +111,17 @@ function commandUse(args: unknown): ToolUse & { readonly kind: "command" } {
   const words = commandOf(args);
   const script = words.length === 3 && SHELLS.test(words[0] ?? "") && /^-\w*c$/.test(words[1] ?? "");
   const line = script ? (words[2] ?? "") : words.join(" ");
-  return {
-    kind: "command",
-    reads: words.length > 1 && !script ? null : fileShown(line),
-    named: pathsNamed(line),
-  };
+  const shown = words.length > 1 && !script ? null : fileShown(line);
+  const reads = shown === null ? null : posix.join(posix.isAbsolute(shown) ? "" : folderOf(args), shown);
+  return { kind: "command", reads, named: pathsNamed(line) };
+}
+
+/** Where the command runs, when its call says so. */
+function folderOf(args: unknown): string {
+  // A parsed JSON object: its members are unknown.
+  const fields = typeof args === "object" && args !== null ? (args as Readonly<Record<string, unknown>>) : {};
+  const folder = ["workdir", "cwd", "dir_path", "directory"].map((name) => fields[name]).find(Boolean);
+  return typeof folder === "string" ? folder : "";
 }
 
 const SHELLS = /^(?:\/(?:usr\/)?bin\/)?(?:ba|z|da)?sh$/;
@@ -172,9 +185,13 @@ function parsedOrNull(text: string): unknown {
   }
 }
 
-/** The path relative to the workspace when it lies inside, else normalised as given. Pure text: nothing is resolved. */
-export function workspacePath(path: string, workspace: string | null): string {
-  const plain = posix.normalize(path.replace(/^file:\/\//, ""));
+/**
+ * The path relative to the workspace when it lies inside, else normalised. `cwd`: what relative paths are relative to,
+ * where it is known. Pure text: nothing is resolved.
+ */
+export function workspacePath(path: string, workspace: string | null, cwd: string | null = null): string {
+  const given = path.replace(/^file:\/\//, "");
+  const plain = cwd === null ? posix.normalize(given) : posix.resolve(cwd, given);
   if (workspace === null || !posix.isAbsolute(plain)) return plain;
   const relative = posix.relative(posix.normalize(workspace), plain);
   return relative !== "" && !relative.startsWith("..") ? relative : plain;

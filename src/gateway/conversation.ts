@@ -10,6 +10,7 @@ import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { asFault, Fault } from "../core/index.ts";
 import { type ReplyReading, websocketRefusal } from "../dialect/index.ts";
+import type { RestorerOptions } from "../inspect/index.ts";
 import type { Inbound, Reply } from "./exchange.ts";
 import {
   type Agreement,
@@ -25,7 +26,7 @@ import { headersOf, type ReplyHead } from "./head.ts";
 import type { Judgement } from "./judge.ts";
 import type { Matter, Outcome } from "./matter.ts";
 import { pass } from "./pipeline.ts";
-import { restoresReply } from "./redact.ts";
+import { restoringOf } from "./redact.ts";
 import { refusalFor, refusalText } from "./refuse.ts";
 import { Capture } from "./room.ts";
 import { ServerReading } from "./server-reading.ts";
@@ -45,7 +46,7 @@ export function converse(
   reply: Reply,
   peer: PeerEnd,
   capture: Capture,
-  restores: boolean,
+  restores: RestorerOptions | null,
   sitting: Sitting,
   rooms: Rooms,
 ): Promise<Outcome> {
@@ -70,7 +71,7 @@ export function converse(
       sitting,
       rooms,
     );
-    if (restores) conversation.restore();
+    if (restores !== null) conversation.restore(restores);
     conversation.start(agent.early);
   });
 }
@@ -156,9 +157,10 @@ class Conversation {
   }
 
   /** The server was sent placeholders: in what it says they become values again. */
-  restore(): void {
+  restore(options: RestorerOptions): void {
     this.#reading.restoreInto({
       vault: this.#sitting.vault,
+      options,
       give: (bytes) => this.#give(bytes),
       broken: () => this.#over(false),
     });
@@ -286,8 +288,9 @@ class Conversation {
             resolve,
           };
           this.#handshake = null;
-          if (judgement !== null && restoresReply(judgement, { target, way: null }, this.#sitting))
-            this.restore();
+          const restores =
+            judgement === null ? null : restoringOf(judgement, { target, way: null }, this.#sitting);
+          if (restores !== null) this.restore(restores);
           this.#reading.begin(judgement?.dialect ?? "opaque");
           this.#forward(wire);
           if (this.#isOver) this.#close(false);

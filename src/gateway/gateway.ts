@@ -209,7 +209,8 @@ class SessionDoor implements Desk {
     this.#sitting = {
       session,
       reader: new Reader({
-        newDecoder: () => createDecoder({ workspace: session.workspace }),
+        newDecoder: () =>
+          createDecoder({ workspace: session.workspace, cwd: session.cwd ?? session.workspace }),
         inspector: session.inspector ?? rooms.inspector,
         vault,
         waivers: session.policy.inspect.waivers,
@@ -219,7 +220,7 @@ class SessionDoor implements Desk {
       custody: new Custody(session.credentials ?? []),
       rules: new Rulebook(session.policy, session.language ?? "en", rooms.clock),
       vault,
-      masked: new Set(),
+      masked: new Map(),
       exchanges: 0,
       underWay: new Set(),
     };

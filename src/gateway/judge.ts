@@ -27,8 +27,6 @@ interface Judged {
   readonly waived: readonly FindingTally[];
   /** What was replaced, and for the first time in the session. */
   readonly redacted: readonly FindingTally[];
-  /** Placeholders leave in it. */
-  readonly masks: boolean;
   /** Whether placeholders in the reply may become values again: models only. */
   readonly isModel: boolean;
   readonly verdict: Verdict;
@@ -89,7 +87,6 @@ export function judge(
     found: reading.found,
     waived: reading.waived,
     redacted: [],
-    masks: false,
     verdict: decision.verdict === "allow" ? "allow" : "deny",
     rules: decision.rules.map(({ id }) => id),
     policy: standing.policy.sha256,
@@ -161,7 +158,6 @@ export function judgeRedacted(
       ...asked,
       verdict: about.way === null ? "redact" : "reroute",
       redacted,
-      masks: true,
       passes: true,
     };
   const where = "it stands in the URL, in a header, or in a form that cannot be edited";
@@ -208,7 +204,6 @@ export function judgeFault(
     found: [],
     waived: [],
     redacted: [],
-    masks: false,
     isModel: false,
     verdict: "deny",
     rules: [fault.code],

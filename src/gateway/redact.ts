@@ -5,7 +5,8 @@
  * Failure contract: whatever cannot be replaced exactly denies, with what came as its evidence.
  */
 import { asFault, Fault } from "../core/index.ts";
-import type { Met } from "../inspect/index.ts";
+import { workspacePath } from "../dialect/index.ts";
+import type { Met, RestorerOptions } from "../inspect/index.ts";
 import { type Condition, denied, endOf, type Judgement, judgeRedacted, originText } from "./judge.ts";
 import { loginsOf } from "./login.ts";
 import type { About, Matter } from "./matter.ts";
@@ -50,7 +51,10 @@ export async function redact(
     const replaced = reader.replaced(read, made.met);
     read = replaced.reading;
     const judgement = judgeRedacted(matter.about, asked, read.classes, replaced.tally, session, standing);
-    if (judgement.passes) await matter.replace(body);
+    if (judgement.passes) {
+      noteSent(matter.about, made.met, sitting);
+      await matter.replace(body);
+    }
     return { judgement, reading: read };
   } catch (error) {
     return { judgement: denied(asked, asFault(error)), reading: read };
@@ -59,13 +63,29 @@ export async function redact(
 
 export const unredacted = (detail: string): Fault => new Fault("gateway.unredacted", { detail });
 
-/** Values come back from models that got their placeholders in this session, and from nobody else. */
-export function restoresReply(
-  judgement: Judgement,
-  about: Pick<About, "target" | "way">,
-  { masked }: Sitting,
-): boolean {
+/** Where a matter ends up. */
+type End = Pick<About, "target" | "way">;
+
+/**
+ * How the values come back in a reply of where it went: from models alone, those whose placeholders may have been sent to it
+ * in this session, as far as policy lets them. Null: none does.
+ */
+export function restoringOf(judgement: Judgement, about: End, sitting: Sitting): RestorerOptions | null {
+  const { session, masked } = sitting;
+  const { restore } = session.policy.inspect;
+  const sent = masked.get(originText(endOf(about)));
+  if (!judgement.isModel || sent === undefined || restore === "none") return null;
+  return {
+    wasSent: (placeholder) => sent.has(placeholder),
+    intoFiles: restore === "all",
+    pathOf: (path) => workspacePath(path, session.workspace, session.cwd),
+  };
+}
+
+/** From now on a reply of the target may hold these. */
+function noteSent(about: End, met: readonly Met[], { masked }: Sitting): void {
   const origin = originText(endOf(about));
-  if (judgement.masks && judgement.isModel) masked.add(origin);
-  return judgement.isModel && masked.has(origin);
+  const sent = masked.get(origin) ?? new Set();
+  for (const { placeholder } of met) sent.add(placeholder);
+  masked.set(origin, sent);
 }

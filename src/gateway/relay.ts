@@ -4,6 +4,7 @@
  * where the request came by base URL or another server stands in (it then names that server, as virtual hosts need it).
  */
 import { asFault, Fault } from "../core/index.ts";
+import type { RestorerOptions } from "../inspect/index.ts";
 import { codingsOf, redoCodings, undoCodings } from "./coding.ts";
 import { converse } from "./conversation.ts";
 import type { Custody } from "./custody.ts";
@@ -13,7 +14,7 @@ import type { Inbound, Outbound, Peer, Reply, Sending, Sink } from "./exchange.t
 import { endToEnd, headerOf, headText, type RawHeaders, type ReplyHead } from "./head.ts";
 import type { Judgement } from "./judge.ts";
 import type { Matter, Outcome } from "./matter.ts";
-import { restoresReply, unredacted } from "./redact.ts";
+import { restoringOf, unredacted } from "./redact.ts";
 import { refusalFor } from "./refuse.ts";
 import type { Way } from "./reroute.ts";
 import { Restoring } from "./restoring.ts";
@@ -90,7 +91,7 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
           return { kind: "failed", fault: new Fault("gateway.aborted"), mayHaveLeft: false };
         }
         const outbound = outboundFor(inbound, standIn, sitting.custody);
-        const restores = restoresReply(judgement, { target: came.target, way }, sitting);
+        const restores = restoringOf(judgement, { target: came.target, way }, sitting);
         const relay = new Relay(ready, reply, sitting, rooms, restores, (fault) =>
           refusalFor(dialect, fault, sitting.rules.language),
         );
@@ -204,7 +205,7 @@ class Relay implements Sink {
   readonly #reply: Reply;
   readonly #sitting: Sitting;
   readonly #rooms: Rooms;
-  readonly #restores: boolean;
+  readonly #restores: RestorerOptions | null;
   #restoring: Restoring | null = null;
   readonly #refusalFor: (fault: Fault) => ReturnType<typeof refusalFor>;
   readonly #capture: Capture;
@@ -220,7 +221,7 @@ class Relay implements Sink {
     reply: Reply,
     sitting: Sitting,
     rooms: Rooms,
-    restores: boolean,
+    restores: RestorerOptions | null,
     toRefusal: (fault: Fault) => ReturnType<typeof refusalFor>,
   ) {
     this.#peer = peer;
@@ -252,11 +253,14 @@ class Relay implements Sink {
 
   head(head: ReplyHead): void {
     this.#head = head;
-    if (this.#restores)
-      this.#restoring = Restoring.of(head, this.#sitting.vault, this.#reply, {
+    const options = this.#restores;
+    if (options !== null) {
+      const { vault } = this.#sitting;
+      this.#restoring = Restoring.of(head, (type) => vault.restorer(type, options), this.#reply, {
         resume: () => this.#sending?.resume(),
         broken: () => this.#broke(),
       });
+    }
     this.#reply.head(this.#restoring?.head ?? head);
   }
 

@@ -7,12 +7,12 @@
  * What is kept as evidence is taken before this.
  */
 import type { Transform } from "node:stream";
-import type { Restorer, Vault } from "../inspect/index.ts";
+import type { Restorer } from "../inspect/index.ts";
 import { codingsOf, undoingStream } from "./coding.ts";
 import type { Reply } from "./exchange.ts";
 import { headerOf, headText, type RawHeaders, type ReplyHead } from "./head.ts";
 
-const RESTORED = /^(?:text\/event-stream|application\/json)\s*(?:;|$)/i;
+const RESTORED = /^(?:text\/event-stream|application\/json|application\/vnd\.amazon\.eventstream)\s*(?:;|$)/i;
 /** Fields that say something of bytes that are no longer those. */
 const ABOUT_BYTES =
   /^(?:content-encoding|content-length|transfer-encoding|content-md5|content-digest|digest)$/i;
@@ -34,7 +34,7 @@ export class Restoring {
   /** null: this reply passes as it came. */
   static of(
     head: ReplyHead,
-    vault: Vault,
+    restorer: (contentType: string) => Restorer,
     reply: Reply,
     calls: { readonly resume: () => void; readonly broken: () => void },
   ): Restoring | null {
@@ -43,7 +43,7 @@ export class Restoring {
     if (head.framing.kind === "none" || !RESTORED.test(type) || codings.length > 1) return null;
     const [coding = null] = codings;
     if (coding !== null && undoingStream(coding, Buffer.from([8])) === null) return null;
-    return new Restoring(head, vault.restorer(type), coding, reply, calls);
+    return new Restoring(head, restorer(type), coding, reply, calls);
   }
 
   private constructor(

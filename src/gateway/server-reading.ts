@@ -11,12 +11,13 @@ import {
   type ReplyReader,
   type ReplyReading,
 } from "../dialect/index.ts";
-import type { EventRestorer, Vault } from "../inspect/index.ts";
+import type { EventRestorer, RestorerOptions, Vault } from "../inspect/index.ts";
 import { type Compression, type Frame, FrameReader, MessageInflater, OPCODE, serverFrame } from "./frame.ts";
 
 /** Where restored messages go. */
 interface Outlet {
   readonly vault: Vault;
+  readonly options: RestorerOptions;
   readonly give: (bytes: Buffer) => void;
   /** The server's bytes cannot be followed any more. */
   readonly broken: () => void;
@@ -56,11 +57,11 @@ export class ServerReading {
   /** From here on the server answers a message of this dialect. */
   begin(dialect: DialectName): void {
     this.#reader = createReplyReader(dialect, "websocket");
-    const { vault } = this.#outlet ?? {};
-    if (vault === undefined) return;
+    const outlet = this.#outlet;
+    if (outlet === null) return;
     this.#enqueue(() => {
       this.#flush();
-      this.#restorer = vault.eventRestorer();
+      this.#restorer = outlet.vault.eventRestorer(outlet.options);
     });
   }
 
@@ -69,7 +70,7 @@ export class ServerReading {
     if (this.#hasStopped) return false;
     if (this.#outlet !== null) return true;
     this.#outlet = outlet;
-    this.#restorer = outlet.vault.eventRestorer();
+    this.#restorer = outlet.vault.eventRestorer(outlet.options);
     this.#goneOn = this.#frames.have;
     this.#isRaw = this.#fragments.length > 0;
     return true;
@@ -128,10 +129,15 @@ export class ServerReading {
       if (message === undefined) return;
       if (first?.opcode === OPCODE.text) reader?.feed(message);
       if (outlet === null) return;
-      const said = first?.opcode === OPCODE.text ? (this.#restorer?.event(message) ?? [message]) : [message];
-      if (!isDeflated && said.length === 1 && said[0] === message)
+      const said =
+        first?.opcode === OPCODE.text
+          ? (this.#restorer?.event(message) ?? [{ data: message }])
+          : [{ data: message }];
+      if (!isDeflated && said.length === 1 && said[0]?.data === message)
         for (const { wire } of fragments) outlet.give(wire);
-      else for (const one of said) outlet.give(serverFrame(first?.opcode ?? OPCODE.text, Buffer.from(one)));
+      else
+        for (const { data } of said)
+          outlet.give(serverFrame(first?.opcode ?? OPCODE.text, Buffer.from(data)));
     });
   }
 
@@ -148,8 +154,8 @@ export class ServerReading {
 
   /** What was still held back of a value that did not come whole. */
   #flush(): void {
-    for (const rest of this.#restorer?.end() ?? [])
-      this.#outlet?.give(serverFrame(OPCODE.text, Buffer.from(rest)));
+    for (const { data } of this.#restorer?.end() ?? [])
+      this.#outlet?.give(serverFrame(OPCODE.text, Buffer.from(data)));
   }
 
   /** What was said since `begin`, once all of it is read; null when it could not be, or when nothing was asked. */

@@ -55,6 +55,8 @@ export interface GatewaySession {
   readonly socketPath: string;
   /** The workspace's absolute path as the agent sees it. */
   readonly workspace: string;
+  /** Where the agent was started, within it: relative paths are relative to here. Default: the workspace. */
+  readonly cwd?: string;
   /** A server that stands in for every destination of channel `llm` that policy allows; null: none does. */
   readonly upstream: URL | null;
   readonly label: (host: string, port: number, path: string) => DestinationLabels;
@@ -376,8 +378,8 @@ export interface Sitting {
   readonly rules: Rulebook;
   /** What was replaced, with its placeholders; gone with the session. */
   readonly vault: Vault;
-  /** Origins that placeholders were sent to: only their replies are restored. */
-  readonly masked: Set<string>;
+  /** The placeholders that may have been sent, by origin: only these come back as values in its replies. */
+  readonly masked: Map<string, Set<string>>;
   exchanges: number;
   /** Exchanges whose outcome is not recorded yet. */
   readonly underWay: Set<Promise<void>>;

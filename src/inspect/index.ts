@@ -1,4 +1,5 @@
 export { buildCodeIndex, type CodeIndex, type CodeMatch, openCodeIndex } from "./fingerprint.ts";
+export type { Restorer } from "./framing.ts";
 export {
   createInspector,
   type Finding,
@@ -9,7 +10,7 @@ export {
   PATH_DETECTOR,
   type PathLabel,
 } from "./inspect.ts";
-export type { EventRestorer, Restorer, RestorerOptions } from "./restore.ts";
+export type { EventRestorer, RestorerOptions, Said } from "./restore.ts";
 export { explain, type ScanFinding, type ScanInput, sarif, scan } from "./scan.ts";
 export type { Term } from "./term.ts";
 export { createVault, type Met, type Redacted, type Vault } from "./vault.ts";

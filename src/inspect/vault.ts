@@ -8,6 +8,7 @@
 import { Fault } from "../core/index.ts";
 import type { Detector, Reader } from "./detector.ts";
 import { DETECTORS } from "./detectors/index.ts";
+import { createRestorer, type Restorer } from "./framing.ts";
 import type { InspectedPart, Inspection } from "./inspect.ts";
 import { tally } from "./inspect.ts";
 import {
@@ -22,18 +23,15 @@ import {
 } from "./json-strings.ts";
 import { type ManyStrings, manyStrings } from "./many.ts";
 import { placeholder } from "./placeholder.ts";
-import {
-  createEventRestorer,
-  createRestorer,
-  type EventRestorer,
-  type Restorer,
-  type RestorerOptions,
-} from "./restore.ts";
+import { createEventRestorer, type EventRestorer, type Known, type RestorerOptions } from "./restore.ts";
 
 /** More values than this in one session are refused. */
 const MAX_VALUES = 5_000;
 /** A value longer than this is refused: what it stands in cannot be edited sensibly. */
 const MAX_VALUE_CHARACTERS = 64 * 1024;
+/** Files that one value is remembered to stand in. */
+const MAX_SOURCES = 1_000;
+const NO_SOURCES: ReadonlySet<string> = new Set();
 /** How much of the line before a weak value belongs to it. */
 const CONTEXT_CHARACTERS = 24;
 
@@ -70,10 +68,12 @@ export interface Vault {
   /** The known values in a text. */
   find(text: string): readonly Met[];
   /** Placeholders to values in a text; `escaped`: the text is JSON source, so values go in escaped. */
-  restore(text: string, escaped: boolean): string;
+  restore(text: string, escaped: boolean, allows?: (known: Known) => boolean): string;
+  /** Where the first placeholder in the text begins; -1: nowhere. */
+  first(text: string, escaped: boolean): number;
   /** How many characters at the end of the text may be the beginning of a placeholder. */
   pending(text: string, escaped: boolean): number;
-  /** Puts values back into one reply as it streams by; see restore.ts. */
+  /** Puts values back into one reply as it streams by; see restore.ts and framing.ts. */
   restorer(contentType: string, options?: RestorerOptions): Restorer;
   /** The same for the events of one reply: WebSocket messages, or an event stream that the caller frames. */
   eventRestorer(options?: RestorerOptions): EventRestorer;
@@ -124,6 +124,8 @@ export function createVault(options: {
   const entries = new Map<string, Entry>();
   const values = new Map<string, string>();
   const byValue = new Map<string, string>();
+  /** By placeholder: the files that the value was read from. */
+  const sources = new Map<string, Set<string>>();
   /** By classes; "" for all. */
   const searches = new Map<string, Search>();
   const back: { plain: ManyStrings | null; escaped: ManyStrings | null; words: string[] } = {
@@ -215,6 +217,16 @@ export function createVault(options: {
     return hits.length > 0 && value.length - covered < SHORTEST_OWN_REST;
   };
 
+  /** Only of a text that shows one file: which of several a value stands in is not told. */
+  const noteSource = (text: string, file: string): void => {
+    if (entries.size === 0) return;
+    for (const { entry } of hitsIn(text, searchFor(null))) {
+      const known = sources.get(entry.placeholder) ?? new Set();
+      if (known.size < MAX_SOURCES) known.add(file);
+      sources.set(entry.placeholder, known);
+    }
+  };
+
   const vault: Vault = {
     get size() {
       return values.size;
@@ -228,6 +240,10 @@ export function createVault(options: {
       for (const { part, start, end, detector, class: dataClass } of findings) {
         const text = parts[part]?.text;
         if (text !== undefined && wanted.has(dataClass)) add(text, start, end, detector, dataClass);
+      }
+      for (const { text, files = [] } of parts) {
+        const [only] = files;
+        if (only !== undefined && files.length === 1) noteSource(text, only);
       }
       return { findings, tally: tally(findings) };
     },
@@ -267,14 +283,17 @@ export function createVault(options: {
       return { chunks: applyEdits(body, edits), replaced: edits.length, left, met: metIn(met) };
     },
     find: (text) => (entries.size === 0 ? [] : metIn(hitsIn(text, searchFor(null)))),
-    restore(text, escaped) {
+    first: (text, escaped) => (values.size === 0 ? -1 : (machine(escaped).search(text)[0]?.start ?? -1)),
+    restore(text, escaped, allows = () => true) {
       if (values.size === 0) return text;
       const hits = machine(escaped).search(text);
       if (hits.length === 0) return text;
       let out = "";
       let from = 0;
       for (const { word, start, end } of hits) {
-        const value = values.get(back.words[word] ?? "") ?? "";
+        const placeholder = back.words[word] ?? "";
+        const value = values.get(placeholder) ?? "";
+        if (!allows({ placeholder, value, sources: sources.get(placeholder) ?? NO_SOURCES })) continue;
         out += text.slice(from, start) + (escaped ? JSON.stringify(value).slice(1, -1) : value);
         from = end;
       }
@@ -292,6 +311,7 @@ export function createVault(options: {
       entries.clear();
       values.clear();
       byValue.clear();
+      sources.clear();
       changed();
     },
   };
