@@ -26,7 +26,7 @@ decide
 
 manage
   up, down, status                the station (it starts by itself)
-  export                          the record for other systems: NDJSON, OCSF, OTLP, syslog, HEC
+  export                          the record for other systems: NDJSON, OCSF, OTLP, syslog, HEC; once or live
   ledger <action>                 backup, restore, compact, receipt, erase, hold, release, rotate-key, retire-key, wrap-with, rewrap
   setup                           install what this machine lacks
 
@@ -90,30 +90,20 @@ verdict. The index is made from the ledger and made again when it is gone.
 
   sallyport query 'verdict=deny host~statsig at>=2026-11-01'
   sallyport query --by class,destination`,
-  export: `sallyport export [--format ndjson|ocsf|otlp|syslog|hec] [--from N] [--unsigned]
+  export: `sallyport export [--format FORMAT] [--from N | --cursor FILE] [--follow] [--to URL] [--unsigned]
 
-Writes entries under a checkpoint to stdout, from entry N on, and says on stderr where to go on. No content is in them.
-Delivery is at least once: keep the number after the receiver has taken what came before.`,
-  register: `sallyport register list [builds|extensions|destinations|approvers]
-sallyport register show NAME                a build (claude@2.1.329), a path in a repository, or a destination's id
-sallyport register approve AGENT[@VERSION] --reason TEXT [--expires 90d] [--report FILE]
-sallyport register approve --extension PATH --reason TEXT    a hook, server, skill or settings file of this repository
-sallyport register revoke NAME --reason TEXT
-sallyport register add FILE                 rows of your own, in the form of register/destinations.yaml
-sallyport register key                      your public key, for the list of approvers
-sallyport register verify                   whether the register is as the ledger says it was left
+Writes entries under a checkpoint for other systems. No content is in them. Formats: ndjson (default), ocsf, otlp (logs),
+otlp-spans (exchanges with models as GenAI spans), syslog, hec.
 
-Which builds start. An approval names the exact bytes of the whole package, signed with your key (--report: a vetting
-report that it rests on). A build that was revoked, whose approval ended, or whose bytes differ from the approved ones
-does not start; one that nobody spoke about starts where the profile permits it (admission: { builds: any }).
+      --from N              begin with entry N; without --cursor, stderr says where to go on
+      --cursor FILE         begin where FILE says, and keep it: it moves after the receiver took what came before, so
+                            delivery is at least once; receivers drop repetitions by each entry's id
+  -f, --follow              go on with what is recorded later, until stopped
+      --to URL              POST each batch there instead of writing to stdout; tried again while it fails
+      --header-file FILE    headers for --to, \`Name: value\` a line (a token does not belong in a command line)
+      --unsigned            also entries that no checkpoint covers yet
 
-How many must agree: <config>/register/approvers.yaml, or /etc/sallyport/register/approvers.yaml, which goes first:
-  version: 1
-  required: 2
-  approvers:
-    - { name: alice@corp.example, key: "<what \`register key\` printed>" }
-    - { name: bob@corp.example, key: "…" }
-Statements are files in <config>/register/statements: share the folder, or keep it in git.`,
+  sallyport export --format otlp-spans --follow --cursor spans.cursor --to http://127.0.0.1:4318/v1/traces`,
   ledger: `sallyport ledger backup FOLDER              a verified copy, also while a station runs
 sallyport ledger restore FOLDER             into an empty state folder
 sallyport ledger compact                    gives back the room of erased evidence and of entries held twice

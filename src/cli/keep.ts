@@ -1,4 +1,4 @@
-/** `query`, `export` and `ledger …`: questions to the whole record, feeds for other systems, and its keeping. */
+/** `query` and `ledger …`: questions to the whole record, and its keeping. */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,8 +7,6 @@ import {
   compactLedger,
   copyLedger,
   type Dimension,
-  type ExportFormat,
-  exportEntries,
   makeReceipt,
   openLedger,
   openQueryIndex,
@@ -22,7 +20,6 @@ import type { Question } from "./talk.ts";
 import { version } from "./version.ts";
 
 const DIMENSIONS: readonly Dimension[] = ["day", "principal", "agent", "class", "destination", "verdict"];
-const FORMATS: readonly ExportFormat[] = ["ndjson", "ocsf", "otlp", "syslog", "hec"];
 
 export async function query(
   words: readonly string[],
@@ -84,34 +81,6 @@ function dimensions(text: string): Dimension[] {
       });
     return known;
   });
-}
-
-export async function exportCommand(
-  flags: { readonly format?: string; readonly from?: string; readonly unsigned?: boolean },
-  places: Places,
-): Promise<number> {
-  needLedger(places);
-  const format = FORMATS.find((one) => one === (flags.format ?? "ndjson"));
-  if (format === undefined)
-    throw new Fault("usage.invalid", {
-      detail: `unknown format \`${flags.format}\``,
-      remedy: `use ${FORMATS.join(", ")}`,
-    });
-  await sign(places);
-  const from = flags.from === undefined ? 0 : Number(flags.from);
-  if (!Number.isInteger(from) || from < 0)
-    throw new Fault("usage.invalid", { detail: "--from wants an entry's number" });
-  let next = from;
-  for await (const batch of exportEntries(places.ledger, format, {
-    from,
-    unsigned: flags.unsigned === true,
-  })) {
-    if (!process.stdout.write(batch.body))
-      await new Promise((resolve) => process.stdout.once("drain", resolve));
-    next = batch.next;
-  }
-  process.stderr.write(`next: --from ${next}\n`);
-  return 0;
 }
 
 export async function ledgerCommand(
@@ -234,7 +203,7 @@ async function keep(
 }
 
 /** A running station signs what it has, so that the answer is about everything. */
-async function sign(places: Places): Promise<void> {
+export async function sign(places: Places): Promise<void> {
   const line = await lineToRunning(places);
   await line?.ask({ op: "sign" }).finally(() => line.close());
 }
@@ -246,7 +215,7 @@ async function refuseWhileRunning(places: Places): Promise<void> {
     throw new Fault("station.busy", { detail: "it holds the ledger", remedy: "run `sallyport down` first" });
 }
 
-function needLedger(places: Places): void {
+export function needLedger(places: Places): void {
   if (!existsSync(places.ledger))
     throw new Fault("usage.invalid", {
       detail: "there is no ledger",

@@ -110,8 +110,12 @@ async function command(argv: readonly string[]): Promise<number> {
         format: { type: "string" },
         from: { type: "string" },
         unsigned: { type: "boolean" },
+        follow: { type: "boolean", short: "f" },
+        cursor: { type: "string" },
+        to: { type: "string" },
+        "header-file": { type: "string" },
       });
-      return (await import("./keep.ts")).exportCommand(values, places);
+      return (await import("./export.ts")).exportCommand(values, places);
     }
     case "ledger": {
       const { values, positionals } = flags(

@@ -171,6 +171,11 @@ export const FAULTS = {
     5,
     503,
   ),
+  "export.refused": kind(
+    "the receiver of an export refuses what it is sent",
+    "check its address, its headers and the format; the cursor stays where it was",
+    2,
+  ),
   "canonical.unrepresentable": kind(
     "a value has no canonical JSON form",
     "report this with the command that led to it",

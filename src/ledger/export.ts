@@ -1,5 +1,5 @@
 /**
- * Entries for other systems: NDJSON, OCSF, OTLP logs, RFC 5424 syslog, Splunk HEC. Encoders are pure; delivery, and
+ * Entries for other systems: NDJSON, OCSF, OTLP logs and spans, RFC 5424 syslog, Splunk HEC. Encoders are pure; delivery, and
  * remembering how far it came, are the caller's. Each batch says the index to go on from: persist it after the receiver
  * has taken the batch, and delivery is at least once over any crash; every entry carries `<origin>/<index>` as its unique
  * id, by which a receiver drops repetitions. Leaves hold no content, so neither do exports.
@@ -8,6 +8,8 @@
  *         (4001), all others as Base Event (0); the native event lies whole in `unmapped`. One object a line.
  * otlp    OTLP/HTTP JSON of one ExportLogsServiceRequest for `/v1/logs`; the GenAI attributes are of the conventions' stage
  *         "Development" and may be renamed there.
+ * otlp-spans  the same for `/v1/traces`: exchanges with models as GenAI spans (spans.ts). An exchange under way holds the cursor
+ *         back, so more is sent twice than elsewhere, under the same span id.
  * syslog  RFC 5424 messages in octet-counting framing (RFC 5425 section 4.3), facility 13 (log audit), no structured data
  *         (that would need an enterprise number), the event as JSON.
  * hec     Splunk's HTTP Event Collector, `/services/collector/event`: objects one after the other.
@@ -16,15 +18,24 @@
 import type { LedgerEvent } from "../core/index.ts";
 import { publishedKeys } from "./published.ts";
 import { type ReadEntry, readEntries } from "./read.ts";
+import { nanoseconds, SpanFold, text, whole } from "./spans.ts";
 
-export type ExportFormat = "ndjson" | "ocsf" | "otlp" | "syslog" | "hec";
+export type ExportFormat = "ndjson" | "ocsf" | "otlp" | "otlp-spans" | "syslog" | "hec";
 
 export interface ExportBatch {
   readonly body: string;
   readonly contentType: string;
   readonly entries: number;
-  /** The cursor: the index of the first entry not in this batch. */
+  /** The cursor: the index to go on from. Never behind the first entry not in this batch. */
   readonly next: number;
+  /** The index of the first entry that was not read for it; where `next` is held back, more than that. */
+  readonly read: number;
+}
+
+export interface ExportOptions {
+  readonly from?: number;
+  readonly batch?: number;
+  readonly unsigned?: boolean;
 }
 
 const MAX_BATCH_ENTRIES = 500;
@@ -38,26 +49,66 @@ const OCSF_VERSION = "1.6.0";
 export async function* exportEntries(
   directory: string,
   format: ExportFormat,
-  options: { readonly from?: number; readonly batch?: number; readonly unsigned?: boolean } = {},
+  options: ExportOptions = {},
 ): AsyncGenerator<ExportBatch, void, undefined> {
-  const origin = publishedKeys(directory)[0]?.name ?? "";
-  const { from = 0, unsigned = false } = options;
-  const size = Math.min(options.batch ?? MAX_BATCH_ENTRIES, MAX_BATCH_ENTRIES);
+  yield* encodeEntries(directory, encoderFor(directory, format), options);
+}
+
+/** With an encoder that may remember what it met in earlier calls. */
+export async function* encodeEntries(
+  directory: string,
+  encode: Encode,
+  { from = 0, unsigned = false, batch = MAX_BATCH_ENTRIES }: ExportOptions,
+): AsyncGenerator<ExportBatch, void, undefined> {
+  const size = Math.min(batch, MAX_BATCH_ENTRIES);
   let pending: ReadEntry[] = [];
   for await (const entry of readEntries(directory, { from })) {
     if (!entry.signed && !unsigned) break;
     pending.push(entry);
     if (pending.length < size) continue;
-    yield encodeBatch(format, origin, pending);
+    yield encode(pending);
     pending = [];
   }
-  if (pending.length > 0) yield encodeBatch(format, origin, pending);
+  if (pending.length > 0) yield encode(pending);
+}
+
+export type Encode = (entries: readonly Entry[]) => ExportBatch;
+
+export function encoderFor(directory: string, format: ExportFormat): Encode {
+  const origin = publishedKeys(directory)[0]?.name ?? "";
+  return format === "otlp-spans" ? spanEncoder(origin) : (entries) => encodeBatch(format, origin, entries);
+}
+
+/** The cursor stays at the oldest entry that a span still to come needs, so that whoever goes on from it finds it again. */
+function spanEncoder(origin: string): Encode {
+  const fold = new SpanFold(origin);
+  return (entries) => {
+    const spans = entries.flatMap(({ index, event }) => fold.add(index, event));
+    const scope = { name: "sallyport.ledger" };
+    const resource = { attributes: resourceAttributes(origin) };
+    return {
+      body:
+        spans.length === 0
+          ? ""
+          : `${JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }] })}\n`,
+      contentType: "application/json",
+      entries: spans.length,
+      next: fold.oldest ?? endOf(entries),
+      read: endOf(entries),
+    };
+  };
 }
 
 type Entry = Pick<ReadEntry, "index" | "event">;
 
-export function encodeBatch(format: ExportFormat, origin: string, entries: readonly Entry[]): ExportBatch {
-  const next = (entries.at(-1)?.index ?? -1) + 1;
+const endOf = (entries: readonly Entry[]): number => (entries.at(-1)?.index ?? -1) + 1;
+
+export function encodeBatch(
+  format: Exclude<ExportFormat, "otlp-spans">,
+  origin: string,
+  entries: readonly Entry[],
+): ExportBatch {
+  const next = endOf(entries);
   const lines = (encode: (entry: Entry) => unknown): string =>
     entries.map((entry) => `${JSON.stringify(encode(entry))}\n`).join("");
   const batch = (contentType: string, body: string): ExportBatch => ({
@@ -65,6 +116,7 @@ export function encodeBatch(format: ExportFormat, origin: string, entries: reado
     contentType,
     entries: entries.length,
     next,
+    read: next,
   });
   switch (format) {
     case "ndjson":
@@ -120,11 +172,13 @@ const hec = (origin: string, { index, event }: Entry): object => ({
   fields: { id: `${origin}/${index}`, kind: event.kind },
 });
 
+const resourceAttributes = (origin: string): object[] => [
+  text("service.name", "sallyport"),
+  text("service.instance.id", origin),
+];
+
 function otlp(origin: string, entries: readonly Entry[]): object {
-  const attributes = [
-    { key: "service.name", value: { stringValue: "sallyport" } },
-    text("service.instance.id", origin),
-  ];
+  const attributes = resourceAttributes(origin);
   const scope = { name: "sallyport.ledger" };
   return {
     resourceLogs: [
@@ -159,8 +213,7 @@ function logRecord(origin: string, { index, event }: Entry): object {
       attributes.push(whole("gen_ai.usage.output_tokens", event.usage.outputTokens));
   }
   return {
-    // Milliseconds to nanoseconds as text: beyond what a number holds exactly.
-    timeUnixNano: `${event.at}000000`,
+    timeUnixNano: nanoseconds(event.at),
     severityNumber,
     severityText,
     eventName: event.kind,
@@ -168,20 +221,6 @@ function logRecord(origin: string, { index, event }: Entry): object {
     attributes,
   };
 }
-
-interface Attribute {
-  readonly key: string;
-  readonly value: { readonly stringValue: string } | { readonly intValue: string };
-}
-const text = (key: string, value: string): Attribute => ({
-  key,
-  value: { stringValue: value },
-});
-/** OTLP's JSON writes 64-bit integers as text. */
-const whole = (key: string, value: number): Attribute => ({
-  key,
-  value: { intValue: String(value) },
-});
 
 function ocsf(origin: string, { index, event }: Entry): object {
   const common = {

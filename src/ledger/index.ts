@@ -9,6 +9,7 @@ export { type Compacted, compactLedger } from "./compact.ts";
 export { copyLedger } from "./copy.ts";
 export type { EvidenceInput } from "./evidence.ts";
 export { type ExportBatch, type ExportFormat, exportEntries } from "./export.ts";
+export { followEntries } from "./follow.ts";
 export type { Dimension } from "./index-fold.ts";
 export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
 export { type FoundEntry, openQueryIndex, type QueryIndex, type Total } from "./query-index.ts";
