@@ -19,6 +19,7 @@ look
 
 decide
   register <action>               what may start, and who runs the servers: list, approve, revoke, add
+  provenance <agent>              where a build came from, and what nobody could check
   policy <action>                 check, explain, diff, replay, prove, export, compile
   scan <path…|->                  find secrets and personal data in files or a diff
   why <detector>                  what a detector looks for
@@ -94,6 +95,23 @@ verdict. The index is made from the ledger and made again when it is gone.
 
 Writes entries under a checkpoint for other systems. No content is in them. Formats: ndjson (default), ocsf, otlp (logs),
 otlp-spans (exchanges with models as GenAI spans), syslog, hec.
+Writes entries under a checkpoint to stdout, from entry N on, and says on stderr where to go on. No content is in them.
+Delivery is at least once: keep the number after the receiver has taken what came before.`,
+  provenance: `sallyport provenance AGENT[@VERSION] [--sbom FILE] [--strict] [--json]
+sallyport provenance PACKAGE                whether a package only looks like a known agent's
+sallyport provenance --command "npm i -g …" the same of what an install command names
+
+Registry hash, signature and age, who published it, the vendor's signed manifest, install scripts. What could not be
+checked (a mirror strips signatures; no network) is said to be not checked. --sbom writes the build's parts as CycloneDX
+1.6. Exit 7: something is not what it claims to be; --strict: or could not be checked.`,
+  register: `sallyport register list [builds|extensions|destinations|approvers]
+sallyport register show NAME                a build (claude@2.1.329), a path in a repository, or a destination's id
+sallyport register approve AGENT[@VERSION] --reason TEXT [--expires 90d] [--report FILE]
+sallyport register approve --extension PATH --reason TEXT    a hook, server, skill or settings file of this repository
+sallyport register revoke NAME --reason TEXT
+sallyport register add FILE                 rows of your own, in the form of register/destinations.yaml
+sallyport register key                      your public key, for the list of approvers
+sallyport register verify                   whether the register is as the ledger says it was left
 
       --from N              begin with entry N; without --cursor, stderr says where to go on
       --cursor FILE         begin where FILE says, and keep it: it moves after the receiver took what came before, so

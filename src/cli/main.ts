@@ -174,6 +174,19 @@ async function command(argv: readonly string[]): Promise<number> {
     }
     case "why":
       return (await import("./scan.ts")).why(flags(rest, {}, true).positionals, places);
+    case "provenance": {
+      const { values, positionals } = flags(
+        rest,
+        {
+          json: { type: "boolean" },
+          sbom: { type: "string" },
+          command: { type: "string" },
+          strict: { type: "boolean" },
+        },
+        true,
+      );
+      return (await import("./provenance.ts")).provenance(positionals, values, places);
+    }
     case "register": {
       const text = { type: "string" } as const;
       const { values, positionals } = flags(

@@ -21,6 +21,18 @@ export {
 } from "./destinations.ts";
 export { type Extension, findExtensions } from "./extensions.ts";
 export { buildFolder, type LocatedAgent, locateAgent, type Surroundings, splitVersion } from "./locate.ts";
+export {
+  type Check,
+  installCommandChecks,
+  nameCheck,
+  type RegistryFacts,
+  registryChecks,
+  scriptCheck,
+  signatureCheck,
+  VENDOR_MANIFESTS,
+  vendorManifest,
+} from "./provenance.ts";
+export { cycloneDx } from "./sbom.ts";
 export { type Standing, standingOf } from "./standing.ts";
 export {
   type Approver,
