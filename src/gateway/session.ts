@@ -124,6 +124,13 @@ interface Memory {
   readonly decoder: Decoder;
   /** By text (`nameOf`); what was found in it. */
   classes: Map<string, readonly string[]>;
+  /** The parts of the last request, and what was known of each. */
+  last: Looked;
+}
+
+interface Looked {
+  readonly parts: Decoded["parts"];
+  readonly known: readonly (readonly string[] | undefined)[];
 }
 
 /**
@@ -264,13 +271,12 @@ export class Reader {
 
   /** What was passed over counts again; what is new in the session stays what it was. */
   #forgetJudgements(): void {
-    this.#came.classes = new Map();
-    if (this.#leaving !== null) this.#leaving.classes = new Map();
+    for (const memory of [this.#came, this.#leaving]) if (memory !== null) forgetClasses(memory);
     this.#waivedUntil = this.#nextEnd();
   }
 
   #newMemory(): Memory {
-    return { decoder: this.#newDecoder(), classes: new Map() };
+    return { decoder: this.#newDecoder(), classes: new Map(), last: NOTHING_LOOKED };
   }
 
   /** What was seen but not inspected must be new again. */
@@ -316,24 +322,39 @@ function withoutLogins(inspection: Inspection, parts: Decoded["parts"], belongs:
 
 const NO_PART: Decoded["parts"][number] = { pointer: "", role: "opaque", text: "", isNew: true };
 
+const NOTHING_LOOKED: Looked = { parts: [], known: [] };
+
+function forgetClasses(memory: Memory): void {
+  memory.classes = new Map();
+  memory.last = NOTHING_LOOKED;
+}
+
 /** Indexes of the parts to inspect; what is remembered of the others goes into `classes`. */
 function unknownParts(memory: Memory, parts: Decoded["parts"], classes: Set<string>): number[] {
   const asked: number[] = [];
+  const { last } = memory;
+  const all: (readonly string[] | undefined)[] = [];
   let isNewBefore = false;
   for (let index = 0; index < parts.length; index++) {
-    const { text, isNew, role } = parts[index] ?? NO_PART;
+    const part = parts[index] ?? NO_PART;
+    const { text, isNew, role } = part;
+    // Most parts are the very objects of the turn before: to look each up by its text costs more than what is new.
+    let known = last.parts[index] === part ? last.known[index] : undefined;
     // A login is asked about each time: what it is depends on where it goes.
-    const known = isNew || role === "credential" ? undefined : memory.classes.get(nameOf(role, text));
+    if (isNew || role === "credential") known = undefined;
+    else known ??= memory.classes.get(nameOf(role, text));
+    all.push(known);
     if (known !== undefined && known !== NO_CLASSES) for (const dataClass of known) classes.add(dataClass);
     // A value may be cut in two between a new part and its neighbour.
     if (known === undefined || isNewBefore || parts[index + 1]?.isNew === true) asked.push(index);
     isNewBefore = isNew;
   }
+  memory.last = { parts, known: all };
   return asked;
 }
 
 function remember(memory: Memory, parts: Decoded["parts"], findings: readonly Finding[]): void {
-  if (memory.classes.size + parts.length > MOST_REMEMBERED) memory.classes = new Map();
+  if (memory.classes.size + parts.length > MOST_REMEMBERED) forgetClasses(memory);
   const { classes } = memory;
   for (const { role, text } of parts) {
     const name = nameOf(role, text);
@@ -345,7 +366,10 @@ function remember(memory: Memory, parts: Decoded["parts"], findings: readonly Fi
     const { role, text } = parts[part] ?? NO_PART;
     const name = nameOf(role, text);
     const known = classes.get(name) ?? NO_CLASSES;
-    if (!known.includes(dataClass)) classes.set(name, [...known, dataClass]);
+    if (known.includes(dataClass)) continue;
+    classes.set(name, [...known, dataClass]);
+    // Of an old text more is known than before, as of one beside a new one.
+    memory.last = NOTHING_LOOKED;
   }
 }
 

@@ -51,7 +51,7 @@ const MAX_REMEMBERED_BODY = 16 * 1024 * 1024;
 /** Bytes between two hash states of a remembered body. */
 const STATE_EVERY_BYTES = 32 * 1024;
 /** Below this compressing costs more time than it saves bytes. */
-const MIN_COMPRESSED_BYTES = 512;
+const MIN_COMPRESSED_BYTES = 1024;
 const RANDOM_BYTES = 1024;
 
 /** What one session has stored so far, by one process. Owned by the ledger; forgotten when a write is refused. */
@@ -154,7 +154,10 @@ export class Pack {
   }
 
   #sealed(number: number, plain: Buffer): Buffer {
-    const packed = plain.length < MIN_COMPRESSED_BYTES ? plain : zstdCompressSync(plain, COMPRESSION);
+    const packed =
+      plain.length < MIN_COMPRESSED_BYTES
+        ? plain
+        : zstdCompressSync(plain, { ...COMPRESSION, chunkSize: plain.length });
     const codec = packed.length < plain.length ? CODEC.zstd : CODEC.stored;
     const head = Buffer.alloc(HEAD_BYTES);
     head[0] = FRAME_VERSION;

@@ -24,20 +24,22 @@ const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 
 /** A cut: pieces end before `end`. */
 export interface Cut {
   readonly end: number;
-  /** Depth of the array whose element ends here, from where scanning can be taken up again; 0 where it cannot. */
+  /** Where scanning can be taken up again: at `end`, or behind the quote that stands there. */
+  readonly resumeAt: number;
+  /** How deep `resumeAt` lies; 0: scanning cannot be taken up here. */
   readonly depth: number;
   /** Bit n: what is open at depth n is an array. */
   readonly arrays: number;
 }
 
-const START: Cut = { end: 0, depth: 0, arrays: 0 };
+const START: Cut = { end: 0, resumeAt: 0, depth: 0, arrays: 0 };
 
 /** Cuts of `bytes`, ascending, the last at its end. `from`: an earlier cut of the same bytes to go on behind. */
 export function cutPoints(bytes: Buffer, from: Cut = START): Cut[] {
   if (bytes.length === 0) return [];
   const cuts: Cut[] = [];
   if (from.depth > 0 || startsLikeJson(bytes)) scan(bytes, from, cuts);
-  if (from.end < bytes.length) cuts.push({ ...START, end: bytes.length });
+  if (from.end < bytes.length) cuts.push({ ...START, end: bytes.length, resumeAt: bytes.length });
   return cuts;
 }
 
@@ -50,10 +52,10 @@ function scan(bytes: Buffer, from: Cut, cuts: Cut[]): void {
   let depth = from.depth;
   let arrays = from.arrays;
   let last = from.end;
-  let at = from.end;
-  const cut = (end: number, resumable: number): void => {
+  let at = from.resumeAt;
+  const cut = (end: number, resumable: number, resumeAt = end): void => {
     if (end <= last) return;
-    cuts.push({ end, depth: resumable, arrays });
+    cuts.push({ end, resumeAt, depth: resumable, arrays });
     last = end;
   };
   while (at < bytes.length) {
@@ -62,7 +64,7 @@ function scan(bytes: Buffer, from: Cut, cuts: Cut[]): void {
       const end = closingQuote(bytes, at + 1);
       if (end - at - 1 >= LONG_STRING_BYTES) {
         cut(at + 1, 0);
-        cut(end, 0);
+        cut(end, end < bytes.length ? depth : 0, end + 1);
       }
       at = end + 1;
       continue;
