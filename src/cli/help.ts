@@ -95,8 +95,16 @@ verdict. The index is made from the ledger and made again when it is gone.
 
 Writes entries under a checkpoint for other systems. No content is in them. Formats: ndjson (default), ocsf, otlp (logs),
 otlp-spans (exchanges with models as GenAI spans), syslog, hec.
-Writes entries under a checkpoint to stdout, from entry N on, and says on stderr where to go on. No content is in them.
-Delivery is at least once: keep the number after the receiver has taken what came before.`,
+
+      --from N              begin with entry N; without --cursor, stderr says where to go on
+      --cursor FILE         begin where FILE says, and keep it: it moves after the receiver took what came before, so
+                            delivery is at least once; receivers drop repetitions by each entry's id
+  -f, --follow              go on with what is recorded later, until stopped
+      --to URL              POST each batch there instead of writing to stdout; tried again while it fails
+      --header-file FILE    headers for --to, \`Name: value\` a line (a token does not belong in a command line)
+      --unsigned            also entries that no checkpoint covers yet
+
+  sallyport export --format otlp-spans --follow --cursor spans.cursor --to http://127.0.0.1:4318/v1/traces`,
   provenance: `sallyport provenance AGENT[@VERSION] [--sbom FILE] [--strict] [--json]
 sallyport provenance PACKAGE                whether a package only looks like a known agent's
 sallyport provenance --command "npm i -g …" the same of what an install command names
@@ -113,15 +121,17 @@ sallyport register add FILE                 rows of your own, in the form of reg
 sallyport register key                      your public key, for the list of approvers
 sallyport register verify                   whether the register is as the ledger says it was left
 
-      --from N              begin with entry N; without --cursor, stderr says where to go on
-      --cursor FILE         begin where FILE says, and keep it: it moves after the receiver took what came before, so
-                            delivery is at least once; receivers drop repetitions by each entry's id
-  -f, --follow              go on with what is recorded later, until stopped
-      --to URL              POST each batch there instead of writing to stdout; tried again while it fails
-      --header-file FILE    headers for --to, \`Name: value\` a line (a token does not belong in a command line)
-      --unsigned            also entries that no checkpoint covers yet
+Which builds start. An approval names the exact bytes of the whole package, signed with your key (--report: a vetting
+report that it rests on). A build that was revoked, whose approval ended, or whose bytes differ from the approved ones
+does not start; one that nobody spoke about starts where the profile permits it (admission: { builds: any }).
 
-  sallyport export --format otlp-spans --follow --cursor spans.cursor --to http://127.0.0.1:4318/v1/traces`,
+How many must agree: <config>/register/approvers.yaml, or /etc/sallyport/register/approvers.yaml, which goes first:
+  version: 1
+  required: 2
+  approvers:
+    - { name: alice@corp.example, key: "<what \`register key\` printed>" }
+    - { name: bob@corp.example, key: "…" }
+Statements are files in <config>/register/statements: share the folder, or keep it in git.`,
   ledger: `sallyport ledger backup FOLDER              a verified copy, also while a station runs
 sallyport ledger restore FOLDER             into an empty state folder
 sallyport ledger compact                    gives back the room of erased evidence and of entries held twice
