@@ -1,8 +1,10 @@
-// docs/errors.md is the fault table, written out. UPDATE=1 rewrites it; otherwise a stale page fails.
+// docs/errors.md is the fault table, docs/events.md the union of events, written out. UPDATE=1 rewrites them; otherwise a
+// stale page fails.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { FAULTS } from "../src/core/index.ts";
+import { eventsPage, readEventSource, untold } from "./events-page.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -29,6 +31,17 @@ it("docs/errors.md tells every fault", () => {
   const file = join(root, "docs/errors.md");
   if (process.env["UPDATE"] === "1") writeFileSync(file, errorsPage());
   expect(existsSync(file) ? readFileSync(file, "utf8") : "").toBe(errorsPage());
+});
+
+it("docs/events.md tells every kind of event and every field", () => {
+  const source = readEventSource(readFileSync(join(root, "src/core/event.ts"), "utf8"));
+  expect(untold(source), "each needs a docstring in src/core/event.ts").toEqual([]);
+  const page = eventsPage(source);
+  const kinds = readFileSync(join(root, "src/core/event.ts"), "utf8").match(/^ {6}readonly kind: "/gm);
+  expect([source.kinds.length, source.kinds.length > 20]).toEqual([kinds?.length, true]);
+  const file = join(root, "docs/events.md");
+  if (process.env["UPDATE"] === "1") writeFileSync(file, page);
+  expect(existsSync(file) ? readFileSync(file, "utf8") : "").toBe(page);
 });
 
 it("every threat in the threat model names a control that exists and a test that exists", () => {

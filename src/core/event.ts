@@ -15,9 +15,11 @@ import type { ExchangeId, SessionId } from "./id.ts";
 export interface EvidenceRef {
   /** Names the sealed bytes within the ledger. */
   readonly id: string;
+  /** What the bytes are. */
   readonly role: "request-head" | "request-body" | "response-head" | "response-body" | "frames";
   /** Length of the plain bytes. */
   readonly bytes: number;
+  /** As above. */
   readonly commitment: string;
 }
 
@@ -36,17 +38,23 @@ export interface SourceTally {
   readonly others: number;
 }
 
+/** What one detector found. */
 export interface FindingTally {
   /** The data class, e.g. `secret`, `personal`, `classified`. */
   readonly class: string;
   /** The detector's id. */
   readonly detector: string;
+  /** How often. */
   readonly count: number;
 }
 
+/** Tokens, as the provider counts them; null where it does not say. */
 export interface Usage {
+  /** Tokens of the request. */
   readonly inputTokens: number | null;
+  /** Tokens of the reply. */
   readonly outputTokens: number | null;
+  /** Those of the request that the provider had already. */
   readonly cachedTokens: number | null;
 }
 
@@ -60,23 +68,32 @@ export type EventBody =
   | {
       /** A writer took the ledger. `recovered` entries had been durable but not yet under a checkpoint. */
       readonly kind: "ledger.opened";
+      /** Name and version of what writes. */
       readonly program: string;
+      /** Entries that had been durable and not yet under a checkpoint. */
       readonly recovered: number;
     }
   | {
+      /** An agent, or another program, is about to run behind the wall. */
       readonly kind: "session.started";
+      /** The session: 8 hexadecimal digits. */
       readonly session: SessionId;
       /** A pseudonym: `local:<uid>` on one machine. */
       readonly principal: string;
+      /** What runs. */
       readonly agent: {
+        /** The agent as the register names it, or the program. */
         readonly name: string;
+        /** As the program tells it; null where it tells none. */
         readonly version: string | null;
         /** SHA-256 of the executable file that was started, hex; null when it was not hashed. */
         readonly sha256: string | null;
       };
+      /** The profile it runs under: its name, and SHA-256 of all documents that apply, hex. */
       readonly profile: { readonly name: string; readonly sha256: string };
       /** Base name of the workspace folder. */
       readonly workspace: string;
+      /** What walls it in. */
       readonly sandbox: "bubblewrap" | "none";
       /** What the sandbox could not enforce on this machine, as the ids `doctor` prints. */
       readonly gaps: readonly string[];
@@ -96,19 +113,25 @@ export type EventBody =
       /** Nothing was started: the register does not admit the build, or something the repository brings. */
       readonly kind: "admission.refused";
       readonly principal: string;
+      /** What would have run. */
       readonly agent: { readonly name: string; readonly version: string | null };
       readonly profile: { readonly name: string; readonly sha256: string };
       /** `build`, or the extension's path in the repository. */
       readonly what: string;
+      /** `h1:…` of its bytes. */
       readonly hash: string;
+      /** Where the register has it. */
       readonly standing: BuildStanding;
     }
   | {
       /** Recorded before it takes effect. */
       readonly kind: "register.changed";
       readonly principal: string;
+      /** What was done. */
       readonly action: "approved" | "revoked" | "added";
+      /** What it is about. */
       readonly subject: {
+        /** What sort of thing it is. */
         readonly kind: "build" | "extension" | "destination";
         /** `agent@version platform`, a path in a repository, or a row's id. */
         readonly name: string;
@@ -117,15 +140,20 @@ export type EventBody =
       };
       /** Whose word it is; SHA-256 of the signed statement, hex: null for rows, which nobody signs. */
       readonly by: string;
+      /** SHA-256 of the signed statement, hex; null for rows, which nobody signs. */
       readonly statement: string | null;
+      /** Why, in the words of whoever did it. */
       readonly reason: string;
       /** Unix ms; null: until revoked. */
       readonly expires: number | null;
     }
   | {
+      /** The session is over: nothing of it leaves any more. */
       readonly kind: "session.ended";
       readonly session: SessionId;
+      /** How: the program ended, its client or its station was lost, or it never came up. */
       readonly reason: "exited" | "client-lost" | "station-lost" | "failed";
+      /** The program's own; null where it has none. */
       readonly exitCode: number | null;
       /** Workspace files made during the session that would make git on the host run something; renamed `….refused`. */
       readonly setAside: readonly string[];
@@ -136,34 +164,49 @@ export type EventBody =
       /** Nothing was sent: the destination is not allowed, not resolvable to a public address, or malformed. */
       readonly kind: "connection.refused";
       readonly session: SessionId;
+      /** How the agent reached the gateway. */
       readonly door: Door;
+      /** The name that was asked for. */
       readonly host: string;
+      /** The port that was asked for. */
       readonly port: number;
+      /** The rule that refused, or which of the gateway's own checks did. */
       readonly rule: string;
+      /** What was wrong, in words. */
       readonly reason: string;
     }
   | {
       /** Written and durable before a byte of the request leaves. `verdict` deny: nothing leaves. */
       readonly kind: "exchange.judged";
       readonly session: SessionId;
+      /** Names the exchange: the session's id and a number. */
       readonly exchange: ExchangeId;
       readonly door: Door;
+      /** What the agent speaks to the gateway. */
       readonly protocol: WireProtocol;
+      /** The request's method. */
       readonly method: string;
       readonly host: string;
       readonly port: number;
       /** Path without its query. */
       readonly path: string;
+      /** Length of the query, which is evidence and not told here. */
       readonly queryBytes: number;
       /** The origin that the request goes to; differs from host and port when another server stands in. */
       readonly sentTo: string;
       /** Id of the register's row for the destination; null when the register knows none. */
       readonly destination: string | null;
+      /** The wire format it was read as; `opaque` where it is none that is known. */
       readonly dialect: string;
+      /** Whether the body was read whole as that dialect. */
       readonly understood: boolean;
+      /** The model that is asked for; null where the request names none. */
       readonly model: string | null;
+      /** Length of the body as it leaves. */
       readonly requestBytes: number;
+      /** Workspace content and command output in it, new in the session. */
       readonly sources: SourceTally;
+      /** What detectors found in it. */
       readonly findings: readonly FindingTally[];
       /**
        * Distinct values that a placeholder stands for in this request, and for the first time in the session. Absent in
@@ -181,27 +224,36 @@ export type EventBody =
       readonly approvals?: readonly string[];
       /** It went to a server of our own instead: its name, the model asked for there, and what it was spoken to in. */
       readonly rerouted?: {
+        /** The server of our own. */
         readonly name: string;
+        /** The model that is asked for there. */
         readonly model: string | null;
+        /** What it is spoken to in. */
         readonly dialect: string;
         /** What of the request has no place in that dialect and was left out. */
         readonly dropped: readonly string[];
       };
+      /** The exact bytes, sealed. */
       readonly evidence: readonly EvidenceRef[];
     }
   | {
+      /** The reply came. What is unsaid here stands in the judgement of the same exchange. */
       readonly kind: "exchange.answered";
       readonly session: SessionId;
       readonly exchange: ExchangeId;
+      /** The reply's HTTP status. */
       readonly status: number;
+      /** Length of the body as the agent got it. */
       readonly responseBytes: number;
       /** The address that was dialled. */
       readonly address: string | null;
       /** SHA-256 fingerprint of the peer's certificate, hex without colons; null without TLS. */
       readonly tlsPeer: string | null;
+      /** Tokens as the reply counts them; null where it does not. */
       readonly usage: Usage | null;
       /** False when either side broke off before the end. */
       readonly complete: boolean;
+      /** From the judgement to the end of the reply, in milliseconds. */
       readonly durationMs: number;
       readonly evidence: readonly EvidenceRef[];
     }
@@ -210,7 +262,9 @@ export type EventBody =
       readonly kind: "exchange.failed";
       readonly session: SessionId;
       readonly exchange: ExchangeId;
+      /** The code of what went wrong: docs/errors.md. */
       readonly fault: string;
+      /** Whether bytes of the request may have reached the peer. */
       readonly mayHaveLeft: boolean;
       readonly durationMs: number;
     }
@@ -220,6 +274,7 @@ export type EventBody =
       readonly session: SessionId;
       /** Names the question: the id of the exchange that asked first. */
       readonly question: string;
+      /** The principal of the session that asks. */
       readonly requester: string;
       readonly host: string;
       readonly port: number;
@@ -232,18 +287,22 @@ export type EventBody =
       readonly rules: readonly string[];
       /** Data classes that they ask about. */
       readonly classes: readonly string[];
+      /** Unix ms at which the question is over. */
       readonly deadlineAt: number;
       readonly evidence: readonly EvidenceRef[];
     }
   | {
+      /** Somebody answered a question. */
       readonly kind: "approval.answered";
       readonly session: SessionId;
       readonly question: string;
       readonly verdict: "allow" | "deny";
       readonly by: string;
+      /** Why, in their words. */
       readonly reason: string;
       /** How far the answer goes: this once, for the session, or until `expiresAt` for every session. */
       readonly scope: "once" | "session" | "time";
+      /** Unix ms at which it ends. */
       readonly expiresAt: number;
       readonly rules: readonly string[];
       /** The labels of what it is about. */
@@ -255,18 +314,23 @@ export type EventBody =
       readonly kind: "approval.expired";
       readonly session: SessionId;
       readonly question: string;
+      /** Why no answer will come. */
       readonly because: "deadline" | "session-ended" | "not-asked-any-more";
     }
   | {
       /** An exception to a rule. `breakGlass`: by one person alone. */
       readonly kind: "waiver.granted";
+      /** Names the exception. */
       readonly waiver: string;
+      /** `document/rule` that it excepts from. */
       readonly rule: string;
       readonly where: WaiverScope;
       readonly reason: string;
       readonly requester: string;
+      /** Who granted it. */
       readonly approver: string;
       readonly expiresAt: number;
+      /** Whether one person granted it alone. */
       readonly breakGlass: boolean;
     }
   | {
@@ -280,6 +344,7 @@ export type EventBody =
       readonly kind: "policy.changed";
       readonly session: SessionId;
       readonly profile: { readonly name: string; readonly sha256: string };
+      /** SHA-256 of the documents that applied until now, hex. */
       readonly before: string;
     }
   | {
@@ -289,14 +354,17 @@ export type EventBody =
       readonly fault: string;
       /** `file:line:column path` */
       readonly where: string;
+      /** What is wrong with them. */
       readonly detail: string;
     }
   | {
+      /** Somebody is about to see sealed bytes. */
       readonly kind: "evidence.viewed";
       readonly session: SessionId;
       /** The id of the sealed bytes. */
       readonly evidenceId: string;
       readonly principal: string;
+      /** Why, in their words. */
       readonly reason: string;
     }
   | {
@@ -304,17 +372,21 @@ export type EventBody =
       readonly kind: "evidence.erased";
       readonly session: SessionId;
       readonly principal: string;
+      /** Why, in the words of whoever asked. */
       readonly reason: string;
+      /** The retention rule, if one asked; else null. */
       readonly rule: string | null;
     }
   | {
       /** From now on nothing erases the evidence of these sessions; an empty list means all. */
       readonly kind: "hold.placed";
+      /** The name of the case. */
       readonly case: string;
       readonly sessions: readonly SessionId[];
       readonly principal: string;
     }
   | {
+      /** All holds of the case are over. */
       readonly kind: "hold.lifted";
       readonly case: string;
       readonly principal: string;
@@ -324,6 +396,7 @@ export type EventBody =
       readonly kind: "wrapping.changed";
       /** Ids, as in `organisation.keys`, of what wraps from now on, and of what did. */
       readonly wrappedBy: string;
+      /** The id of what wrapped until now. */
       readonly former: string;
       /** Session keys that were wrapped anew. */
       readonly sessions: number;
@@ -332,7 +405,9 @@ export type EventBody =
   | {
       /** The ledger's signing key was changed; for a period both sign. Keys as in `vkey.txt`. */
       readonly kind: "key.rotated";
+      /** The key that signs, as in `vkey.txt`. */
       readonly verifierKey: string;
+      /** The key that signed until now. */
       readonly former: string;
       readonly principal: string;
     }

@@ -15,6 +15,22 @@ export const ROLLUPS = [
   { table: "class_cross", columns: ["day", "class", "destination", "verdict", "agent", "principal"] },
 ] as const satisfies readonly { readonly table: string; readonly columns: readonly Dimension[] }[];
 
+/** What is known of an entry beside its index; words by their ids. */
+export const ENTRY_COLUMNS = [
+  "at",
+  "kind",
+  "session",
+  "agent",
+  "principal",
+  "host",
+  "destination",
+  "verdict",
+  "model",
+  "dialect",
+  "status",
+  "bytes",
+] as const;
+
 interface Sum {
   readonly key: readonly number[];
   requests: number;
@@ -25,6 +41,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export class IndexFold {
   readonly #insert: StatementSync;
+  readonly #leaf: StatementSync;
   readonly #found: StatementSync;
   readonly #ruled: StatementSync;
   readonly #run: StatementSync;
@@ -39,8 +56,10 @@ export class IndexFold {
   readonly #running = new Map<number, { readonly agent: number; readonly principal: number }>();
 
   constructor(database: DatabaseSync) {
-    this.#insert = database.prepare("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    this.#found = database.prepare("INSERT OR IGNORE INTO found VALUES (?, ?)");
+    const marks = ENTRY_COLUMNS.map(() => "?").join(", ");
+    this.#insert = database.prepare(`INSERT INTO entry VALUES (?, ${marks})`);
+    this.#leaf = database.prepare("INSERT INTO leaf VALUES (?, ?)");
+    this.#found = database.prepare(`INSERT OR IGNORE INTO found VALUES (?, ?, ${marks})`);
     this.#ruled = database.prepare("INSERT OR IGNORE INTO ruled VALUES (?, ?)");
     this.#run = database.prepare("INSERT OR REPLACE INTO running VALUES (?, ?, ?)");
     this.#newWord = database.prepare("INSERT INTO word(text) VALUES (?)");
@@ -68,8 +87,7 @@ export class IndexFold {
     const destination = this.#wordOf(event["destination"]) ?? host;
     const verdict = this.#wordOf(event["verdict"]);
     const size = numberOf(event["requestBytes"]) ?? numberOf(event["responseBytes"]);
-    this.#insert.run(
-      index,
+    const columns = [
       at,
       this.#wordOf(event["kind"]) ?? this.#word(""),
       session,
@@ -82,12 +100,13 @@ export class IndexFold {
       this.#wordOf(event["dialect"]),
       numberOf(event["status"]),
       size,
-      text,
-    );
+    ];
+    this.#insert.run(index, ...columns);
+    this.#leaf.run(index, text);
     const classes = new Set(
       listOf(event["findings"]).flatMap((f) => this.#wordOf(fieldOf(f, "class")) ?? []),
     );
-    for (const found of classes) this.#found.run(found, index);
+    for (const found of classes) this.#found.run(found, index, ...columns);
     for (const rule of listOf(event["rules"])) {
       const word = this.#wordOf(rule);
       if (word !== null) this.#ruled.run(word, index);

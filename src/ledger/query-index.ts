@@ -13,7 +13,7 @@ import { rmSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { Fault, type LedgerEvent } from "../core/index.ts";
 import { type Field, parseFilter, type Term } from "./filter.ts";
-import { type Dimension, IndexFold, ROLLUPS } from "./index-fold.ts";
+import { type Dimension, ENTRY_COLUMNS, IndexFold, ROLLUPS } from "./index-fold.ts";
 import { leafHash } from "./merkle.ts";
 import { publishedKeys } from "./published.ts";
 import { type Leaf, readLeaves } from "./read.ts";
@@ -46,20 +46,26 @@ export interface QueryIndex {
 }
 
 /** Another version makes the index anew. */
-const VERSION = "2";
+const VERSION = "3";
 const ROWS_A_TRANSACTION = 20_000;
 const DAY_MS = 86_400_000;
 
+const COLUMN_SQL = ENTRY_COLUMNS.map((column) => `${column} INTEGER`).join(", ");
+/**
+ * `entry` is narrow and its text lies apart, so that looking through many costs little. `found` repeats its columns for each
+ * class in an entry: a question about one class is answered in the order of that class alone.
+ */
 const SCHEMA = `
   CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE word(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
-  CREATE TABLE entry(idx INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind INTEGER NOT NULL, session INTEGER,
-    agent INTEGER, principal INTEGER, host INTEGER, destination INTEGER, verdict INTEGER, model INTEGER,
-    dialect INTEGER, status INTEGER, bytes INTEGER, event TEXT NOT NULL);
+  CREATE TABLE entry(idx INTEGER PRIMARY KEY, ${COLUMN_SQL});
+  CREATE TABLE leaf(idx INTEGER PRIMARY KEY, event TEXT NOT NULL);
   CREATE INDEX entry_session ON entry(session, idx);
   CREATE INDEX entry_principal ON entry(principal, idx);
+  CREATE INDEX entry_host ON entry(host, idx) WHERE host IS NOT NULL;
   CREATE INDEX entry_verdict ON entry(verdict, idx) WHERE verdict IS NOT NULL;
-  CREATE TABLE found(class INTEGER NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY(class, idx)) WITHOUT ROWID;
+  CREATE TABLE found(class INTEGER NOT NULL, idx INTEGER NOT NULL, ${COLUMN_SQL},
+    PRIMARY KEY(class, idx)) WITHOUT ROWID;
   CREATE TABLE ruled(rule INTEGER NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY(rule, idx)) WITHOUT ROWID;
   CREATE TABLE running(session INTEGER PRIMARY KEY, agent INTEGER NOT NULL, principal INTEGER NOT NULL);
 ${ROLLUPS.map(
@@ -165,12 +171,27 @@ class SqliteIndex implements QueryIndex {
   }
 
   query(filter: string, limit = 100): readonly FoundEntry[] {
-    const where: string[] = [];
+    const terms = parseFilter(filter);
+    // One class: that class's own rows, in order, have all that the other terms ask about.
+    const isOneClass = ({ field, operator, values }: Term): boolean =>
+      field === "class" && operator === "=" && values.length === 1;
+    const one = terms.find(isOneClass);
+    const from = one === undefined ? "entry" : "found";
     const values: SQLInputValue[] = [];
-    for (const term of parseFilter(filter)) where.push(this.#condition(term, values));
+    const where: string[] = [];
+    if (one !== undefined) {
+      const known = this.#database.prepare("SELECT id FROM word WHERE text = ?").get(...one.values);
+      if (known === undefined) return [];
+      where.push("class = ?");
+      values.push(Number(known["id"]));
+    }
+    for (const term of terms) if (term !== one) where.push(this.#condition(term, values));
     const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
     const rows = this.#database
-      .prepare(`SELECT idx, event FROM entry ${condition} ORDER BY idx DESC LIMIT ?`)
+      .prepare(
+        `SELECT idx, event FROM (SELECT idx FROM ${from} ${condition} ORDER BY idx DESC LIMIT ?)
+         JOIN leaf USING (idx) ORDER BY idx DESC`,
+      )
       .all(...values, limit);
     return rows.map((row) => ({
       index: Number(row["idx"]),
@@ -229,7 +250,7 @@ class SqliteIndex implements QueryIndex {
     }
     out.push(...values);
     if (list !== undefined) {
-      const entries = `SELECT idx FROM ${list} WHERE ${field} IN (${words})`;
+      const entries = `SELECT idx FROM ${list} AS listed WHERE listed.${field} IN (${words})`;
       return operator === "!=" ? `idx NOT IN (${entries})` : `idx IN (${entries})`;
     }
     return operator === "!="
@@ -261,6 +282,7 @@ class SqliteIndex implements QueryIndex {
       "meta",
       "word",
       "entry",
+      "leaf",
       "found",
       "ruled",
       "running",
