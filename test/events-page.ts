@@ -128,7 +128,8 @@ class Reader implements EventSource {
     const name = line.split(" ")[2] ?? "";
     const told = this.#take();
     const type = this.#type(line.slice(line.indexOf("=") + 1).trim());
-    if (name !== "EventKind" && name !== "LedgerEvent") this.aliases.push({ name, type: type.replace(/^\| /, ""), told });
+    if (name !== "EventKind" && name !== "LedgerEvent")
+      this.aliases.push({ name, type: type.replace(/^\| /, ""), told });
   }
 }
 
