@@ -34,7 +34,13 @@ export async function admit(
   house: Needs,
 ): Promise<Admitted> {
   const profile = { name: policy.name, sha256: policy.sha256 };
-  const refuse = async (what: string, subject: Subject, found: Standing, reason: string): Promise<never> => {
+  const refuse = async (
+    what: string,
+    subject: Subject,
+    found: Standing,
+    reason: string,
+    remedy: string = remedyOf(found, agent, what),
+  ): Promise<never> => {
     await house.append({
       kind: "admission.refused",
       principal: localPrincipal(),
@@ -44,11 +50,19 @@ export async function admit(
       hash: subject.hash,
       standing: found.state,
     });
-    throw new Fault("admission.refused", { detail: reason, remedy: remedyOf(found, agent, what) });
+    throw new Fault("admission.refused", { detail: reason, remedy });
   };
   const subject = await subjectOf(agent, house);
   const found = standingFor(subject, house);
   const shown = titleOf(agent);
+  if (policy.agents !== null && !policy.agents.some((name) => name === agent.name || name === shown))
+    await refuse(
+      "agent",
+      subject,
+      found,
+      `${shown}: ${policy.name} lets only ${policy.agents.join(", ")} run`,
+      "use one of those, or ask the owner of the policy",
+    );
   const mustBeApproved = policy.admission.builds === "approved";
   if (stops(found, mustBeApproved))
     await refuse(

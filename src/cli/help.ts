@@ -149,9 +149,30 @@ sallyport policy replay [files…]             run a policy over the recorded le
 sallyport policy prove [files…] --properties FILE
 sallyport policy export --cedar [files…]
 sallyport policy compile --agent NAME[@version] [--out FOLDER]
+sallyport policy reload                      take up changed documents in running sessions now
 
 Documents are files, or names of profiles. Without any: what is in force here (guardrails, --profile, .sallyport.yaml).
 --lang en|zh-CN chooses the language of sentences, --json gives data. The form of documents: docs/policy.md.`,
+  approvals: `sallyport approvals [list] [--json]
+sallyport approvals show ID
+sallyport approvals approve ID [--scope once|session | --for TIME] [--reason TEXT]
+sallyport approvals deny ID [--scope once|session] [--reason TEXT]
+sallyport approvals watch [--json]       what happens, as it happens
+sallyport approvals end ID               take an exception back
+
+What a rule asks about waits here, until its deadline (240 s, or the policy's \`approvals.seconds\`); then it is refused.
+Once: this request, or the agent's next try. --for: also in other sessions; beyond 12 hours only of a waivable rule.`,
+  "break-glass": `sallyport break-glass --rule DOCUMENT/RULE (--to HOST|--data CLASS|--agent NAME|--repo CLASS) --reason TEXT [--for 30m]
+
+Waives a rule that says \`waivable: true\`, for what is named and nothing else, for at most an hour. It is recorded, every
+running session is told, and each request that leaves by it names it. \`sallyport approvals end ID\` takes it back.`,
+  models: `sallyport models [--json]
+sallyport models set NAME --url URL [--model M] [--speaks anthropic-messages,openai-chat,openai-responses]
+                          [--key-variable NAME | --key-file FILE]
+
+Model servers of your own, by the names that rules give in \`rerouteTo\`. The profile \`restricted\` sends everything to
+\`own-model\`: \`sallyport models set own-model --url http://127.0.0.1:8000 --model qwen3-coder\` makes it usable.
+The file is <config>/models.yaml.`,
   scan: `sallyport scan [--json|--sarif] <path…>
 sallyport scan --diff -          a unified diff on standard input: only its added lines
 sallyport scan -                 text on standard input

@@ -151,6 +151,40 @@ async function command(argv: readonly string[]): Promise<number> {
       );
       return (await import("./policy-commands.ts")).policy(positionals, values, places);
     }
+    case "approvals": {
+      const { values, positionals } = flags(
+        rest,
+        {
+          scope: { type: "string" },
+          for: { type: "string" },
+          reason: { type: "string" },
+          json: { type: "boolean" },
+        },
+        true,
+      );
+      return (await import("./approvals-commands.ts")).approvals(positionals, values, places);
+    }
+    case "break-glass": {
+      const text = { type: "string" } as const;
+      const { values } = flags(rest, {
+        ...{ for: text, reason: text, rule: text, to: text, data: text, agent: text, repo: text },
+        profile: { ...text, short: "p" },
+        json: { type: "boolean" },
+      } as const);
+      return (await import("./approvals-commands.ts")).breakGlass(values, places);
+    }
+    case "models": {
+      const text = { type: "string" } as const;
+      const { values, positionals } = flags(
+        rest,
+        {
+          ...{ url: text, model: text, speaks: text, "key-variable": text, "key-file": text },
+          json: { type: "boolean" },
+        } as const,
+        true,
+      );
+      return (await import("./models.ts")).modelsCommand(positionals, values, places);
+    }
     case "scan": {
       const { values, positionals } = flags(
         rest,

@@ -79,6 +79,8 @@ export async function policy(words: readonly string[], flags: PolicyFlags, place
       say(cedar, `${cedar.policies}\n// schema\n${cedar.schema}`);
       return 0;
     }
+    case "reload":
+      return (await import("./approvals-commands.ts")).reloadPolicies(places, flags.json === true);
     case "compile":
       return compile(await documents(files, flags, places), flags, say);
     default:

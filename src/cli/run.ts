@@ -44,6 +44,7 @@ export async function run(options: RunOptions, places: Places): Promise<number> 
 }
 
 async function session(line: StationLine, options: RunOptions): Promise<number> {
+  line.onNews(({ line: text }) => text !== null && tellPerson(text));
   const started = await line.ask<Started>(questionOf(options));
   if (started.note !== null && !options.quiet)
     process.stderr.write(`sallyport: ${printable(started.note)}\n`);
@@ -115,6 +116,17 @@ function join(inside: net.Socket, gatewaySocket: string): void {
   outside.on("close", () => {
     if (reached) inside.destroySoon();
   });
+}
+
+/**
+ * Tells the person something while the agent has the terminal. A full-screen program owns what is drawn there, so on a
+ * terminal it is a bell and a notification (OSC 9, which terminals that do not know it pass over), and where standard
+ * error goes elsewhere a line.
+ */
+function tellPerson(text: string): void {
+  const words = printable(text).replace(/\s+/g, " ");
+  const isDrawnOn = process.stderr.isTTY === true && process.stdout.isTTY === true;
+  process.stderr.write(isDrawnOn ? `\u0007\u001b]9;${words.slice(0, 300)}\u0007` : `sallyport: ${words}\n`);
 }
 
 async function finish(line: StationLine, options: RunOptions, session: string, exit: Exit): Promise<void> {

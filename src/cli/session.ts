@@ -5,14 +5,17 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
-import { type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
-import { type Credential, sentinelFor } from "../gateway/index.ts";
+import { asFault, type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
+import { type Credential, type OwnDestination, sentinelFor } from "../gateway/index.ts";
+import type { Policy } from "../policy/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
 import { planSandbox, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
 import { type Admitted, admit, standing, standingText } from "./admission.ts";
 import { languageFrom } from "./language.ts";
+import { destinationsOf, labelling, ownModels } from "./models.ts";
 import { localPrincipal, type Places } from "./places.ts";
 import { heldKeys, type Prepared, prepare, type RunQuestion } from "./prepare.ts";
+import { WatchedDocuments } from "./reload.ts";
 import type { Ended, Explained, Hello, Started } from "./talk.ts";
 import type { House } from "./wire.ts";
 
@@ -32,6 +35,9 @@ export class ActiveSession {
   readonly #house: House;
   readonly #folder: string;
   readonly #fold: SessionFold;
+  readonly #documents: WatchedDocuments;
+  /** Of the policy that it is judged by. */
+  #sha256: string;
   /** Set by the first ending; later ones get the same. */
   #ended: Promise<Ended> | null = null;
 
@@ -43,6 +49,8 @@ export class ActiveSession {
     this.#house = house;
     this.#folder = folder;
     this.#fold = fold;
+    this.#documents = new WatchedDocuments(prepared.policy, prepared.workspace, house.parse);
+    this.#sha256 = prepared.policy.sha256;
   }
 
   /** The plan a `run` would have, without starting or recording anything. */
@@ -80,6 +88,8 @@ export class ActiveSession {
       hosts,
       sentinel: sentinelFor(prefix, randomBytes),
     }));
+    const destinations = await destinationsOf(await ownModels(places), question.environment);
+    const own = ownCredentials(destinations);
     const spec = {
       ...prepared.spec,
       environment: { ...prepared.spec.environment, ...sentinels(credentials) },
@@ -99,13 +109,15 @@ export class ActiveSession {
         workspace: prepared.workspace,
         cwd: question.cwd,
         upstream: prepared.upstream,
-        label: house.label,
+        label: labelling(destinations, house.label),
+        destinations,
+        sentinels: new Map(own.map(({ name, sentinel }) => [name, sentinel])),
         repo: prepared.policy.repo,
         inspector,
         build: admitted.standing.state === "approved" ? "approved" : "unapproved",
         principal: localPrincipal(),
         language: languageFrom(question.environment),
-        credentials,
+        credentials: [...credentials, ...own],
       });
       await writeFile(files.caCertificate, caCertificate, { mode: 0o600 });
       await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
@@ -120,6 +132,37 @@ export class ActiveSession {
       await rm(folder, { recursive: true, force: true });
       throw isFull(error) ? new Fault("state.full", { at: places.state, cause: error }) : error;
     }
+  }
+
+  /**
+   * Takes up documents that have changed. The change is on the record before a request is judged by it, and a request is
+   * judged by the old or by the new, never by parts of both. What is not valid is not taken up, recorded and told.
+   */
+  async reload(all: boolean): Promise<"same" | "changed" | { readonly at: string; readonly detail: string }> {
+    if (this.#ended !== null || (!all && !this.#documents.hasChanged)) return "same";
+    let policy: Policy | null;
+    try {
+      policy = await this.#documents.read();
+    } catch (error) {
+      const fault = asFault(error);
+      const rejected = { at: fault.at ?? "", detail: fault.message };
+      const where = rejected.at;
+      await this.#house.append({
+        kind: "policy.rejected",
+        session: this.id,
+        fault: fault.code,
+        where,
+        detail: rejected.detail,
+      });
+      return rejected;
+    }
+    if (policy === null) return "same";
+    const profile = { name: policy.name, sha256: policy.sha256 };
+    await this.#house.append({ kind: "policy.changed", session: this.id, profile, before: this.#sha256 });
+    this.#house.gateway.setPolicy(this.id, policy);
+    this.#documents.take(policy);
+    this.#sha256 = policy.sha256;
+    return "changed";
   }
 
   /** Closes the way out, records the end, signs, and tells what left. The first reason counts. */
@@ -153,6 +196,21 @@ export class ActiveSession {
     };
   }
 }
+
+/** Keys of our own servers: never in the sandbox; what is sent to a server bears a sentinel until it is on the wire. */
+const ownCredentials = (destinations: ReadonlyMap<string, OwnDestination>): readonly Credential[] =>
+  [...destinations.values()].flatMap(({ name, url, secret }) =>
+    secret === null
+      ? []
+      : [
+          {
+            name,
+            secret,
+            hosts: [url.hostname.replace(/^\[|\]$/g, "")],
+            sentinel: sentinelFor("", randomBytes),
+          },
+        ],
+  );
 
 const sentinels = (credentials: readonly Credential[]): Record<string, string> =>
   Object.fromEntries(credentials.map(({ name, sentinel }) => [name, sentinel]));

@@ -11,16 +11,20 @@ import net from "node:net";
 import { asFault, asSessionId, Fault, type SessionId } from "../core/index.ts";
 import { serveMetrics } from "../gateway/index.ts";
 import { anchorCheckpoint } from "../ledger/index.ts";
+import { approvalDesk, toldLine } from "./approval-desk.ts";
 import { localPrincipal, type Places } from "./places.ts";
 import { retentionRules } from "./retention.ts";
 import { ActiveSession } from "./session.ts";
-import { faultLine, type Hello, MAX_LINE_BYTES, type Question } from "./talk.ts";
+import { faultLine, type Hello, MAX_LINE_BYTES, type News, type Question, type Reloaded } from "./talk.ts";
 import { version } from "./version.ts";
 import { type House, openHouse } from "./wire.ts";
 
 /** A station that was started on demand leaves when nobody has needed it for this long. */
 export const IDLE_MS: number = 30 * 60_000;
 const DAY_MS = 86_400_000;
+/** How often the files of running sessions' policies are looked at. */
+const LOOK_MS = 1_000;
+const SUBSCRIBED = {};
 const MINUTE_MS = 60_000;
 
 export interface StationOptions {
@@ -100,9 +104,12 @@ class Station {
   readonly #idleMs: number;
   readonly #server: net.Server;
   readonly #lines = new Set<net.Socket>();
+  /** Lines that are told what happens: of a session, or (null) of all. */
+  readonly #listening = new Map<net.Socket, SessionId | null>();
   /** Owned here: a session lives from its `run` until its line closes or says `ended`. */
   readonly #sessions = new Map<SessionId, ActiveSession>();
   readonly #startedAt: number;
+  readonly #looking: NodeJS.Timeout;
   #idle: NodeJS.Timeout | undefined;
   #stop: () => void = () => {};
   readonly stopped: Promise<void>;
@@ -116,6 +123,20 @@ class Station {
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve;
     });
+    house.gateway.approvals.subscribe((event) =>
+      this.#tell((session) => ({ line: session === null ? null : toldLine(event, session), event })),
+    );
+    // One at a time: a slow disk must not pile them up.
+    let isReloading = false;
+    this.#looking = setInterval(() => {
+      if (isReloading) return;
+      isReloading = true;
+      void this.#reload(false)
+        .catch(report)
+        .finally(() => {
+          isReloading = false;
+        });
+    }, LOOK_MS).unref();
     process.once("SIGTERM", () => this.#stop());
     process.once("SIGINT", () => this.#stop());
     this.#rest();
@@ -131,6 +152,7 @@ class Station {
 
   async close(): Promise<void> {
     clearTimeout(this.#idle);
+    clearInterval(this.#looking);
     this.#server.close();
     await Promise.all([...this.#sessions.values()].map((session) => session.end("station-lost", null)));
     for (const line of this.#lines) line.destroy();
@@ -165,14 +187,17 @@ class Station {
             session = answer;
             this.#sessions.set(answer.id, answer);
             clearTimeout(this.#idle);
+            this.#listening.set(socket, answer.id);
             socket.write(`${JSON.stringify(answer.started)}\n`);
           } else socket.write(`${JSON.stringify(answer)}\n`);
+          if (answer === SUBSCRIBED) this.#listening.set(socket, null);
         });
       }
     });
     socket.on("error", () => {}); // `close` follows
     socket.on("close", () => {
       this.#lines.delete(socket);
+      this.#listening.delete(socket);
       void work
         .then(() => session?.end("client-lost", null))
         .catch((thrown: unknown) => report(thrown))
@@ -210,6 +235,12 @@ class Station {
         return this.#keep(question.action);
       case "register":
         return { index: (await this.#house.append({ kind: "register.changed", ...question.change })).index };
+      case "approvals":
+        return approvalDesk(question.action, this.#house, this.#places);
+      case "subscribe":
+        return SUBSCRIBED;
+      case "reload":
+        return this.#reload(true);
       case "sign":
         await this.#house.ledger.checkpoint();
         return {};
@@ -226,6 +257,34 @@ class Station {
           remedy: "run `sallyport down`, then again",
         });
     }
+  }
+
+  /** Tells lines that listen: those of sessions what concerns them, the others everything. */
+  #tell(newsFor: (session: SessionId | null) => News): void {
+    for (const [socket, session] of this.#listening) {
+      const told = newsFor(session);
+      if (told.line !== null || (session === null && told.event !== null))
+        socket.write(`${JSON.stringify({ told })}\n`);
+    }
+  }
+
+  /** Running sessions take up documents that have changed. `all`: also those whose files look the same. */
+  async #reload(all: boolean): Promise<Reloaded> {
+    const changed: string[] = [];
+    const rejected: Reloaded["rejected"][number][] = [];
+    for (const session of this.#sessions.values()) {
+      const outcome = await session.reload(all);
+      if (outcome === "changed") changed.push(session.id);
+      else if (outcome !== "same") rejected.push({ session: session.id, ...outcome });
+      const line =
+        outcome === "same"
+          ? null
+          : outcome === "changed"
+            ? "the policy has changed; new requests are judged by it"
+            : `THE CHANGED POLICY IS NOT VALID and not in force; the session keeps the old one: ${outcome.at} ${outcome.detail}`;
+      this.#tell((own) => ({ line: own === session.id || own === null ? line : null, event: null }));
+    }
+    return { changed, rejected };
   }
 
   async #keep(action: Extract<Question, { op: "keep" }>["action"]): Promise<object> {

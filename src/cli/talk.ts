@@ -5,6 +5,7 @@
  */
 import type net from "node:net";
 import { type EventBody, FAULTS, Fault, type FaultCode } from "../core/index.ts";
+import type { Told } from "../gateway/index.ts";
 import type { study } from "../policy/index.ts";
 import type { Declaration } from "../report/index.ts";
 import type { SandboxPlan } from "../sandbox/index.ts";
@@ -53,9 +54,53 @@ export type Question =
       readonly op: "register";
       readonly change: Omit<Extract<EventBody, { kind: "register.changed" }>, "kind">;
     }
+  /** Questions that wait for a person, and exceptions. */
+  | { readonly op: "approvals"; readonly action: ApprovalAction }
+  /** From now on the station tells this line what happens, as lines `{"told": …}` between its answers. */
+  | { readonly op: "subscribe" }
+  /** Take up policy documents that have changed, now; answered with {@link Reloaded} when they hold. */
+  | { readonly op: "reload" }
   /** Put everything durable under a signed checkpoint now. */
   | { readonly op: "sign" }
   | { readonly op: "stop"; readonly evenWithSessions: boolean };
+
+export type ApprovalAction =
+  | { readonly do: "list" }
+  | {
+      readonly do: "answer";
+      readonly id: string;
+      readonly verdict: "allow" | "deny";
+      readonly scope: "once" | "session" | "time";
+      /** With scope `time`. */
+      readonly forMs: number | null;
+      readonly reason: string;
+    }
+  /** Takes an exception back. */
+  | { readonly do: "end"; readonly id: string }
+  | {
+      readonly do: "break-glass";
+      /** `document/rule` */
+      readonly rule: string;
+      readonly scope: Readonly<Record<string, readonly (string | number)[]>>;
+      readonly forMs: number;
+      readonly reason: string;
+      /** Where the policy is looked up that must know the rule. */
+      readonly profile: string | null;
+      readonly cwd: string;
+    };
+
+/** What a line is told without having asked: a line for people, and the event where it is one. */
+export interface News {
+  readonly line: string | null;
+  readonly event: Told | null;
+}
+
+export interface Reloaded {
+  /** Sessions that are judged by other documents from now on. */
+  readonly changed: readonly string[];
+  /** Sessions that keep what they had, and why. */
+  readonly rejected: readonly { readonly session: string; readonly at: string; readonly detail: string }[];
+}
 
 export interface Hello {
   readonly pid: number;
@@ -108,6 +153,7 @@ export class StationLine {
   readonly #socket: net.Socket;
   readonly #waiting: { resolve: (value: unknown) => void; reject: (reason: Fault) => void }[] = [];
   #buffer = "";
+  #onNews: (news: News) => void = () => {};
   #lost: Fault | null = null;
   /** Resolves when the station closes the line or dies. */
   readonly closed: Promise<void>;
@@ -139,6 +185,11 @@ export class StationLine {
     });
   }
 
+  /** Who hears what the station tells without being asked. */
+  onNews(listener: (news: News) => void): void {
+    this.#onNews = listener;
+  }
+
   close(): void {
     this.#socket.end();
     this.#socket.unref();
@@ -150,6 +201,10 @@ export class StationLine {
       const line = this.#buffer.slice(0, end);
       this.#buffer = this.#buffer.slice(end + 1);
       const answer: unknown = JSON.parse(line);
+      if (isNews(answer)) {
+        this.#onNews(answer.told);
+        continue;
+      }
       const waiting = this.#waiting.shift();
       if (isFaultLine(answer)) waiting?.reject(faultOf(answer));
       else waiting?.resolve(answer);
@@ -168,6 +223,9 @@ export function faultLine(fault: Fault): FaultLine {
     },
   };
 }
+
+const isNews = (answer: unknown): answer is { readonly told: News } =>
+  typeof answer === "object" && answer !== null && "told" in answer;
 
 const isFaultLine = (answer: unknown): answer is FaultLine =>
   typeof answer === "object" && answer !== null && "fault" in answer;

@@ -24,6 +24,7 @@ import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
 import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { registerPlaces, watchRegister } from "./destinations.ts";
+import { keepException, readExceptions } from "./exceptions.ts";
 import { findingKey } from "./finding-key.ts";
 import { type Labelled, labelledInspectors } from "./labelled.ts";
 import { labeller } from "./labels.ts";
@@ -105,6 +106,8 @@ export async function openHouse(places: Places): Promise<House> {
     placeholderKey: createHmac("sha256", key).update("placeholders").digest(),
     extraRoots: await extraRoots(),
     proxy: proxyFromEnvironment(process.env),
+    exceptions: await readExceptions(places, clock.now()),
+    keepException: (waiver, entry) => keepException(places, waiver, entry),
   });
   const probe = probeOnce(clock);
   return {
@@ -154,10 +157,17 @@ async function endLostSessions(places: Places, append: Ledger["append"]): Promis
   }
   if (lost.size === 0) return;
   const open = new Set<SessionId>();
+  const questions = new Map<string, SessionId>();
   for await (const { event } of readEntries(places.ledger, { from: Math.min(...lost.values()) })) {
     if (event.kind === "session.started" && lost.has(event.session)) open.add(event.session);
     if (event.kind === "session.ended") open.delete(event.session);
+    if (event.kind === "approval.asked") questions.set(event.question, event.session);
+    if (event.kind === "approval.answered" || event.kind === "approval.expired")
+      questions.delete(event.question);
   }
+  for (const [question, session] of questions)
+    if (open.has(session))
+      await append({ kind: "approval.expired", session, question, because: "session-ended" });
   for (const session of open)
     await append({
       kind: "session.ended",

@@ -253,11 +253,6 @@ export const FAULTS = {
   "approval.unknown": kind("no such open question or exception", "see `sallyport approvals`", 2),
   "approval.refused": kind("this answer does not count", "see the policy's `approvals` section", 4, 403),
   "models.invalid": kind("the list of our own model servers is not valid", "correct the file", 2),
-  "agent.refused": kind(
-    "the policy does not let this agent run",
-    "use one that it allows, or ask the owner of the policy",
-    4,
-  ),
   "gateway.unrecorded": kind(
     "the record of the request could not be made durable, so nothing was sent",
     "see `sallyport doctor`: check the space and the health of the disk that holds the ledger",

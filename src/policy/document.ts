@@ -29,7 +29,7 @@ export const AGENT_TOOLS = ["web_fetch", "web_search"] as const;
 const Line = text("one line of text", /^[^\p{Cc}\u2028\u2029]{1,400}$/u);
 /** A sentence that people read: in English, or in English and Simplified Chinese. */
 export const Sentence = z.union([Line, z.strictObject({ en: Line, "zh-CN": Line })]);
-const Name = text("a name of lower-case letters, digits and dashes", /^[a-z0-9][a-z0-9-]{0,62}$/);
+export const Name = text("a name of lower-case letters, digits and dashes", /^[a-z0-9][a-z0-9-]{0,62}$/);
 export const RuleId = text(
   "a rule id: a letter, then letters, digits and . _ -",
   /^[A-Za-z][A-Za-z0-9._-]{0,63}$/,

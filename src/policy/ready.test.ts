@@ -3,6 +3,7 @@ import { decide, decideConnection } from "./decide.ts";
 import { parseDocument } from "./document.ts";
 import { type Point, UNKNOWN_POINT } from "./label.ts";
 import { layer } from "./layer.ts";
+import { prove } from "./prove.ts";
 import { READY_PROFILES, readyProfile } from "./ready.ts";
 
 const policyOf = (name: string) => layer([parseDocument(readyProfile(name) ?? "", `${name}.yaml`)]);
@@ -32,7 +33,9 @@ describe("the table of promises", () => {
     ["default", "127.0.0.1", 443, "deny"],
     ["observe", "pastebin.com", 443, "allow"],
     ["observe", "statsig.anthropic.com", 443, "allow"],
-    ["restricted", "api.anthropic.com", 443, "deny"],
+    ["restricted", "api.anthropic.com", 443, "allow"],
+    ["restricted", "statsig.anthropic.com", 443, "deny"],
+    ["restricted", "github.com", 443, "deny"],
     ["restricted", "llm.corp.internal", 443, "allow"],
     ["restricted", "packages.npmjs.org", 443, "deny"],
     ["ci", "api.openai.com", 443, "allow"],
@@ -56,7 +59,9 @@ describe("the table of promises", () => {
     ["engineer", { channel: "llm", data: "secret" }, "redact"],
     ["engineer", { channel: "llm", data: "secret", operatorLaw: "SELF" }, "ask"],
     ["restricted", { channel: "llm", data: "classified", operatorLaw: "SELF" }, "allow"],
-    ["restricted", { channel: "llm", data: "public", operatorLaw: "US" }, "deny"],
+    ["restricted", { channel: "llm", data: "public", operatorLaw: "US" }, "reroute"],
+    ["restricted", { channel: "auth", data: "public", operatorLaw: "US" }, "deny"],
+    ["restricted", { channel: "llm", data: "secret", operatorLaw: "SELF" }, "ask"],
     ["contractor", { channel: "llm", data: "public", dpa: "signed", trains: "no" }, "deny"],
     ["contractor", { channel: "llm", build: "approved", dpa: "signed", trains: "no" }, "allow"],
     ["contractor", { channel: "llm", build: "approved", data: "secret" }, "deny"],
@@ -64,6 +69,14 @@ describe("the table of promises", () => {
   ])("%s: %o is %s", (profile, labels, verdict) => {
     expect(decide(policyOf(profile), { ...UNKNOWN_POINT, ...labels }).verdict).toBe(verdict);
   });
+});
+
+test("restricted lets nothing leave as it is to anybody but ourselves, whatever the labels", () => {
+  const documents = [parseDocument(readyProfile("restricted") ?? "", "restricted.yaml")];
+  const property = { id: "P-1", title: "t", because: "b", never: {}, unless: { operatorLaw: ["SELF"] } };
+  const [proof] = prove(documents, [property], "en");
+  expect(proof).toMatchObject({ holds: true });
+  expect(proof?.points).toBeGreaterThan(100);
 });
 
 test("only the profile whose name says so can hand a private address out, and none does for a public name", () => {

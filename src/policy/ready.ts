@@ -70,7 +70,7 @@ environment:
 `;
 const usualAccess = access(HOME_TOOLCHAINS, SECRET_FILES, TERMINAL);
 
-const models = `    - id: models
+const modelHosts = `    - id: models
       title: { en: The six agents may reach their vendors' model servers, zh-CN: 六种代理可访问各自厂商的模型服务器 }
       because: { en: This is what the agents are for, zh-CN: 这正是使用代理的目的 }
       hosts:
@@ -97,7 +97,9 @@ const models = `    - id: models
         - copilot-proxy.githubusercontent.com
       match: [api.anthropic.com:443, proxy.business.githubcopilot.com:443]
       not_match: [api.anthropic.com:80, githubcopilot.com:443]
-    - id: sign-in
+`;
+
+const models = `${modelHosts}    - id: sign-in
       title: { en: The agents may sign in, zh-CN: 代理可以登录 }
       because: { en: Subscriptions and device sign-in need these servers; tokens stay in the agent's private home, zh-CN: 订阅与设备登录需要这些服务器；令牌留在代理的私有主目录中 }
       hosts:
@@ -296,13 +298,15 @@ send:
 ${engineerRules}`;
 
 const RESTRICTED = `${head("restricted", "Our own models only", "仅限自有模型")}
+# One setting makes it usable: sallyport models set own-model --url URL [--model NAME]
 sandbox: { mode: bubblewrap, nested: false }
 ${usualAccess}
 ${ownApproval}
 network:
   default: deny
   allow:
-    # Put the names of your own model servers and mirrors here; .internal is the reserved name for private networks.
+    # Agents ask for their vendors' servers by name. Nothing goes there: the rules below send it to our own model.
+${modelHosts}    # Put the names of your own mirrors here; .internal is the reserved name for private networks.
     - id: own-network
       title: { en: Servers in our own network may be reached, zh-CN: 可访问自有网络内的服务器 }
       because: { en: What they receive does not leave, zh-CN: 发往这些服务器的内容不会外流 }
@@ -314,6 +318,15 @@ ${noTelemetry}
 send:
   default: deny
   rules:
+    - id: own-model
+      title: { en: What is meant for a vendor's model goes to our own, zh-CN: 发往厂商模型的内容改发到自有模型 }
+      because: { en: "Same agent, same prompt, our own servers", zh-CN: 代理与提示词不变，使用自有服务器 }
+      when: { channel: [llm] }
+      unless: { operatorLaw: [SELF] }
+      then: reroute
+      rerouteTo: [own-model]
+      match: [{ channel: llm, operatorLaw: US, data: classified }]
+      not_match: [{ channel: llm, operatorLaw: SELF }, { channel: telemetry, operatorLaw: US }]
     - id: own-servers
       title: { en: Everything but secrets may go to our own servers, zh-CN: 除机密凭据外均可发往自有服务器 }
       because: { en: It does not leave, zh-CN: 数据没有外流 }

@@ -6,6 +6,7 @@ export { decideBudget, type Spent } from "./budget.ts";
 export { type CedarExport, exportCedar } from "./cedar.ts";
 export { type Change, diff } from "./diff.ts";
 export { type Explanation, explain, type Refused, type RefusedAbout, refuser } from "./explain.ts";
+export { modelFor, type OwnModel, parseModels, SPEECHES } from "./models.ts";
 export { compileNative, type Gap, type NativeSettings } from "./native.ts";
 export { type Overdue, overdue } from "./overdue.ts";
 export { type Property, parseProperties } from "./property.ts";
