@@ -149,6 +149,22 @@ it("cuts ascend to the end, and scanning taken up at a cut finds the same cuts",
   fc.assert(fc.property(bytes, law), { numRuns: 300 });
 });
 
+it("what is no JSON is cut by its content: an insertion or a removal stores what is near it, not all behind it again", () => {
+  const body = createHash("shake256", { outputLength: 400_000 }).update("no json").digest();
+  const pieces = cutPoints(body).length;
+  expect([pieces > 60, pieces < 130]).toEqual([true, true]);
+  for (const edited of [
+    Buffer.concat([body.subarray(0, 100_003), Buffer.from("some words"), body.subarray(100_003)]),
+    Buffer.concat([body.subarray(0, 200_000), body.subarray(200_777)]),
+    Buffer.concat([Buffer.from("x"), body]),
+  ]) {
+    const pack = new Pack(ORIGIN, session, key);
+    const payloads = [body, edited].map((b, i) => seal(pack, i + 1, b));
+    expect(payloads[1]?.length).toBeLessThan(40_000);
+    expect(unpack(payloads)).toEqual([body, edited]);
+  }
+});
+
 it("a frame opens only with its own key, its own origin and unaltered", () => {
   const payload = seal(new Pack(ORIGIN, session, key), 1, Buffer.from("text"));
   expect(openFrame(ORIGIN, randomBytes(32), payload)).toBeNull();
