@@ -78,7 +78,10 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
     refuse: (fault, judged) => {
       if (peer instanceof Promise) peer.then((ready) => ready.release()).catch(() => {});
       else peer?.release();
-      reply.refuse(refusalFor(judged.dialect, fault, sitting.rules.language));
+      const refusal = refusalFor(judged.dialect, fault, sitting.rules.language);
+      // Agents that begin with a WebSocket go on over HTTP, where it can be rerouted, when they are told so (measured: Codex).
+      const isSwitch = came.upgrades && fault.code === "gateway.unroutable";
+      reply.refuse(isSwitch ? { ...refusal, status: 426 } : refusal);
     },
     act: async () => {
       if (judgement === null || peer === null)

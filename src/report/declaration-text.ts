@@ -28,6 +28,8 @@ export function declarationText(declared: Declaration, around: Surround): string
     say("kept in", `${keptIn(declared)} replaced before sending, restored in replies`);
   for (const [at, row] of declared.findings.entries())
     say(at === 0 ? "found" : "", `${row.count} × ${row.class} (${row.detector}), allowed to leave`);
+  for (const [at, row] of declared.exceptions.entries())
+    say(at === 0 ? "by a yes" : "", `${row.id} ×${row.count}`);
   for (const [at, row] of declared.refused.slice(0, 8).entries())
     say(at === 0 ? "refused" : "", `${row.host} ×${row.count} (${row.rule})`);
   if (declared.refused.length > 8) say("", `and ${declared.refused.length - 8} more hosts`);
@@ -62,6 +64,8 @@ function headline(declared: Declaration): string {
 function destinationLine(row: DeclaredDestination, upstream: string | null, around: Surround): string {
   const amount = `${size(row.requestBytes)} in ${plural(row.requests, "request")}`;
   const unanswered = row.unanswered > 0 ? `, ${row.unanswered} without a reply` : "";
+  if (row.rerouted !== null)
+    return `${amount} → ${row.rerouted}, our own (${row.sentTo}), instead of ${row.host}${unanswered}`;
   if (upstream !== null && row.sentTo !== `https://${row.host}` && row.sentTo !== `http://${row.host}`)
     return `${amount} → ${row.sentTo}, standing in for ${row.host}${unanswered}`;
   const facts = row.id === null ? null : around.facts(row.id);

@@ -23,6 +23,8 @@ export interface DeclaredDestination {
   readonly sentTo: string;
   /** Register row; null when the register knows none. */
   readonly id: string | null;
+  /** Name of our own server that policy sent it to instead; null: it went where the agent meant. */
+  readonly rerouted: string | null;
   readonly requests: number;
   readonly requestBytes: number;
   readonly responseBytes: number;
@@ -59,6 +61,8 @@ export interface Declaration {
   /** Distinct values by data class that placeholders stood for in what left. */
   readonly redacted: readonly { readonly class: string; readonly count: number }[];
   readonly usage: { readonly inputTokens: number; readonly outputTokens: number };
+  /** Requests that left by a person's yes, or by an exception to a rule: by its id. */
+  readonly exceptions: readonly { readonly id: string; readonly count: number }[];
   readonly refused: readonly { readonly host: string; readonly rule: string; readonly count: number }[];
   /** First and last ledger entry of the session. */
   readonly entries: readonly [number, number];
@@ -76,6 +80,7 @@ interface Tally {
   readonly findings: Map<string, { class: string; detector: string; count: number }>;
   readonly redacted: Map<string, number>;
   readonly usage: { inputTokens: number; outputTokens: number };
+  readonly exceptions: Map<string, number>;
   readonly refused: Map<string, { host: string; rule: string; count: number }>;
   first: number;
   last: number;
@@ -155,6 +160,7 @@ function open(event: Started & { readonly at: number }, index: number): Tally {
     findings: new Map(),
     redacted: new Map(),
     usage: { inputTokens: 0, outputTokens: 0 },
+    exceptions: new Map(),
     refused: new Map(),
     first: index,
     last: index,
@@ -175,12 +181,18 @@ function judge(tally: Tally, event: Extract<EventBody, { kind: "exchange.judged"
     else known.count += finding.count;
   }
   for (const { class: dataClass, count } of event.redacted ?? []) mask(tally, dataClass, count);
+  for (const rule of event.rules)
+    if (rule.startsWith(EXCEPTION)) {
+      const id = rule.slice(EXCEPTION.length);
+      tally.exceptions.set(id, (tally.exceptions.get(id) ?? 0) + 1);
+    }
   tally.judged.set(event.exchange, event);
   const key = `${event.host} ${event.sentTo}`;
   const row = tally.sent.get(key) ?? {
     host: event.host,
     sentTo: event.sentTo,
     id: event.destination,
+    rerouted: event.rerouted?.name ?? null,
     requests: 0,
     requestBytes: 0,
     responseBytes: 0,
@@ -196,6 +208,9 @@ function judge(tally: Tally, event: Extract<EventBody, { kind: "exchange.judged"
   tally.others += event.sources.others;
   if (!event.understood) tally.notUnderstoodBytes += event.requestBytes;
 }
+
+/** What stands for a rule that an exception takes back: see policy/waiver.ts. */
+const EXCEPTION = "waiver.";
 
 function mask(tally: Tally, dataClass: string, count: number): void {
   tally.redacted.set(dataClass, (tally.redacted.get(dataClass) ?? 0) + count);
@@ -250,6 +265,7 @@ function close(tally: Tally): Declaration {
       .filter(([, count]) => count > 0)
       .map(([dataClass, count]) => ({ class: dataClass, count })),
     usage: { ...tally.usage },
+    exceptions: [...tally.exceptions].map(([id, count]) => ({ id, count })),
     refused: [...tally.refused.values()].sort((a, b) => b.count - a.count).map((row) => ({ ...row })),
     entries: [tally.first, tally.last],
   };
