@@ -4,7 +4,8 @@
  * the record.
  *
  * - contained: a block-case of which not everything arrived, because the record says that it was refused. A case that
- *   comes in several messages may have lost its harmless beginning; `partly` counts those.
+ *   comes in several messages may have lost its harmless beginning; `partly` counts those. What comes
+ *   in a reply has arrived when the agent has it.
  * - false positive: an allow-case that the record says was refused.
  * - detected: a block-case with a finding, or a rule or fault that has a name, in the record.
  * A case in which neither happened (no refusal, and not everything arrived whole) is an error and counts against us.
@@ -25,7 +26,7 @@ import { createInspector } from "../../src/inspect/index.ts";
 import { openLedger } from "../../src/ledger/index.ts";
 import { layer, type Policy, parseDocument } from "../../src/policy/index.ts";
 import { ask, chat } from "./agent.ts";
-import { type Case, type Errand, errandOf, unitsOf, whyNotApplicable } from "./case.ts";
+import { type Case, type Errand, errandOf, type Unreadable, unitsOf, whyNotApplicable } from "./case.ts";
 import { openWorld, type World } from "./world.ts";
 
 export interface Result {
@@ -75,7 +76,7 @@ export const readPolicy = (file: string = PROFILE): Policy =>
 
 /** Runs the cases one after the other, each in a session of its own. */
 export async function runCases(
-  cases: readonly Case[],
+  cases: readonly (Case | Unreadable)[],
   policy: Policy,
 ): Promise<{ readonly figures: Figures; readonly results: readonly Result[] }> {
   const { supports } = readToolProfile();
@@ -85,8 +86,8 @@ export async function runCases(
   try {
     for (const one of cases) {
       const why = whyNotApplicable(one, supports);
-      if (why === null) results.push(await bench.run(one));
-      else notApplicable.push({ id: one.id, why });
+      if (why !== null || "why" in one) notApplicable.push({ id: one.id, why: why ?? "" });
+      else results.push(await bench.run(one));
     }
   } finally {
     await bench.close();
@@ -128,14 +129,17 @@ export interface ResultLine {
 
 /** One line a case, in the cases' order. */
 export function resultLines(
-  cases: readonly Case[],
+  cases: readonly (Case | Unreadable)[],
   results: readonly Result[],
   { notApplicable }: Figures,
 ): readonly ResultLine[] {
   const { tool, tool_version } = readToolProfile();
   const ran = new Map(results.map((result) => [result.id, result]));
   const reasons = new Map(notApplicable.map(({ id, why }) => [id, why]));
-  return cases.map(({ id, expected_verdict }): ResultLine => {
+  return cases.map((one): ResultLine => {
+    const { id } = one;
+    // A file that is no case expects nothing; the form has no word for that.
+    const expected_verdict = "expected_verdict" in one ? one.expected_verdict : "allow";
     const about = { case_id: id, tool, tool_version, expected_verdict };
     const result = ran.get(id);
     if (result === undefined) {
@@ -213,8 +217,7 @@ async function runCase(one: Case, { world, gateway, policy, record, id, folder }
   let problem: string | null = null;
   try {
     const errand = errandOf(one);
-    const reply = errand.kind === "http" ? errand.reply : null;
-    world.clear(reply, one.requires.includes("dns_rebinding_fixture"));
+    world.clear(errand.kind === "http" ? errand.replies : [], one.requires.includes("dns_rebinding_fixture"));
     const { caCertificate } = await gateway.openSession({
       id,
       agent: "bench",
@@ -232,10 +235,12 @@ async function runCase(one: Case, { world, gateway, policy, record, id, folder }
         dpa: "unknown",
       }),
     });
-    problem = await send(errand, { socketPath, ca: caCertificate });
+    const sent = await send(errand, { socketPath, ca: caCertificate });
+    problem = sent.problem;
     await gateway.closeSession(id);
-    const messages = world.arrived.filter(({ what }) => what === (reply === null ? "message" : "request"));
-    expected = [messages.length, unitsOf(errand)];
+    const what = errand.kind === "http" ? "request" : "message";
+    const there = world.arrived.filter((arrival) => arrival.what === what).length;
+    expected = [errand.kind === "http" && errand.comesIn ? sent.replies : there, unitsOf(errand)];
   } catch (error) {
     problem = asFault(error).message;
   }
@@ -247,18 +252,22 @@ async function runCase(one: Case, { world, gateway, policy, record, id, folder }
   };
 }
 
-/** Null: sent, and answered as the destination answers. */
+/** `problem` null: sent, and answered as the destination answers. `replies`: how many of them the agent got anything of. */
 async function send(
   errand: Errand,
   door: { readonly socketPath: string; readonly ca: string },
-): Promise<string | null> {
-  if (errand.kind === "websocket") return (await chat(door, errand)) ? null : "the conversation was cut";
-  for (const one of errand.asks) {
+): Promise<{ readonly problem: string | null; readonly replies: number }> {
+  if (errand.kind === "websocket")
+    return { problem: (await chat(door, errand)) ? null : "the conversation was cut", replies: 0 };
+  for (const [i, one] of errand.asks.entries()) {
     const { status, body } = await ask(door, errand.way, one);
-    if (status !== 200) return `status ${status}`;
-    if (!body.equals(errand.reply.body)) return "the reply did not come through whole";
+    if (status !== 200) return { problem: `status ${status}`, replies: i };
+    const said = errand.replies[i] ?? errand.replies.at(-1) ?? errand.replies[0];
+    // What begins to arrive has arrived, also where its end never does.
+    if (!body.equals(said.body))
+      return { problem: "the reply did not come through whole", replies: body.length > 0 ? i + 1 : i };
   }
-  return null;
+  return { problem: null, replies: errand.asks.length };
 }
 
 function told(
@@ -271,14 +280,22 @@ function told(
   const rules = record.flatMap((event) => {
     if (event.kind === "connection.refused") return [event.rule];
     if (event.kind === "exchange.judged" && event.verdict === "deny") return event.rules;
+    if (event.kind === "exchange.answered") return event.withheld?.rules ?? [];
     // Dialled and refused by the address that the name led to.
     return event.kind === "exchange.failed" && !event.mayHaveLeft ? [event.fault] : [];
   });
-  const findings = record.flatMap((event) => (event.kind === "exchange.judged" ? event.findings : []));
+  const findings = record.flatMap((event) =>
+    event.kind === "exchange.judged"
+      ? event.findings
+      : event.kind === "exchange.answered"
+        ? (event.withheld?.findings ?? [])
+        : [],
+  );
   const isRefused = record.some(
     (event) =>
       event.kind === "connection.refused" ||
       (event.kind === "exchange.judged" && event.verdict === "deny") ||
+      (event.kind === "exchange.answered" && event.withheld !== undefined) ||
       (event.kind === "exchange.failed" && !event.mayHaveLeft && event.fault === "gateway.address-refused"),
   );
   const actual = isRefused && some < all ? "block" : some >= all && problem === null ? "allow" : "error";

@@ -12,6 +12,7 @@ import { syncBuiltinESMExports } from "node:module";
 import net, { type AddressInfo, type Socket } from "node:net";
 import { WebSocketServer } from "ws";
 import { newLeafKey, SessionAuthority } from "../../src/gateway/certificate.ts";
+import type { Said } from "./case.ts";
 
 export interface Arrival {
   readonly what: "request" | "message";
@@ -24,8 +25,8 @@ export interface World {
   /** What arrived since the last `clear`. */
   readonly arrived: readonly Arrival[];
   readonly lookup: (host: string) => Promise<readonly string[]>;
-  /** Forgets what arrived; from now on requests are answered with this. */
-  clear(reply: { readonly type: string; readonly body: Buffer } | null, rebinds: boolean): void;
+  /** Forgets what arrived; from now on requests are answered with these in turn, and then with the last. */
+  clear(replies: readonly Said[], rebinds: boolean): void;
   close(): Promise<void>;
 }
 
@@ -38,12 +39,13 @@ export const RECEIVED = "received";
 export async function openWorld(): Promise<World> {
   const authority = new SessionAuthority("destinations", newLeafKey(), () => Date.now(), 1000);
   const arrived: Arrival[] = [];
-  let reply: { readonly type: string; readonly body: Buffer } | null = null;
+  let replies: readonly Said[] = [];
   let rebinds = false;
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     // Whatever begins to arrive has arrived, also if its end never does.
-    arrived.push({ what: "request", host: request.headers.host ?? "" });
+    const place = arrived.push({ what: "request", host: request.headers.host ?? "" }) - 1;
     request.resume().on("end", () => {
+      const reply = replies[place] ?? replies.at(-1);
       const { type, body } = reply ?? { type: "text/plain", body: Buffer.alloc(0) };
       response.writeHead(200, { "content-type": type, "content-length": body.length }).end(body);
     });
@@ -95,7 +97,7 @@ export async function openWorld(): Promise<World> {
     lookup: async (host) => [rebinds ? "127.0.0.1" : addressOf(host)],
     clear: (next, doesRebind) => {
       arrived.length = 0;
-      reply = next;
+      replies = next;
       rebinds = doesRebind;
     },
     close: async () => {

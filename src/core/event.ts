@@ -253,6 +253,11 @@ export type EventBody =
       readonly usage: Usage | null;
       /** False when either side broke off before the end. */
       readonly complete: boolean;
+      /**
+       * The server answered, and what it said was kept from the agent: what was found in it, and the rules by which.
+       * Absent when it was not.
+       */
+      readonly withheld?: { readonly findings: readonly FindingTally[]; readonly rules: readonly string[] };
       /** From the judgement to the end of the reply, in milliseconds. */
       readonly durationMs: number;
       readonly evidence: readonly EvidenceRef[];

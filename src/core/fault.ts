@@ -218,6 +218,12 @@ export const FAULTS = {
     4,
     403,
   ),
+  "gateway.reply-refused": kind(
+    "the reply gives orders to the agent's model, and policy keeps such from it",
+    "look at the reply with `sallyport show`; a false positive is waived by its hash",
+    4,
+    403,
+  ),
   "gateway.malformed": kind("the request is malformed", "correct the program that sent it", 4, 400),
   "gateway.too-large": kind("the request is over a size limit", "send less at once", 4, 413),
   "gateway.unreadable": kind(

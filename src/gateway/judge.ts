@@ -170,7 +170,7 @@ export function denied({ rules, ...judged }: Judged, fault: Fault): Judgement {
 }
 
 /** One point for each data class and each law: the strictest answer wins. */
-function pointsOf(
+export function pointsOf(
   about: About,
   model: string | null,
   held: ReadonlySet<string>,

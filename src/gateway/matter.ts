@@ -6,6 +6,7 @@ import type { Target } from "./exchange.ts";
 import type { Judgement } from "./judge.ts";
 import type { Way } from "./reroute.ts";
 import type { Capture } from "./room.ts";
+import type { Withheld } from "./screening.ts";
 
 export interface About {
   readonly door: Door;
@@ -58,6 +59,8 @@ export type Outcome =
       readonly codings: readonly string[];
       /** What the reply says, where it was read on its way; else it is read from `reply`. */
       readonly reading?: Promise<ReplyReading | null>;
+      /** Set when the agent did not get it, or not all of it, because of what it says. */
+      readonly withheld?: Withheld;
     }
   | { readonly kind: "failed"; readonly fault: Fault; readonly mayHaveLeft: boolean };
 

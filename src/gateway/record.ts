@@ -108,6 +108,7 @@ export async function recordOutcome(
         tlsPeer: outcome.tlsPeer,
         usage: await usageOf(outcome, exchange.judgement.dialect, sitting, rooms),
         complete: outcome.isComplete,
+        ...(outcome.withheld === undefined ? {} : { withheld: outcome.withheld }),
         durationMs,
         evidence: [],
       },

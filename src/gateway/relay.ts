@@ -19,6 +19,7 @@ import { refusalFor } from "./refuse.ts";
 import type { Way } from "./reroute.ts";
 import { Restoring } from "./restoring.ts";
 import { Capture } from "./room.ts";
+import { Screening, screeningRules, type Withheld } from "./screening.ts";
 import type { Rooms, Sitting } from "./session.ts";
 import { hostText } from "./target.ts";
 
@@ -95,8 +96,11 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
         }
         const outbound = outboundFor(inbound, standIn, sitting.custody);
         const restores = restoringOf(judgement, { target: came.target, way }, sitting);
-        const relay = new Relay(ready, reply, sitting, rooms, restores, (fault) =>
-          refusalFor(dialect, fault, sitting.rules.language),
+        const { session, rules } = sitting;
+        const about = { ...inbound, door: came.door, target: came.target, way, bytes: inbound.bodyBytes };
+        const screens = screeningRules(about, judgement, session, rules.now());
+        const relay = new Relay(ready, reply, sitting, rooms, { restores, screens }, (fault) =>
+          refusalFor(dialect, fault, rules.language),
         );
         const outcome = await relay.run(outbound, inbound);
         // Only where all went well: after anything else someone may still be at the body.
@@ -210,6 +214,12 @@ class Relay implements Sink {
   readonly #rooms: Rooms;
   readonly #restores: RestorerOptions | null;
   #restoring: Restoring | null = null;
+  /** Rules under which the reply is read before the agent has it. */
+  readonly #screens: readonly string[];
+  #screening: Screening | null = null;
+  /** What is read is read in its order. */
+  #screened: Promise<void> = Promise.resolve();
+  #withheld: Withheld | null = null;
   readonly #refusalFor: (fault: Fault) => ReturnType<typeof refusalFor>;
   readonly #capture: Capture;
   #head: ReplyHead | null = null;
@@ -224,14 +234,15 @@ class Relay implements Sink {
     reply: Reply,
     sitting: Sitting,
     rooms: Rooms,
-    restores: RestorerOptions | null,
+    changes: { readonly restores: RestorerOptions | null; readonly screens: readonly string[] },
     toRefusal: (fault: Fault) => ReturnType<typeof refusalFor>,
   ) {
     this.#peer = peer;
     this.#reply = reply;
     this.#sitting = sitting;
     this.#rooms = rooms;
-    this.#restores = restores;
+    this.#restores = changes.restores;
+    this.#screens = changes.screens;
     this.#refusalFor = toRefusal;
     this.#capture = new Capture(rooms.captured, rooms.limits.capturedReplyBytes);
   }
@@ -264,11 +275,20 @@ class Relay implements Sink {
         broken: () => this.#broke(),
       });
     }
+    if (this.#screens.length > 0 && head.framing.kind !== "none") {
+      this.#screening = new Screening(head, this.#reply, this.#sitting.reader, this.#rooms.limits);
+      return;
+    }
     this.#reply.head(this.#restoring?.head ?? head);
   }
 
   data(wire: Buffer, content: readonly Buffer[]): boolean {
     for (const piece of content) this.#capture.add(piece);
+    if (this.#screening !== null) {
+      // Nothing more is taken while this is read.
+      void this.#screen((screening) => screening.push(wire, content)).then(() => this.#sending?.resume());
+      return false;
+    }
     if (this.#restoring !== null) return this.#isOver || this.#restoring.push(content);
     if (this.#reply.data(wire, content)) return true;
     this.#reply.onDrain(() => this.#sending?.resume());
@@ -287,8 +307,38 @@ class Relay implements Sink {
       this.#reply.end(trailers);
       this.#resolve(this.#answered(true));
     };
-    if (this.#restoring === null) done();
+    if (this.#screening !== null)
+      void this.#screen((screening) => screening.end()).then(() => {
+        if (this.#withheld === null) done();
+        else this.#resolve(this.#answered(true));
+      });
+    else if (this.#restoring === null) done();
     else this.#restoring.end(trailers, done);
+  }
+
+  /** Reads one more piece of the reply before the agent has it; what cannot be read is kept from it, too. */
+  #screen(step: (screening: Screening) => ReturnType<Screening["end"]>): Promise<void> {
+    this.#screened = this.#screened.then(async () => {
+      const screening = this.#screening;
+      if (screening === null || this.#withheld !== null || this.#reply.isGone) return;
+      try {
+        const findings = await step(screening);
+        if (findings !== null) this.#withhold(findings, new Fault("gateway.reply-refused"));
+      } catch (error) {
+        this.#withhold([], asFault(error));
+      }
+    });
+    return this.#screened;
+  }
+
+  #withhold(findings: Withheld["findings"], fault: Fault): void {
+    this.#withheld = { findings, rules: [...this.#screens, fault.code] };
+    if (this.#reply.isBegun) this.#reply.cut();
+    else this.#reply.refuse(this.#refusalFor(fault));
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#sending?.abort();
+    this.#resolve(this.#answered(false));
   }
 
   /** The reply came, but its coding is damaged: what the agent has of it must not look whole. */
@@ -359,6 +409,7 @@ class Relay implements Sink {
       role: "response-body",
       contentType: headerOf(headers, "content-type") ?? "",
       codings: codingsOf(headers),
+      ...(this.#withheld === null ? {} : { withheld: this.#withheld }),
     };
   }
 }

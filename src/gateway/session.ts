@@ -194,6 +194,13 @@ export class Reader {
     }
   }
 
+  /** Orders to a model in what a server says. Remembers nothing. */
+  screen(content: Buffer): readonly FindingTally[] {
+    const { parts } = this.#newDecoder().decodeMessage(content);
+    const { findings } = withoutWaived(this.#inspector.inspect(parts), this.#waivers, this.#now());
+    return tallyOf(findings.filter((finding) => finding.class === "injection"));
+  }
+
   /** Everything in it, old parts too: for values that were found where nothing was to be replaced. */
   inspectAll({ decoded }: Reading, belongs: Belongs): Inspection {
     return this.#inspect(decoded.parts, belongs);

@@ -7,6 +7,10 @@ export const phrase = (language: study.Language, english: string, chinese: strin
 
 /** Faults that an agent may be shown: what happened, and what to do. The English words are the fault table's own. */
 export const CHINESE: Partial<Readonly<Record<FaultCode, readonly [summary: string, remedy: string]>>> = {
+  "gateway.reply-refused": [
+    "回复内容试图向代理的模型下达指令，策略不允许其到达模型",
+    "用 `sallyport show` 查看该回复；误报可按其哈希豁免",
+  ],
   "gateway.malformed": ["请求格式有误", "修正发送它的程序"],
   "gateway.too-large": ["请求超过大小限制", "减少一次发送的内容"],
   "gateway.unreadable": [
