@@ -3,7 +3,7 @@
  *
  *   node bench/inspect/capture.ts <directory of ordinary source> <out> [agent …]
  *
- * Each agent of the register works through a script of reads, commands and edits (72 steps, files of about 12 KB, a secret
+ * Each agent of the register works through a script of reads, commands and edits (144 steps, files of about 5.5 KB, a secret
  * planted in every fourth) against the scripted model on loopback, under the default profile, which masks the secrets. What
  * it sent to the model, and tried to send elsewhere, is taken from the ledger's evidence: one file an agent, a line of JSON
  * for each request or message of a WebSocket, in order.
@@ -22,7 +22,7 @@ import { Place } from "../../test/harness.ts";
 import { sourceFiles } from "./corpus.ts";
 
 const [from = "", out = "", ...wanted] = process.argv.slice(2);
-const STEPS = 72;
+const STEPS = 144;
 const source = sourceFiles(from, 2_000_000)
   .map(({ text }) => text)
   .join("\n");
@@ -31,11 +31,11 @@ const planted = DETECTORS.filter((d) => d.class === "secret").map((d) => d.examp
 const files = Object.fromEntries(
   Array.from({ length: STEPS }, (_, i) => [
     `part${i}.py`,
-    `${source.slice(i * 12_000, i * 12_000 + 11_800)}\n${i % 4 === 0 ? planted[(i * 7) % planted.length] : ""}\n# end of part ${i}\n`,
+    `${source.slice(i * 6_000, i * 6_000 + 5_500)}\n${i % 4 === 0 ? planted[(i * 7) % planted.length] : ""}\n# end of part ${i}\n`,
   ]),
 );
 const steps = Array.from({ length: STEPS }, (_, i): Step => {
-  if (i % 6 === 4) return { kind: "shell", command: `head -c 9000 part${i}.py` };
+  if (i % 6 === 4) return { kind: "shell", command: `head -c 5500 part${i}.py` };
   if (i % 6 === 5)
     return { kind: "edit", path: `made${i}.txt`, before: "", after: `line of ${i}\n`.repeat(20) };
   return { kind: "read", path: `part${i}.py` };

@@ -27,6 +27,7 @@ export async function decided(
     const content = await matter.content();
     const belongs = loginsOf(matter.about.target, sitting);
     reading = sitting.reader.read(matter.decode, content, belongs);
+    reading = await sitting.reader.readDocuments(reading, rooms.documents);
     return await settled(id, matter, content, reading, sitting, rooms);
   } catch (error) {
     const fault = asFault(error);

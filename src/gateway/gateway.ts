@@ -17,6 +17,7 @@ import { type LeafKey, newLeafKey, SessionAuthority } from "./certificate.ts";
 import { Custody } from "./custody.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Dialler, type Lookup, systemLookup, trustedRoots } from "./dial.ts";
+import { type DocumentReader, Documents } from "./documents.ts";
 import type { Inbound, Refusal, Reply } from "./exchange.ts";
 import { type Desk, FrontH1 } from "./front-h1.ts";
 import type { ProxyChoice } from "./hop.ts";
@@ -62,6 +63,8 @@ export interface GatewayDependencies {
   /** The organisation's proxy for a destination; default: none. Not asked for a server that stands in. */
   readonly proxy?: ProxyChoice;
   readonly limits?: Partial<Limits>;
+  /** Reads the documents that requests carry; default: in a thread of its own. Closed with the gateway. */
+  readonly documents?: DocumentReader;
   /** Calls back regularly until the returned function is called; default: four times a second. */
   readonly tick?: (sweep: () => void) => () => void;
   /** Exceptions that were granted before and still hold, and who keeps new ones. */
@@ -99,6 +102,7 @@ export function openGateway(deps: GatewayDependencies): Gateway {
     limits,
     deadlines,
     captured: new Room(limits.capturedBytes),
+    documents: deps.documents ?? new Documents(limits.documentMs),
     onFault,
   };
   const shared: Shared = {
@@ -139,6 +143,7 @@ export function openGateway(deps: GatewayDependencies): Gateway {
     approvals,
     close: async () => {
       await Promise.all([...sessions.keys()].map(closeSession));
+      await rooms.documents.close();
       stopTicking();
     },
     metrics: () => {

@@ -50,6 +50,8 @@ export interface Limits {
   readonly peerIdleMs: number;
   /** The durable record of a verdict. */
   readonly recordMs: number;
+  /** Reading one document that a request carries. */
+  readonly documentMs: number;
   /** Close: how long exchanges under way may take to end by themselves. */
   readonly drainMs: number;
   /** Secure contexts (one per intercepted host) kept per session. */
@@ -88,6 +90,7 @@ export const LIMITS: Limits = {
   replyIdleMs: 10 * MINUTE,
   peerIdleMs: 50 * SECOND,
   recordMs: 5 * SECOND,
+  documentMs: 5 * SECOND,
   drainMs: 10 * SECOND,
   leaves: 256,
 };

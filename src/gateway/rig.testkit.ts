@@ -115,6 +115,7 @@ export async function startRig(
     extraRoots: o.extraRoots ?? [],
     ...(o.limits === undefined ? {} : { limits: o.limits }),
     ...(o.proxy === undefined ? {} : { proxy: o.proxy }),
+    ...(o.documents === undefined ? {} : { documents: o.documents }),
     ...(o.onFault === undefined ? {} : { onFault: o.onFault }),
     ...(o.exceptions === undefined ? {} : { exceptions: o.exceptions }),
     ...(o.keepException === undefined ? {} : { keepException: o.keepException }),

@@ -11,7 +11,7 @@ import {
   type FindingTally,
   type SessionId,
 } from "../core/index.ts";
-import type { CalledTool, Decoded, Decoder } from "../dialect/index.ts";
+import type { CalledTool, Decoded, Decoder, TextPart } from "../dialect/index.ts";
 import {
   type Finding,
   type Inspection,
@@ -26,6 +26,7 @@ import type { FindingWaiver, Point, Policy, study } from "../policy/index.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Credential, Custody } from "./custody.ts";
 import type { Deadlines } from "./deadlines.ts";
+import { type DocumentIn, type DocumentReader, documentIn } from "./documents.ts";
 import type { Limits } from "./limits.ts";
 import type { Peers } from "./peers.ts";
 import type { OwnDestination } from "./reroute.ts";
@@ -88,6 +89,7 @@ export interface Rooms {
   readonly approvals: Approvals;
   /** Reply bytes held as evidence. */
   readonly captured: Room;
+  readonly documents: DocumentReader;
   /** Told about every fault that nobody else can be told about. */
   readonly onFault: (fault: Fault) => void;
 }
@@ -100,6 +102,8 @@ export interface Reading {
   readonly waived: readonly FindingTally[];
   /** Data classes of the whole request, old parts included. */
   readonly classes: ReadonlySet<string>;
+  /** Of these, what stands in documents that the request carries: nothing in them can be replaced. */
+  readonly attached: ReadonlySet<string>;
   /** The parts that were inspected, and what was found in them. */
   readonly asked: Decoded["parts"];
   readonly inspection: Inspection;
@@ -111,6 +115,12 @@ export interface Reading {
 
 /** Texts whose classes are remembered; they are the decoder's own strings, so this holds references, not copies. */
 const MOST_REMEMBERED = 50_000;
+const both = (a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<string> =>
+  b.size === 0 ? a : new Set([...a, ...b]);
+const NOTHING_ATTACHED: ReadonlySet<string> = new Set();
+const MOST_DOCUMENTS = 500;
+/** The data class of what says nothing to us: images, and documents that could not be read in time. */
+const UNREAD = "unread";
 const NO_CLASSES: readonly string[] = [];
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -147,6 +157,10 @@ export class Reader {
   readonly #inspector: Inspector;
   readonly #vault: Vault;
   #came: Memory;
+  /** By the text that a document is: what was found in it. */
+  readonly #documents = new Map<string, Promise<readonly FindingTally[]>>();
+  /** Whether any came: from then on old parts are looked at for them too. */
+  #carriesDocuments = false;
   /** Of what leaves redacted: every turn repeats the last, so that has a memory of its own. Made when needed. */
   #leaving: Memory | null = null;
   /** Those that have left. */
@@ -183,6 +197,7 @@ export class Reader {
         found: tallyOf(inspection.findings.filter(isFresh)),
         waived: tallyOf(waived.filter(isFresh)),
         classes,
+        attached: NOTHING_ATTACHED,
         asked,
         inspection,
         leaving: null,
@@ -201,6 +216,53 @@ export class Reader {
     return tallyOf(findings.filter((finding) => finding.class === "injection"));
   }
 
+  /** Reads the documents that the request carries, old ones too; what is known of them is remembered by their bytes. */
+  readDocuments(reading: Reading, documents: DocumentReader): Reading | Promise<Reading> {
+    const { parts } = reading.decoded;
+    const carried = parts.flatMap((part) => {
+      const document = part.isNew || this.#carriesDocuments ? documentIn(part.text) : null;
+      return document === null ? [] : [{ part, document }];
+    });
+    this.#carriesDocuments ||= carried.length > 0;
+    return carried.length === 0 ? reading : this.#withDocuments(reading, carried, documents);
+  }
+
+  async #withDocuments(
+    reading: Reading,
+    carried: readonly { readonly part: TextPart; readonly document: DocumentIn }[],
+    documents: DocumentReader,
+  ): Promise<Reading> {
+    const read = await Promise.all(
+      carried.map(async ({ part, document }) => {
+        const known = this.#documents.get(part.text) ?? this.#readDocument(part, document, documents);
+        this.#documents.delete(part.text);
+        this.#documents.set(part.text, known);
+        const [oldest] = this.#documents.keys();
+        if (this.#documents.size > MOST_DOCUMENTS && oldest !== undefined) this.#documents.delete(oldest);
+        return { part, tally: await known };
+      }),
+    );
+    const attached = new Set(read.flatMap(({ tally }) => tally.map((row) => row.class)));
+    const fresh = read.flatMap(({ part, tally }) => (part.isNew ? tally : []));
+    return {
+      ...reading,
+      classes: both(reading.classes, attached),
+      attached,
+      found: [...reading.found, ...fresh],
+    };
+  }
+
+  async #readDocument(
+    part: TextPart,
+    { kind, from }: DocumentIn,
+    documents: DocumentReader,
+  ): Promise<readonly FindingTally[]> {
+    const text = await documents.read(kind, Buffer.from(part.text.slice(from), "base64"));
+    if (text === null) return [{ class: UNREAD, detector: `${UNREAD}:${kind}`, count: 1 }];
+    const whole = this.#inspector.inspect([{ ...part, text, isNew: true }]);
+    return withoutWaived(whole, this.#waivers, this.#now()).tally;
+  }
+
   /** Everything in it, old parts too: for values that were found where nothing was to be replaced. */
   inspectAll({ decoded }: Reading, belongs: Belongs): Inspection {
     return this.#inspect(decoded.parts, belongs);
@@ -211,7 +273,7 @@ export class Reader {
     try {
       this.#leaving ??= this.#newMemory();
       const { decoded, classes } = this.#readInto(this.#leaving, decode, content, belongs);
-      return { ...reading, leaving: decoded, classes };
+      return { ...reading, leaving: decoded, classes: both(classes, reading.attached) };
     } catch (error) {
       this.#forget();
       throw error;
@@ -278,6 +340,7 @@ export class Reader {
 
   /** What was passed over counts again; what is new in the session stays what it was. */
   #forgetJudgements(): void {
+    this.#documents.clear();
     for (const memory of [this.#came, this.#leaving]) if (memory !== null) forgetClasses(memory);
     this.#waivedUntil = this.#nextEnd();
   }

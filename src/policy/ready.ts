@@ -252,7 +252,7 @@ const ownApproval = `approvals: { self: allow, seconds: 240 } # the person thems
 const engineerRules = `    - id: everyday-code
       title: { en: Everyday code may go to models under contract, zh-CN: 日常代码可发送给已签约的模型 }
       because: { en: This is the job, zh-CN: 这是工作所需 }
-      when: { channel: [llm, mcp], data: [public, internal_code], dpa: [signed], trains: ["no", opt_in] }
+      when: { channel: [llm, mcp], data: [public, internal_code, unread], dpa: [signed], trains: ["no", opt_in] }
       then: allow
       not_match: [{ channel: llm, data: internal_code }]
     - id: public-text
@@ -263,7 +263,7 @@ const engineerRules = `    - id: everyday-code
     - id: own-servers
       title: { en: Classified and personal data may go to our own servers, zh-CN: 涉密及个人数据可发送到自有服务器 }
       because: { en: It does not leave, zh-CN: 数据没有外流 }
-      when: { channel: [llm], data: [classified, confidential, internal_code, personal], operatorLaw: [SELF] }
+      when: { channel: [llm], data: [classified, confidential, internal_code, personal, unread], operatorLaw: [SELF] }
       then: allow
 ${secretsMasked}    - id: personal-masked
       title: { en: Personal data is masked before anything is sent, zh-CN: 发送前先遮盖个人数据 }
@@ -330,7 +330,7 @@ send:
     - id: own-servers
       title: { en: Everything but secrets may go to our own servers, zh-CN: 除机密凭据外均可发往自有服务器 }
       because: { en: It does not leave, zh-CN: 数据没有外流 }
-      when: { operatorLaw: [SELF], data: [public, internal_code, classified, confidential, personal] }
+      when: { operatorLaw: [SELF], data: [public, internal_code, classified, confidential, personal, unread] }
       then: allow
       match: [{ operatorLaw: SELF, data: classified }]
       not_match: [{ data: classified }]
