@@ -140,7 +140,8 @@ interface Memory {
 
 interface Looked {
   readonly parts: Decoded["parts"];
-  readonly known: readonly (readonly string[] | undefined)[];
+  /** By index; undefined for what is not old. */
+  readonly known: (readonly string[] | undefined)[];
 }
 
 /**
@@ -346,7 +347,7 @@ export class Reader {
   }
 
   #newMemory(): Memory {
-    return { decoder: this.#newDecoder(), classes: new Map(), last: NOTHING_LOOKED };
+    return { decoder: this.#newDecoder(), classes: new Map(), last: { parts: [], known: [] } };
   }
 
   /** What was seen but not inspected must be new again. */
@@ -392,34 +393,31 @@ function withoutLogins(inspection: Inspection, parts: Decoded["parts"], belongs:
 
 const NO_PART: Decoded["parts"][number] = { pointer: "", role: "opaque", text: "", isNew: true };
 
-const NOTHING_LOOKED: Looked = { parts: [], known: [] };
-
 function forgetClasses(memory: Memory): void {
   memory.classes = new Map();
-  memory.last = NOTHING_LOOKED;
+  memory.last = { parts: [], known: [] };
 }
 
 /** Indexes of the parts to inspect; what is remembered of the others goes into `classes`. */
 function unknownParts(memory: Memory, parts: Decoded["parts"], classes: Set<string>): number[] {
   const asked: number[] = [];
-  const { last } = memory;
-  const all: (readonly string[] | undefined)[] = [];
+  const { parts: before, known } = memory.last;
   let isNewBefore = false;
   for (let index = 0; index < parts.length; index++) {
     const part = parts[index] ?? NO_PART;
-    const { text, isNew, role } = part;
     // Most parts are the very objects of the turn before: to look each up by its text costs more than what is new.
-    let known = last.parts[index] === part ? last.known[index] : undefined;
+    const seen = before[index] === part ? known[index] : undefined;
+    const { isNew, role, text } = part;
     // A login is asked about each time: what it is depends on where it goes.
-    if (isNew || role === "credential") known = undefined;
-    else known ??= memory.classes.get(nameOf(role, text));
-    all.push(known);
-    if (known !== undefined && known !== NO_CLASSES) for (const dataClass of known) classes.add(dataClass);
+    const held =
+      seen ?? (isNew || role === "credential" ? undefined : memory.classes.get(nameOf(role, text)));
+    known[index] = held;
+    if (held !== undefined && held !== NO_CLASSES) for (const dataClass of held) classes.add(dataClass);
     // A value may be cut in two between a new part and its neighbour.
-    if (known === undefined || isNewBefore || parts[index + 1]?.isNew === true) asked.push(index);
+    if (held === undefined || isNewBefore || parts[index + 1]?.isNew === true) asked.push(index);
     isNewBefore = isNew;
   }
-  memory.last = { parts, known: all };
+  memory.last = { parts, known };
   return asked;
 }
 
@@ -439,7 +437,7 @@ function remember(memory: Memory, parts: Decoded["parts"], findings: readonly Fi
     if (known.includes(dataClass)) continue;
     classes.set(name, [...known, dataClass]);
     // Of an old text more is known than before, as of one beside a new one.
-    memory.last = NOTHING_LOOKED;
+    memory.last = { parts: [], known: [] };
   }
 }
 
