@@ -24,6 +24,7 @@ import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
 import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { registerPlaces, watchRegister } from "./destinations.ts";
+import { earlierToday } from "./earlier.ts";
 import { keepException, readExceptions } from "./exceptions.ts";
 import { findingKey } from "./finding-key.ts";
 import { type Labelled, labelledInspectors } from "./labelled.ts";
@@ -98,6 +99,7 @@ export async function openHouse(places: Places): Promise<House> {
     return done;
   };
   await endLostSessions(places, append);
+  const sizeAtOpening = ledger.size;
   const key = await findingKey(places);
   const gateway = openGateway({
     clock,
@@ -108,6 +110,7 @@ export async function openHouse(places: Places): Promise<House> {
     proxy: proxyFromEnvironment(process.env),
     exceptions: await readExceptions(places, clock.now()),
     keepException: (waiver, entry) => keepException(places, waiver, entry),
+    earlierToday: (since) => earlierToday(places, since, sizeAtOpening),
   });
   const probe = probeOnce(clock);
   return {

@@ -31,6 +31,7 @@ import type { Limits } from "./limits.ts";
 import type { Peers } from "./peers.ts";
 import type { OwnDestination } from "./reroute.ts";
 import type { Room } from "./room.ts";
+import type { Spending } from "./spending.ts";
 import type { Rulebook } from "./standing.ts";
 
 /** What the register knows about a destination; `unknown` where it knows nothing. */
@@ -87,6 +88,7 @@ export interface Rooms {
   readonly limits: Limits;
   readonly deadlines: Deadlines;
   readonly approvals: Approvals;
+  readonly spending: Spending;
   /** Reply bytes held as evidence. */
   readonly captured: Room;
   readonly documents: DocumentReader;
