@@ -148,7 +148,8 @@ sallyport policy diff BEFORE AFTER           what a change changes, in sentences
 sallyport policy replay [files…]             run a policy over the recorded ledger and list what would change
 sallyport policy prove [files…] --properties FILE
 sallyport policy export --cedar [files…]
-sallyport policy compile --agent NAME[@version] [--out FOLDER]
+sallyport policy compile --agent NAME[@version] [--out FOLDER]   the agent's own settings, for a fleet tool
+sallyport policy compile --gaps [--agent NAME]   what the agent cannot hold to itself, and who does
 sallyport policy reload                      take up changed documents in running sessions now
 
 Documents are files, or names of profiles. Without any: what is in force here (guardrails, --profile, .sallyport.yaml).

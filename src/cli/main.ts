@@ -144,6 +144,7 @@ async function command(argv: readonly string[]): Promise<number> {
             out: text,
             lang: text,
             cedar: { type: "boolean" },
+            gaps: { type: "boolean" },
             json: { type: "boolean" },
           },
         } as const,

@@ -14,7 +14,7 @@ export { type CedarExport, exportCedar } from "./cedar.ts";
 export { type Change, diff } from "./diff.ts";
 export { type Explanation, explain, type Refused, type RefusedAbout, refuser } from "./explain.ts";
 export { modelFor, type OwnModel, parseModels, SPEECHES } from "./models.ts";
-export { compileNative, type Gap, type NativeSettings } from "./native.ts";
+export { COMPILED_AGENTS, compileNative, type Gap, type NativeSettings, placeOf } from "./native.ts";
 export { type Overdue, overdue } from "./overdue.ts";
 export { type Property, parseProperties } from "./property.ts";
 export { type Mutant, mutate, type Proof, prove, proveUnderAnyProfile } from "./prove.ts";
