@@ -351,7 +351,10 @@ async function stationCommand(places: ReturnType<typeof placesOf>): Promise<numb
   } catch (thrown) {
     const fault = asFault(thrown);
     if (fault.code === "ledger.locked") tell("locked");
-    else tell(JSON.stringify({ detail: fault.message, remedy: fault.remedy }));
+    else {
+      const detail = fault.at === undefined ? fault.message : `${fault.message} (${fault.at})`;
+      tell(JSON.stringify({ detail, remedy: fault.remedy }));
+    }
     throw fault;
   }
 }
