@@ -7,7 +7,7 @@
  */
 import { asFault, type ExchangeId, Fault } from "../core/index.ts";
 import { study } from "../policy/index.ts";
-import { denied, type Judgement, judge, judgeFault } from "./judge.ts";
+import { denied, type Judgement, judge, judgeFault, placeOf } from "./judge.ts";
 import { loginsOf } from "./login.ts";
 import type { Matter } from "./matter.ts";
 import { type Decided, redact } from "./redact.ts";
@@ -28,6 +28,7 @@ export async function decided(
     const content = await matter.content();
     const belongs = loginsOf(matter.about.target, sitting);
     reading = sitting.reader.read(matter.decode, content, belongs);
+    reading = sitting.reader.weigh(reading, ...placeOf(matter.about, sitting.session));
     reading = await sitting.reader.readDocuments(reading, rooms.documents);
     return await settled(id, matter, content, reading, sitting, rooms);
   } catch (error) {

@@ -13,6 +13,9 @@ import {
 } from "../core/index.ts";
 import type { CalledTool, Decoded, Decoder, TextPart } from "../dialect/index.ts";
 import {
+  type Amount,
+  amountOf,
+  createFlow,
   type Finding,
   type Inspection,
   type Inspector,
@@ -104,8 +107,10 @@ export interface Reading {
   readonly waived: readonly FindingTally[];
   /** Data classes of the whole request, old parts included. */
   readonly classes: ReadonlySet<string>;
-  /** Of these, what stands in documents that the request carries: nothing in them can be replaced. */
-  readonly attached: ReadonlySet<string>;
+  /** Of these, what replacing does not take away: what documents in it hold, and that it is too much. */
+  readonly lasting: ReadonlySet<string>;
+  /** What of it counts against a budget, and whose. */
+  readonly flow: { readonly to: string; readonly isModel: boolean; readonly amount: Amount } | null;
   /** The parts that were inspected, and what was found in them. */
   readonly asked: Decoded["parts"];
   readonly inspection: Inspection;
@@ -119,7 +124,7 @@ export interface Reading {
 const MOST_REMEMBERED = 50_000;
 const both = (a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<string> =>
   b.size === 0 ? a : new Set([...a, ...b]);
-const NOTHING_ATTACHED: ReadonlySet<string> = new Set();
+const NOTHING_LASTING: ReadonlySet<string> = new Set();
 const MOST_DOCUMENTS = 500;
 /** The data class of what says nothing to us: images, and documents that could not be read in time. */
 const UNREAD = "unread";
@@ -169,6 +174,7 @@ export class Reader {
   /** Those that have left. */
   readonly #placeholders = new Set<string>();
 
+  readonly #flow = createFlow();
   readonly #waivers: readonly FindingWaiver[];
   readonly #now: () => number;
   /** When the next waiver ends, Unix ms: what was judged with it must be judged anew. */
@@ -200,7 +206,8 @@ export class Reader {
         found: tallyOf(inspection.findings.filter(isFresh)),
         waived: tallyOf(waived.filter(isFresh)),
         classes,
-        attached: NOTHING_ATTACHED,
+        lasting: NOTHING_LASTING,
+        flow: null,
         asked,
         inspection,
         leaving: null,
@@ -217,6 +224,24 @@ export class Reader {
     const { parts } = this.#newDecoder().decodeMessage(content);
     const { findings } = withoutWaived(this.#inspector.inspect(parts), this.#waivers, this.#now());
     return tallyOf(findings.filter((finding) => finding.class === "injection"));
+  }
+
+  /** Counts what is new in it against what may go to such a place in a session. */
+  weigh(reading: Reading, to: string, isModel: boolean): Reading {
+    const fresh = reading.decoded.parts.filter(({ isNew }) => isNew);
+    const amount = amountOf(
+      fresh.map(({ text, role }) => (role === "encoded" ? "" : text)),
+      isModel,
+    );
+    const over = this.#flow.add(to, isModel, amount);
+    const classes = new Set(over.map((row) => row.class));
+    return {
+      ...reading,
+      classes: both(reading.classes, classes),
+      lasting: both(reading.lasting, classes),
+      found: [...reading.found, ...over],
+      flow: { to, isModel, amount },
+    };
   }
 
   /** Reads the documents that the request carries, old ones too; what is known of them is remembered by their bytes. */
@@ -250,7 +275,7 @@ export class Reader {
     return {
       ...reading,
       classes: both(reading.classes, attached),
-      attached,
+      lasting: both(reading.lasting, attached),
       found: [...reading.found, ...fresh],
     };
   }
@@ -276,7 +301,7 @@ export class Reader {
     try {
       this.#leaving ??= this.#newMemory();
       const { decoded, classes } = this.#readInto(this.#leaving, decode, content, belongs);
-      return { ...reading, leaving: decoded, classes: both(classes, reading.attached) };
+      return { ...reading, leaving: decoded, classes: both(classes, reading.lasting) };
     } catch (error) {
       this.#forget();
       throw error;
@@ -362,6 +387,8 @@ export class Reader {
   withdraw(reading: Reading | null): void {
     if (reading === null) return;
     this.#came.decoder.withdraw(reading.decoded);
+    if (reading.flow !== null)
+      this.#flow.takeBack(reading.flow.to, reading.flow.isModel, reading.flow.amount);
     if (reading.leaving !== null) this.#leaving?.decoder.withdraw(reading.leaving);
     for (const word of reading.placeholders) this.#placeholders.delete(word);
   }

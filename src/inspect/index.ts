@@ -1,4 +1,5 @@
 export { buildCodeIndex, type CodeIndex, type CodeMatch, openCodeIndex } from "./fingerprint.ts";
+export { type Amount, amountOf, createFlow } from "./flow.ts";
 export type { Restorer } from "./framing.ts";
 export {
   createInspector,
