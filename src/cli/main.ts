@@ -209,6 +209,8 @@ async function command(argv: readonly string[]): Promise<number> {
     }
     case "why":
       return (await import("./scan.ts")).why(flags(rest, {}, true).positionals, places);
+    case "template":
+      return (await import("./templates.ts")).templateCommand(flags(rest, {}, true).positionals, places);
     case "provenance": {
       const { values, positionals } = flags(
         rest,

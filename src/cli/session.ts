@@ -7,6 +7,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { asFault, type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
 import { type Credential, type OwnDestination, sentinelFor } from "../gateway/index.ts";
+import type { TemplateInspector } from "../inspect/index.ts";
 import type { Policy } from "../policy/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
 import { planSandbox, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
@@ -17,6 +18,7 @@ import { localPrincipal, type Places } from "./places.ts";
 import { heldKeys, type Prepared, prepare, type RunQuestion } from "./prepare.ts";
 import { WatchedDocuments } from "./reload.ts";
 import type { Ended, Explained, Hello, Started } from "./talk.ts";
+import { watchTemplate } from "./template-watch.ts";
 import type { House } from "./wire.ts";
 
 /** What the launcher found in the workspace when the agent had ended. */
@@ -38,10 +40,22 @@ export class ActiveSession {
   readonly #documents: WatchedDocuments;
   /** Of the policy that it is judged by. */
   #sha256: string;
+  readonly #build: string;
+  /** Compares what the build sends with its template; null where it has none. */
+  readonly #watched: TemplateInspector | null;
   /** Set by the first ending; later ones get the same. */
   #ended: Promise<Ended> | null = null;
 
-  private constructor(house: House, folder: string, fold: SessionFold, started: Started, prepared: Prepared) {
+  private constructor(
+    house: House,
+    folder: string,
+    fold: SessionFold,
+    started: Started,
+    prepared: Prepared,
+    { build, watched }: { readonly build: string; readonly watched: TemplateInspector | null },
+  ) {
+    this.#build = build;
+    this.#watched = watched;
     // The id was made by newSessionId and has travelled as text in `started` only.
     this.id = started.session as SessionId;
     this.started = started;
@@ -98,6 +112,7 @@ export class ActiveSession {
     const gaps = await house.gapsOf(prepared.policy);
     const { inspector, indexes } = await house.inspectorFor(prepared.policy);
     const admitted = await admit(prepared, house);
+    const watched = await watchTemplate(admitted.build, inspector, prepared, house.findingKey, places);
     const gatewaySocket = join(folder, "out.sock");
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
@@ -113,7 +128,7 @@ export class ActiveSession {
         destinations,
         sentinels: new Map(own.map(({ name, sentinel }) => [name, sentinel])),
         repo: prepared.policy.repo,
-        inspector,
+        inspector: watched ?? inspector,
         build: admitted.standing.state === "approved" ? "approved" : "unapproved",
         principal: localPrincipal(),
         language: languageFrom(question.environment),
@@ -123,9 +138,11 @@ export class ActiveSession {
       await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
       const fold = new SessionFold();
       await house.watch(id, fold);
-      await house.append(startedEvent(id, prepared, plan.kind, gaps, admitted, indexes));
+      await house.append(
+        startedEvent(id, prepared, plan.kind, gaps, { ...admitted, hasTemplate: watched !== null }, indexes),
+      );
       const started: Started = { session: id, plan, gatewaySocket, note: admitted.note };
-      return new ActiveSession(house, folder, fold, started, prepared);
+      return new ActiveSession(house, folder, fold, started, prepared, { build: admitted.build, watched });
     } catch (error) {
       await house.unwatch(id);
       await house.gateway.closeSession(id);
@@ -175,6 +192,13 @@ export class ActiveSession {
     await this.#house.gateway.closeSession(this.id);
     await rm(this.#folder, { recursive: true, force: true });
     const { setAside, appeared } = left;
+    if (this.#watched !== null)
+      await this.#house.append({
+        kind: "template.compared",
+        session: this.id,
+        build: this.#build,
+        ...this.#watched.tally(),
+      });
     await this.#house.append({
       kind: "session.ended",
       session: this.id,
@@ -228,7 +252,7 @@ function startedEvent(
   prepared: Prepared,
   sandbox: SandboxPlan["kind"],
   gaps: readonly string[],
-  admitted: Admitted,
+  admitted: Admitted & { readonly hasTemplate: boolean },
   indexes: readonly string[],
 ): EventBody {
   return {
@@ -242,6 +266,10 @@ function startedEvent(
     gaps,
     upstream: prepared.upstream?.origin ?? null,
     ...(indexes.length === 0 ? {} : { codeIndexes: indexes }),
-    admission: { build: admitted.build, standing: admitted.standing.state },
+    admission: {
+      build: admitted.build,
+      standing: admitted.standing.state,
+      template: admitted.hasTemplate,
+    },
   };
 }

@@ -66,6 +66,8 @@ export interface House {
   unwatch(session: SessionId): Promise<void>;
   readonly parse: typeof parseDocument;
   /** Knows what the policy labels. Throws `inspect.index`. */
+  /** Keys the hashes of findings. */
+  readonly findingKey: Uint8Array;
   readonly inspectorFor: (policy: Policy) => Promise<Labelled>;
   /** What the machine is like: read once, and again while the sandbox's program is missing. */
   machine(): MachineFacts;
@@ -134,6 +136,7 @@ export async function openHouse(places: Places): Promise<House> {
     },
     parse: parsingOnce(),
     inspectorFor: labelledInspectors(key),
+    findingKey: key,
     machine: machineOnce(),
     gapsOf: async (policy) => gaps(await probe(), policy),
     buildHash: buildHasher(places),
