@@ -115,6 +115,7 @@ export type EventBody =
       /** How the build's own words compared with its vetted template, in distinct lines; once, as the session ends. */
       readonly kind: "template.compared";
       readonly session: SessionId;
+      /** The build's hash, as in `session.started`. */
       readonly build: string;
       /** Equal. */
       readonly known: number;
