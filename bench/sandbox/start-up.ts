@@ -11,6 +11,7 @@ import { availableParallelism, cpus, loadavg, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   launch,
+  type MachineFacts,
   planSandbox,
   readHostFacts,
   readMachineFacts,
@@ -30,6 +31,7 @@ mkdirSync(at("repository/.vscode"));
 writeFileSync(at("repository/.env"), "x");
 
 const machine = readMachineFacts();
+const NO_HELPER = { path: null, why: "left out to compare" } as const;
 const spec = (workspace: string): SandboxSpec => ({
   program: ["true"],
   workspace: at(workspace),
@@ -43,7 +45,7 @@ const spec = (workspace: string): SandboxSpec => ({
   proxyPort: 3128,
   nested: false,
 });
-const planned = (workspace: string, over: { readonly perl?: null } = {}): SandboxPlan =>
+const planned = (workspace: string, over: Partial<MachineFacts> = {}): SandboxPlan =>
   planSandbox(spec(workspace), { ...readHostFacts(spec(workspace), machine), ...over });
 
 const spawned = (file: string, args: readonly string[]) => (): Promise<unknown> =>
@@ -59,7 +61,8 @@ const cases: readonly (readonly [string, () => Promise<unknown>])[] = [
   ["minimal bubblewrap", spawned("bwrap", MINIMAL)],
   ["launch, empty workspace", launched(planned("plain"))],
   ["launch, repository with guards and a hidden file", launched(planned("repository"))],
-  ["launch, Node as the first stage", launched(planned("repository", { perl: null }))],
+  ["launch, perl as the first stage", launched(planned("repository", { helper: NO_HELPER }))],
+  ["launch, Node as the first stage", launched(planned("repository", { helper: NO_HELPER, perl: null }))],
   [
     "facts and plan only",
     async () => planSandbox(spec("repository"), readHostFacts(spec("repository"), machine)),

@@ -8,11 +8,11 @@
  */
 import net from "node:net";
 import { asFault, type Fault } from "../core/index.ts";
-import { type Ended as Exit, type Launched, launch } from "../sandbox/launch.ts";
+import { type Ended as Exit, type Launched, launch, type Target } from "../sandbox/launch.ts";
 import type { Places } from "./places.ts";
 import { faultText, gapTable, printable, wantsColor } from "./print.ts";
 import { reachStation } from "./reach.ts";
-import type { Ended, Explained, Question, Started, StationLine } from "./talk.ts";
+import type { Ended, Explained, Question, Reached, Started, StationLine } from "./talk.ts";
 
 export interface RunOptions {
   readonly agent: string;
@@ -50,7 +50,10 @@ async function session(line: StationLine, options: RunOptions): Promise<number> 
     process.stderr.write(`sallyport: ${printable(started.note)}\n`);
   let launched: Launched;
   try {
-    launched = await launch(started.plan, { onConnection: (socket) => join(socket, started.gatewaySocket) });
+    launched = await launch(started.plan, {
+      onConnection: (socket, to) => join(socket, started.gatewaySocket, to),
+      mayReach: async (host, port) => (await line.ask<Reached>({ op: "reach", host, port })).mayReach,
+    });
   } catch (thrown) {
     await line.ask({ op: "failed" }).catch(() => {}); // the launch's own fault is the one to tell
     throw thrown;
@@ -101,14 +104,17 @@ function questionOf(options: RunOptions): Question {
   };
 }
 
-/** Both ways, half-closes included; when either side breaks, the other does. */
-function join(inside: net.Socket, gatewaySocket: string): void {
+/**
+ * Both ways, half-closes included; when either side breaks, the other does. `to`: the program does not know that it
+ * speaks to the gateway, so the tunnel is asked for here in its place.
+ */
+function join(inside: net.Socket, gatewaySocket: string, to: Target | null): void {
   const outside = net.connect({ path: gatewaySocket, allowHalfOpen: true });
   let reached = false;
   outside.once("connect", () => {
     reached = true;
-    inside.pipe(outside);
-    outside.pipe(inside);
+    if (to === null) splice(inside, outside);
+    else askForTunnel(inside, outside, to);
   });
   inside.on("error", () => outside.destroy());
   inside.on("close", () => outside.destroy());
@@ -127,6 +133,37 @@ function tellPerson(text: string): void {
   const words = printable(text).replace(/\s+/g, " ");
   const isDrawnOn = process.stderr.isTTY === true && process.stdout.isTTY === true;
   process.stderr.write(isDrawnOn ? `\u0007\u001b]9;${words.slice(0, 300)}\u0007` : `sallyport: ${words}\n`);
+}
+
+function splice(inside: net.Socket, outside: net.Socket): void {
+  inside.pipe(outside);
+  outside.pipe(inside);
+}
+
+/** The gateway's answer to CONNECT is its head alone, or a refusal, which ends the connection. */
+const MAX_ANSWER_BYTES = 16_384;
+
+function askForTunnel(inside: net.Socket, outside: net.Socket, { host, port }: Target): void {
+  const authority = `${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
+  let answer = Buffer.alloc(0);
+  const hear = (chunk: Buffer): void => {
+    answer = Buffer.concat([answer, chunk]);
+    const end = answer.indexOf("\r\n\r\n");
+    if (end < 0 && answer.length < MAX_ANSWER_BYTES) return;
+    outside.off("data", hear);
+    outside.pause();
+    if (!/^HTTP\/1\.1 200 /.test(answer.toString("latin1", 0, 13))) {
+      // A program that speaks HTTP can read why; any other hears at once that it is over.
+      if (port !== 80) {
+        inside.resetAndDestroy();
+        return;
+      }
+      outside.unshift(answer);
+    } else if (answer.length > end + 4) outside.unshift(answer.subarray(end + 4));
+    splice(inside, outside);
+  };
+  outside.on("data", hear);
+  outside.write(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`);
 }
 
 async function finish(line: StationLine, options: RunOptions, session: string, exit: Exit): Promise<void> {

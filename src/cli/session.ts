@@ -7,10 +7,9 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { asFault, type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
 import { type Credential, type OwnDestination, sentinelFor } from "../gateway/index.ts";
-import type { TemplateInspector } from "../inspect/index.ts";
 import type { Policy } from "../policy/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
-import { planSandbox, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
+import { planSandbox, Recorder, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
 import { type Admitted, admit, standing, standingText } from "./admission.ts";
 import { languageFrom } from "./language.ts";
 import { destinationsOf, labelling, ownModels } from "./models.ts";
@@ -18,7 +17,6 @@ import { localPrincipal, type Places } from "./places.ts";
 import { heldKeys, type Prepared, prepare, type RunQuestion } from "./prepare.ts";
 import { WatchedDocuments } from "./reload.ts";
 import type { Ended, Explained, Hello, Started } from "./talk.ts";
-import { watchTemplate } from "./template-watch.ts";
 import type { House } from "./wire.ts";
 
 /** What the launcher found in the workspace when the agent had ended. */
@@ -40,9 +38,8 @@ export class ActiveSession {
   readonly #documents: WatchedDocuments;
   /** Of the policy that it is judged by. */
   #sha256: string;
-  readonly #build: string;
-  /** Compares what the build sends with its template; null where it has none. */
-  readonly #watched: TemplateInspector | null;
+  /** Null where nothing records what happens inside. */
+  readonly #recorder: Recorder | null;
   /** Set by the first ending; later ones get the same. */
   #ended: Promise<Ended> | null = null;
 
@@ -52,10 +49,8 @@ export class ActiveSession {
     fold: SessionFold,
     started: Started,
     prepared: Prepared,
-    { build, watched }: { readonly build: string; readonly watched: TemplateInspector | null },
+    recorder: Recorder | null,
   ) {
-    this.#build = build;
-    this.#watched = watched;
     // The id was made by newSessionId and has travelled as text in `started` only.
     this.id = started.session as SessionId;
     this.started = started;
@@ -65,6 +60,15 @@ export class ActiveSession {
     this.#fold = fold;
     this.#documents = new WatchedDocuments(prepared.policy, prepared.workspace, house.parse);
     this.#sha256 = prepared.policy.sha256;
+    this.#recorder = recorder;
+  }
+
+  /**
+   * Whether a program inside may connect there; port null: whether the host may be reached at all. For a quick refusal
+   * only: the gateway decides again about what is sent.
+   */
+  reach(host: string, port: number | null): Promise<boolean> {
+    return this.#house.gateway.mayReach(this.id, host, port);
   }
 
   /** The plan a `run` would have, without starting or recording anything. */
@@ -78,7 +82,8 @@ export class ActiveSession {
     const keys = Object.fromEntries(
       heldKeys(agent.kind, spec.environment).map(({ variable }) => [variable, "[held by the gateway]"]),
     );
-    const shown = { ...spec, environment: { ...spec.environment, ...keys } };
+    const record = { socket: join(places.run, "s", "explain", "record.sock"), reads: false };
+    const shown = { ...spec, environment: { ...spec.environment, ...keys }, record };
     const plan = planSandbox(shown, readHostFacts(shown));
     return {
       agent,
@@ -107,14 +112,15 @@ export class ActiveSession {
     const spec = {
       ...prepared.spec,
       environment: { ...prepared.spec.environment, ...sentinels(credentials) },
+      record: { socket: join(folder, "record.sock"), reads: false },
     };
     const plan = planSandbox(spec, readHostFacts(spec, house.machine()));
     const gaps = await house.gapsOf(prepared.policy);
     const { inspector, indexes } = await house.inspectorFor(prepared.policy);
     const admitted = await admit(prepared, house);
-    const watched = await watchTemplate(admitted.build, inspector, prepared, house.findingKey, places);
     const gatewaySocket = join(folder, "out.sock");
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    let recorder: Recorder | null = null;
     try {
       const { caCertificate } = await house.gateway.openSession({
         id,
@@ -128,7 +134,7 @@ export class ActiveSession {
         destinations,
         sentinels: new Map(own.map(({ name, sentinel }) => [name, sentinel])),
         repo: prepared.policy.repo,
-        inspector: watched ?? inspector,
+        inspector,
         build: admitted.standing.state === "approved" ? "approved" : "unapproved",
         principal: localPrincipal(),
         language: languageFrom(question.environment),
@@ -138,12 +144,12 @@ export class ActiveSession {
       await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
       const fold = new SessionFold();
       await house.watch(id, fold);
-      await house.append(
-        startedEvent(id, prepared, plan.kind, gaps, { ...admitted, hasTemplate: watched !== null }, indexes),
-      );
+      await house.append(startedEvent(id, prepared, plan.kind, gaps, admitted, indexes));
+      if (plan.records) recorder = await recorderOf(house, id, prepared.workspace, spec.record.socket);
       const started: Started = { session: id, plan, gatewaySocket, note: admitted.note };
-      return new ActiveSession(house, folder, fold, started, prepared, { build: admitted.build, watched });
+      return new ActiveSession(house, folder, fold, started, prepared, recorder);
     } catch (error) {
+      await recorder?.finish(false);
       await house.unwatch(id);
       await house.gateway.closeSession(id);
       await rm(folder, { recursive: true, force: true });
@@ -190,15 +196,9 @@ export class ActiveSession {
 
   async #finish(reason: Reason, exitCode: number | null, left: LeftBehind): Promise<Ended> {
     await this.#house.gateway.closeSession(this.id);
+    await this.#recorder?.finish(reason === "exited");
     await rm(this.#folder, { recursive: true, force: true });
     const { setAside, appeared } = left;
-    if (this.#watched !== null)
-      await this.#house.append({
-        kind: "template.compared",
-        session: this.id,
-        build: this.#build,
-        ...this.#watched.tally(),
-      });
     await this.#house.append({
       kind: "session.ended",
       session: this.id,
@@ -235,6 +235,16 @@ const ownCredentials = (destinations: ReadonlyMap<string, OwnDestination>): read
           },
         ],
   );
+/** Nothing may leave once what happens inside cannot be recorded; the helper stops the session itself. */
+const recorderOf = (house: House, session: SessionId, workspace: string, socket: string): Promise<Recorder> =>
+  Recorder.listen({
+    session,
+    workspace,
+    socket,
+    append: house.append,
+    hashOf: (identity, path) => house.hashOf(identity, path),
+    onLost: () => void house.gateway.closeSession(session),
+  });
 
 const sentinels = (credentials: readonly Credential[]): Record<string, string> =>
   Object.fromEntries(credentials.map(({ name, sentinel }) => [name, sentinel]));
@@ -252,7 +262,7 @@ function startedEvent(
   prepared: Prepared,
   sandbox: SandboxPlan["kind"],
   gaps: readonly string[],
-  admitted: Admitted & { readonly hasTemplate: boolean },
+  admitted: Admitted,
   indexes: readonly string[],
 ): EventBody {
   return {
@@ -266,10 +276,6 @@ function startedEvent(
     gaps,
     upstream: prepared.upstream?.origin ?? null,
     ...(indexes.length === 0 ? {} : { codeIndexes: indexes }),
-    admission: {
-      build: admitted.build,
-      standing: admitted.standing.state,
-      template: admitted.hasTemplate,
-    },
+    admission: { build: admitted.build, standing: admitted.standing.state },
   };
 }

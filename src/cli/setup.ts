@@ -3,7 +3,8 @@
  * it runs. Nothing is downloaded in any other way.
  */
 import { spawnSync } from "node:child_process";
-import { Fault } from "../core/index.ts";
+import { asFault, Fault } from "../core/index.ts";
+import { buildHelper, readMachineFacts } from "../sandbox/index.ts";
 
 interface Manager {
   readonly command: string;
@@ -25,14 +26,36 @@ const NEEDED: readonly { readonly command: string; readonly package: string }[] 
   { command: "prlimit", package: "util-linux" },
 ];
 
-/** What the test suite drives beside it. */
-const NEEDED_BY_TESTS: typeof NEEDED = [{ command: "git", package: "git" }];
+/** What the test suite drives beside it, and what builds the helper. */
+const NEEDED_BY_TESTS: typeof NEEDED = [
+  { command: "git", package: "git" },
+  { command: "gcc", package: "gcc" },
+];
 
 /** Resolves to 0. Throws `setup.failed` with the command to run by hand. */
 export async function setup(forTests: boolean): Promise<number> {
   ensureSystemPackages(forTests ? [...NEEDED, ...NEEDED_BY_TESTS] : NEEDED);
+  ensureHelper(forTests);
   process.stderr.write("sallyport: this machine has what is needed; `sallyport doctor` tells the details\n");
   return 0;
+}
+
+/**
+ * Builds the helper where it is missing or older than its source. Without a compiler everything works but what the helper
+ * does, which is said; tests need it.
+ */
+function ensureHelper(isNeeded: boolean): void {
+  if (process.platform !== "linux" || readMachineFacts().helper.path !== null) return;
+  try {
+    const { compiler, sha256 } = buildHelper();
+    process.stderr.write(`sallyport: built the helper with ${compiler}: sha256 ${sha256}\n`);
+  } catch (thrown) {
+    const fault = asFault(thrown);
+    if (isNeeded) throw fault;
+    process.stderr.write(
+      `sallyport: no helper, so programs and files of a session are not recorded: ${fault.message}; ${fault.remedy}\n`,
+    );
+  }
 }
 
 /** Installs missing system packages; silent when nothing is missing. */

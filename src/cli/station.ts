@@ -161,8 +161,7 @@ class Station {
 
   #rest(): void {
     clearTimeout(this.#idle);
-    // Never what keeps the process: the listening socket does, and the last line may close after it.
-    if (this.#sessions.size === 0) this.#idle = setTimeout(() => this.#stop(), this.#idleMs).unref();
+    if (this.#sessions.size === 0) this.#idle = setTimeout(() => this.#stop(), this.#idleMs);
   }
 
   #serve(socket: net.Socket): void {
@@ -221,6 +220,8 @@ class Station {
           : ActiveSession.start(this.#house, this.#places, question);
       case "ended":
         return (await session?.end("exited", question.exitCode, question)) ?? {};
+      case "reach":
+        return { mayReach: (await session?.reach(question.host, question.port)) ?? false };
       case "failed":
         return (await session?.end("failed", null)) ?? {};
       case "viewed":

@@ -37,6 +37,8 @@ export type Question =
       readonly appeared: readonly string[];
     }
   | { readonly op: "failed" }
+  /** Whether a program of this line's session may connect there; port null: to any port of it. */
+  | { readonly op: "reach"; readonly host: string; readonly port: number | null }
   /** Somebody is about to see sealed bytes: answered once that is durable. */
   | { readonly op: "viewed"; readonly session: string; readonly evidence: string; readonly reason: string }
   /** What only the ledger's one writer may do; each is itself recorded. */
@@ -121,6 +123,10 @@ export interface Started {
   readonly gatewaySocket: string;
   /** A line for the person before the agent starts: that its build is not vetted. */
   readonly note: string | null;
+}
+
+export interface Reached {
+  readonly mayReach: boolean;
 }
 
 export interface Explained {

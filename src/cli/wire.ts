@@ -24,13 +24,13 @@ import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
 import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { registerPlaces, watchRegister } from "./destinations.ts";
-import { earlierToday } from "./earlier.ts";
 import { keepException, readExceptions } from "./exceptions.ts";
 import { findingKey } from "./finding-key.ts";
+import { FileHashes } from "./hashes.ts";
 import { type Labelled, labelledInspectors } from "./labelled.ts";
 import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
-import { fileIdentity, hashFile, parsingOnce } from "./prepare.ts";
+import { parsingOnce } from "./prepare.ts";
 import { version } from "./version.ts";
 import { witnessesOf } from "./witnesses.ts";
 
@@ -66,8 +66,6 @@ export interface House {
   unwatch(session: SessionId): Promise<void>;
   readonly parse: typeof parseDocument;
   /** Knows what the policy labels. Throws `inspect.index`. */
-  /** Keys the hashes of findings. */
-  readonly findingKey: Uint8Array;
   readonly inspectorFor: (policy: Policy) => Promise<Labelled>;
   /** What the machine is like: read once, and again while the sandbox's program is missing. */
   machine(): MachineFacts;
@@ -75,6 +73,8 @@ export interface House {
   gapsOf(policy: Policy): Promise<readonly string[]>;
   /** Each file is read once: the memory is by the file's identity. */
   buildHash(executable: string): Promise<BuildHash>;
+  /** Of a file by its identity, wherever it can be read now; null when it has changed. */
+  hashOf(identity: string, path: string): Promise<string | null>;
   readonly registerPlaces: RegisterPlaces;
   close(): Promise<void>;
 }
@@ -95,13 +95,13 @@ export async function openHouse(places: Places): Promise<House> {
     witnesses,
   });
   const folds = new Map<SessionId, SessionFold>();
+  const hashes = new FileHashes(join(places.state, "builds.json"));
   const append: Ledger["append"] = async (body, evidence) => {
     const done = await ledger.append(body, evidence);
     if ("session" in done.event) folds.get(done.event.session)?.add(done.index, done.event);
     return done;
   };
   await endLostSessions(places, append);
-  const sizeAtOpening = ledger.size;
   const key = await findingKey(places);
   const gateway = openGateway({
     clock,
@@ -112,7 +112,6 @@ export async function openHouse(places: Places): Promise<House> {
     proxy: proxyFromEnvironment(process.env),
     exceptions: await readExceptions(places, clock.now()),
     keepException: (waiver, entry) => keepException(places, waiver, entry),
-    earlierToday: (since) => earlierToday(places, since, sizeAtOpening),
   });
   const probe = probeOnce(clock);
   return {
@@ -136,13 +135,14 @@ export async function openHouse(places: Places): Promise<House> {
     },
     parse: parsingOnce(),
     inspectorFor: labelledInspectors(key),
-    findingKey: key,
     machine: machineOnce(),
     gapsOf: async (policy) => gaps(await probe(), policy),
-    buildHash: buildHasher(places),
+    buildHash: (executable) => hashBuild(executable, (path) => hashes.of(path)),
+    hashOf: (identity, path) => hashes.ofIdentity(identity, path),
     registerPlaces: registerPlaces(places),
     close: async () => {
       await gateway.close();
+      await hashes.close();
       await ledger.close();
     },
   };
@@ -230,25 +230,4 @@ function gaps(report: MachineReport, policy: Policy): readonly string[] {
       remedy: first.remedy ?? "see `sallyport doctor`",
     });
   return report.controls.filter((control) => control.state !== "enforced").map((control) => control.id);
-}
-
-/** Hashes each file once per identity. The memory is the station's; agents change rarely. */
-function buildHasher(places: Places): House["buildHash"] {
-  const file = join(places.state, "builds.json");
-  const known = readFile(file, "utf8")
-    .then((text) => new Map(Object.entries(JSON.parse(text) as Record<string, string>)))
-    .catch(() => new Map<string, string>()); // a cache: unreadable means empty
-  return async (executable) => {
-    const hashes = await known;
-    const before = hashes.size;
-    const build = await hashBuild(executable, async (path) => {
-      const identity = await fileIdentity(path);
-      const hash = hashes.get(identity) ?? (await hashFile(path));
-      hashes.set(identity, hash);
-      return hash;
-    });
-    if (hashes.size !== before)
-      await writeFile(file, JSON.stringify(Object.fromEntries(hashes)), { mode: 0o600 });
-    return build;
-  };
 }

@@ -16,15 +16,18 @@ export interface EvidenceRef {
   /** Names the sealed bytes within the ledger. */
   readonly id: string;
   /** What the bytes are. */
-  readonly role: "request-head" | "request-body" | "response-head" | "response-body" | "frames";
+  readonly role: "request-head" | "request-body" | "response-head" | "response-body" | "frames" | "arguments";
   /** Length of the plain bytes. */
   readonly bytes: number;
   /** As above. */
   readonly commitment: string;
 }
 
-/** How the agent reached the gateway: CONNECT with TLS inside, a base URL, or plain HTTP through the proxy. */
-export type Door = "tls" | "base" | "plain";
+/**
+ * How the agent reached the gateway: CONNECT with TLS inside, a base URL, plain HTTP through the proxy; `caught`: a
+ * program that knows of no proxy was stopped when it asked for a name or a connection.
+ */
+export type Door = "tls" | "base" | "plain" | "caught";
 export type WireProtocol = "http/1.1" | "h2" | "websocket";
 export type Verdict = "allow" | "redact" | "reroute" | "ask" | "deny";
 
@@ -36,6 +39,52 @@ export interface SourceTally {
   readonly commands: number;
   /** Number of other tool results. */
   readonly others: number;
+}
+
+/** A program that started inside the sandbox. Its arguments are sealed: they may hold secrets. */
+export interface StartedCommand {
+  /** From 1, in the order in which the session's programs started. */
+  readonly command: number;
+  /** The command that started it; null: the session itself, or not known. */
+  readonly parent: number | null;
+  /** As the program was asked for: relative to the workspace, else absolute. */
+  readonly program: string;
+  /** SHA-256 of the file that was run, hex; null when it had changed or gone before it could be read. */
+  readonly sha256: string | null;
+  /** How many, the program's own name included. */
+  readonly arguments: number;
+  /** Where it runs: relative to the workspace, else absolute. */
+  readonly folder: string;
+  /** The tool call that asked for it, where an exchange shows one. */
+  readonly call?: { readonly exchange: ExchangeId; readonly tool: string };
+}
+
+/** A change to a file that a program of the sandbox asked the kernel for. */
+export interface ChangedFile {
+  /** The command whose program asked; 0: not known. */
+  readonly command: number;
+  /** `written`: opened for writing; `folder`: a folder was made; `linked`: a link was made. */
+  readonly change: "created" | "written" | "removed" | "renamed" | "folder" | "linked";
+  /** Relative to the workspace; absolute when outside. */
+  readonly path: string;
+  /** The new name, of `renamed` and of hard links. */
+  readonly to?: string;
+}
+
+/** A connection that a program of the sandbox asked the kernel for. */
+export interface TriedConnection {
+  /** The command whose program asked; 0: not known. */
+  readonly command: number;
+  /** By what; a datagram never leaves. */
+  readonly transport: "tcp" | "udp";
+  /** The name that the program asked for, else the address. */
+  readonly host: string;
+  /** As the program gave it; one of 198.18.0.0/15 stands for a name within this session. */
+  readonly address: string;
+  /** At the other end. */
+  readonly port: number;
+  /** `local`: within the sandbox, the way to the gateway included; `caught`: led to the gateway, which decides. */
+  readonly outcome: "local" | "caught" | "refused" | "unreachable" | "too-many";
 }
 
 /** What one detector found. */
@@ -107,22 +156,7 @@ export type EventBody =
         readonly build: string;
         /** Where the register had it when it started; `unknown`: nobody has approved it, and the profile permits that. */
         readonly standing: BuildStanding;
-        /** Whether what the build sends is compared with its vetted template. */
-        readonly template?: boolean;
       };
-    }
-  | {
-      /** How the build's own words compared with its vetted template, in distinct lines; once, as the session ends. */
-      readonly kind: "template.compared";
-      readonly session: SessionId;
-      /** The build's hash, as in `session.started`. */
-      readonly build: string;
-      /** Equal. */
-      readonly known: number;
-      /** Equal only after look-alike characters, punctuation and invisible ones are folded together. */
-      readonly altered: number;
-      /** Of system prompt and tools: neither template, nor what person, files or commands said. */
-      readonly unaccounted: number;
     }
   | {
       /** Nothing was started: the register does not admit the build, or something the repository brings. */
@@ -375,6 +409,52 @@ export type EventBody =
       /** `file:line:column path` */
       readonly where: string;
       /** What is wrong with them. */
+      readonly detail: string;
+    }
+  | {
+      /** Programs started: told before their first instruction, by the recorder. Not for attempts whose file is not there. */
+      readonly kind: "command.started";
+      readonly session: SessionId;
+      /** In the order in which they started. */
+      readonly commands: readonly StartedCommand[];
+      /** Role `arguments`: a line of JSON for each command. */
+      readonly evidence: readonly EvidenceRef[];
+    }
+  | {
+      /** Programs ended. A command that became another program has no end of its own. */
+      readonly kind: "command.ended";
+      readonly session: SessionId;
+      /** With their exit codes; null: a signal ended it. */
+      readonly commands: readonly { readonly command: number; readonly exitCode: number | null }[];
+      /** Calls whose arguments could not be read from the program's memory. */
+      readonly unreadable: number;
+    }
+  | {
+      /** Programs were about to change files of the workspace, whether it worked or not. */
+      readonly kind: "file.changed";
+      readonly session: SessionId;
+      /** The same change by the same command is told once. */
+      readonly changes: readonly ChangedFile[];
+    }
+  | {
+      /** Files outside of the workspace and the system, opened for reading; where the session records that. */
+      readonly kind: "file.read";
+      readonly session: SessionId;
+      /** The same by the same command is told once. */
+      readonly reads: readonly { readonly command: number; readonly path: string }[];
+    }
+  | {
+      /** Connections that programs asked the kernel for. */
+      readonly kind: "connection.tried";
+      readonly session: SessionId;
+      /** Once for each command and destination. */
+      readonly connections: readonly TriedConnection[];
+    }
+  | {
+      /** The record of what happened inside ended before the session. The session was stopped. */
+      readonly kind: "recorder.lost";
+      readonly session: SessionId;
+      /** How it ended. */
       readonly detail: string;
     }
   | {

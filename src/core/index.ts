@@ -9,6 +9,7 @@ export type {
   FindingTally,
   LedgerEvent,
   SourceTally,
+  StartedCommand,
   Usage,
   Verdict,
   WireProtocol,

@@ -31,7 +31,6 @@ import { refusalFor } from "./refuse.ts";
 import { requestMatter } from "./relay.ts";
 import { Room, Slabs } from "./room.ts";
 import { type GatewaySession, Reader, type Rooms, type Sitting } from "./session.ts";
-import { type EarlierToday, Spending } from "./spending.ts";
 import { Rulebook } from "./standing.ts";
 import { openTunnel } from "./tunnel.ts";
 
@@ -44,6 +43,11 @@ export interface Gateway {
   setPolicy(id: SessionId, policy: Policy): void;
   /** Questions that wait for people, and exceptions. */
   readonly approvals: Approvals;
+  /**
+   * Whether a program of the session may connect there; port null: to any port of that host. For a quick refusal only:
+   * what it then sends is judged again. A refusal is durable when this resolves. False for an unknown session.
+   */
+  mayReach(id: SessionId, host: string, port: number | null): Promise<boolean>;
   close(): Promise<void>;
   /** Counts and gauges in Prometheus' text format. */
   metrics(): string;
@@ -71,8 +75,6 @@ export interface GatewayDependencies {
   /** Exceptions that were granted before and still hold, and who keeps new ones. */
   readonly exceptions?: readonly study.Waiver[];
   readonly keepException?: ApprovalsDependencies["keep"];
-  /** What was used today before this gateway opened, for budgets by the day; default: nothing. */
-  readonly earlierToday?: EarlierToday;
   /** Told about every fault that neither the agent nor the ledger can be told about. */
   readonly onFault?: (fault: Fault) => void;
 }
@@ -88,12 +90,7 @@ export function openGateway(deps: GatewayDependencies): Gateway {
   const stopTicking = (deps.tick ?? everyQuarterSecond)(() => deadlines.sweep());
   const meter = new Meter();
   const onFault = deps.onFault ?? (() => {});
-  const spending = new Spending(deps.clock, deps.earlierToday ?? (async () => []));
-  const append = meter.round(async (body, evidence) => {
-    const done = await deps.append(body, evidence);
-    spending.add(done.event);
-    return done;
-  }, deps.clock.monotonic);
+  const append = meter.round(deps.append, deps.clock.monotonic);
   const approvals = new Approvals({
     clock: deps.clock,
     append,
@@ -106,7 +103,6 @@ export function openGateway(deps: GatewayDependencies): Gateway {
     clock: deps.clock,
     append,
     approvals,
-    spending,
     inspector: deps.inspector,
     limits,
     deadlines,
@@ -150,6 +146,7 @@ export function openGateway(deps: GatewayDependencies): Gateway {
       approvals.reconsider(id);
     },
     approvals,
+    mayReach: async (id, host, port) => (await sessions.get(id)?.mayReach(host, port)) ?? false,
     close: async () => {
       await Promise.all([...sessions.keys()].map(closeSession));
       await rooms.documents.close();
@@ -173,6 +170,18 @@ export function openGateway(deps: GatewayDependencies): Gateway {
 }
 
 const READ_BYTES = 256 * 1024;
+/** Hosts that programs ask for in vain; further ones are refused without a record of each. */
+const MOST_REFUSALS = 10_000;
+
+/** Ports that any rule names, and the usual one: a host that none of them is open on does not exist for programs. */
+const portsOf = ({ layers }: Policy): readonly number[] => [
+  ...new Set([
+    443,
+    ...layers.flatMap(({ document }) =>
+      (document.data.network?.allow ?? []).flatMap(({ ports }) => ports ?? []),
+    ),
+  ]),
+];
 
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | null = null;
@@ -205,6 +214,8 @@ class SessionDoor implements Desk {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #isClosing = false;
+  /** What was refused to programs that know of no proxy. */
+  readonly #refused = new Set<string>();
 
   constructor(session: GatewaySession, shared: Shared) {
     const { rooms } = shared;
@@ -239,7 +250,6 @@ class SessionDoor implements Desk {
       underWay: new Set(),
     };
     rooms.approvals.join(this.#sitting);
-    rooms.spending.open(session.id, session.principal ?? "local:0");
     this.#authority = new SessionAuthority(session.id, shared.leafKey, rooms.clock.now, rooms.limits.leaves);
     this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
@@ -299,6 +309,23 @@ class SessionDoor implements Desk {
     if (reach === "public" || (reach === "private" && decision.privateAddresses)) return null;
     const fault = new Fault("gateway.address-refused", { at: `${host}:${port}` });
     return this.#refuse(door, authority, fault.code, fault);
+  }
+
+  /**
+   * Whether a program that knows of no proxy may connect there; ports: any of them. It hears "connection refused" or "no
+   * such name" and nothing else, so a refusal is recorded once, not each time it tries.
+   */
+  async mayReach(host: string, port: number | null): Promise<boolean> {
+    const { policy, connection } = this.#sitting.rules.now();
+    const ports = port === null ? portsOf(policy) : [port];
+    const open = ports.find((at) => connection(host, at).verdict === "allow");
+    if (port === null && open !== undefined) return true;
+    // Another policy may answer otherwise: what is remembered is that it was refused for this reason.
+    const key = `${host} ${port} ${open === undefined}`;
+    if (this.#refused.has(key)) return false;
+    const refusal = await this.admit("caught", { host, port: port ?? ports[0] ?? 0 });
+    if (refusal !== null && this.#refused.size < MOST_REFUSALS) this.#refused.add(key);
+    return refusal === null;
   }
 
   reject(door: Door, authority: Authority | null, fault: Fault): Promise<Refusal> {
@@ -383,7 +410,6 @@ class SessionDoor implements Desk {
     this.#sitting.peers.close();
     // Their outcomes are recorded before the session counts as closed.
     await Promise.all([...this.#sitting.underWay, left]);
-    this.#shared.rooms.spending.close(this.#sitting.session.id);
     this.#sitting.vault.close();
     await closed;
   }

@@ -16,6 +16,7 @@ const MACHINE: MachineFacts = {
   etc: {},
   rootProc: { readOnly: [], masked: [] },
   memoryBytes: 1,
+  helper: { path: null, why: "it was not built" },
   perl: null,
   node: "/node",
   prlimit: null,

@@ -20,6 +20,7 @@ import {
 import { homedir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Fault } from "../core/index.ts";
+import { findHelper, type HelperFact } from "./helper.ts";
 
 /** What a session may touch, as the policy and the agent's adapter say it. */
 export interface SandboxSpec {
@@ -53,6 +54,15 @@ export interface SandboxSpec {
   /** Sallyport's own files (ledger, keys, sockets): a workspace or a grant that holds one, or lies in one, is refused. */
   readonly protect?: readonly string[];
   readonly limits?: Partial<SandboxLimits>;
+  /** What happens inside is told to this socket of the station's; absent or null: to nobody. */
+  readonly record?: SandboxRecord | null;
+}
+
+export interface SandboxRecord {
+  /** Unix socket, on the host. */
+  readonly socket: string;
+  /** Also files outside of the workspace that are opened for reading; costs some 8 µs for each file opened. */
+  readonly reads: boolean;
 }
 
 export interface Cover {
@@ -98,6 +108,8 @@ export interface MachineFacts {
   /** For root only: what under /proc is root's to write or read by file mode alone, without any capability. */
   readonly rootProc: { readonly readOnly: readonly string[]; readonly masked: readonly string[] };
   readonly memoryBytes: number;
+  /** Starts, records and catches; without it perl or Node is the first stage, and nothing is recorded inside. */
+  readonly helper: HelperFact;
   readonly perl: string | null;
   readonly node: string;
   readonly prlimit: string | null;
@@ -224,6 +236,7 @@ export function readMachineFacts(): MachineFacts {
     ),
     rootProc: process.getuid?.() === 0 ? rootProc() : { readOnly: [], masked: [] },
     memoryBytes: totalmem(),
+    helper: findHelper(),
     perl: firstUsable(["/usr/bin/perl", "/bin/perl"]),
     node: realOr(process.execPath),
     prlimit: firstUsable(["/usr/bin/prlimit", "/bin/prlimit"]),

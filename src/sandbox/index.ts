@@ -6,6 +6,8 @@ export {
   type SandboxLimits,
   type SandboxSpec,
 } from "./facts.ts";
+export { buildHelper, type HelperFact, isPinned } from "./helper.ts";
 export { type Ended, type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";
 export { type MachineControl, type MachineReport, probeMachine } from "./probe.ts";
+export { type CommandCall, Recorder, type RecorderOptions } from "./recorder.ts";

@@ -1,7 +1,7 @@
 /**
  * Starts a planned session: lays out descriptors, spawns, receives the listener from inside, waits until the agent's
  * program has replaced the first stage. Runs in the client that owns the terminal, so it is light: Node's own modules
- * only, nothing left on disk, no process of ours besides bubblewrap's.
+ * only, nothing left on disk, no process of ours besides the helper (helper/launch.c) and bubblewrap's.
  *
  * Who dies with whom: bubblewrap dies with this process (PDEATHSIG), everything inside dies with bubblewrap (PID
  * namespace); a `kill -9` of the client leaves nothing. bubblewrap's inner half sets that up only after some ten
@@ -14,6 +14,7 @@
  * Failure contract: `launch` either resolves with a running program, or rejects with a Fault and leaves nothing running.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { Socket as DatagramSocket } from "node:dgram";
 import {
   closeSync,
   constants,
@@ -31,6 +32,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { Fault } from "../core/index.ts";
 import { type Cgroup, openCgroup } from "./cgroup.ts";
+import { Names } from "./names.ts";
 import type { SandboxPlan } from "./plan.ts";
 import { DESCRIPTOR } from "./stage.ts";
 
@@ -51,8 +53,22 @@ export interface Ended {
 }
 
 export interface LaunchOptions {
-  /** A connection that a program made to 127.0.0.1:proxyPort. Half-open is allowed; errors are the receiver's. */
-  onConnection(socket: Socket): void;
+  /**
+   * A connection that a program made: to 127.0.0.1:proxyPort, or (`to`) to some other host without knowing of the proxy.
+   * Half-open is allowed; errors are the receiver's.
+   */
+  onConnection(socket: Socket, to: Target | null): void;
+  /**
+   * Whether a program may connect there, port null: to any port of it. Asked so that a refusal is quick; what is sent is
+   * judged again. Left out: nowhere but to the proxy.
+   */
+  mayReach?(host: string, port: number | null): Promise<boolean>;
+}
+
+/** Where a program wanted to go: a name if it asked for one, else an address. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** From spawning to the program's start; a loaded machine needs under a second. */
@@ -75,13 +91,19 @@ export async function launch(plan: SandboxPlan, options: LaunchOptions): Promise
 async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<Launched> {
   const { child, information } = spawnWithDescriptors(plan);
   const group = plan.groupLimits === null ? null : openCgroup(plan.groupLimits, String(child.pid));
-  // The first move makes the kernel wait for some milliseconds, which bubblewrap uses to mount.
-  enter(group, child.pid);
+  // The first move makes the kernel wait for some milliseconds, which bubblewrap uses to mount. Not the helper: it must
+  // live where a program inside eats all memory, and says bubblewrap's number itself.
+  if (plan.stage !== "helper") enter(group, child.pid);
   const exited = new Promise<{ code: number }>((resolve) => {
     child.once("exit", (code, signal) => resolve({ code: exitCode(code, signal) }));
   });
   const complaint = collect(child.stderr, MAX_COMPLAINT_BYTES);
-  const heard: Heard = { listener: null, program: null, isStarting: false, refusal: null, problem: "" };
+  const heard: Heard = {
+    ...{ listener: null, program: null, isStarting: false, refusal: null, problem: "" },
+    caught: new Catching(child, options),
+    onWall: (pid) => enter(group, pid),
+    onStarted: () => {},
+  };
   const abandon = (problem: string): void => {
     heard.problem = problem;
     child.kill("SIGKILL");
@@ -99,12 +121,14 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
   void exited.then(() => {
     release.all();
     heard.listener?.close();
+    heard.caught.close();
   });
   const giveUp = setTimeout(() => abandon(`not started within ${START_LIMIT_MS / 1000} s`), START_LIMIT_MS);
   const failure = await new Promise<Error | null>((resolve) => {
     child.once("error", resolve);
-    // End of the channel: the stage has become the program, or has ended.
+    // Without the helper, the end of the channel: the stage has become the program, or has ended.
     child.once("disconnect", () => resolve(null));
+    heard.onStarted = () => resolve(null);
   });
   clearTimeout(giveUp);
   closeSync(information);
@@ -144,22 +168,104 @@ function hear(child: ChildProcess, heard: Heard, options: LaunchOptions, onListe
       heard.listener = handle;
       // Read for each connection (lib/net.js), though not in the published types: a reply may follow the end of a request.
       Object.assign(handle, { allowHalfOpen: true });
-      handle.on("connection", options.onConnection);
+      handle.on("connection", (socket: Socket) => options.onConnection(socket, null));
       onListener();
       child.send("go", () => {}); // a stage that has gone ends the channel, which is heard on its own
     } else if (message === "starting") heard.isStarting = true;
-    else if (isRefusal(message)) heard.refusal = message;
-    else if (isProblem(message)) heard.problem = message.problem;
+    else if (isRefusal(message)) {
+      heard.refusal = message;
+      heard.onStarted();
+    } else if (isProblem(message)) heard.problem = message.problem;
+    else if (typeof message === "object" && message !== null) hearHelper(message, handle, heard);
   });
 }
 
-/** What the first stage has said on the channel. Owned by {@link launchInside}. */
+/** The helper's own words: see helper/launch.c. */
+function hearHelper(message: object, handle: unknown, heard: Heard): void {
+  if ("wall" in message && typeof message.wall === "number") heard.onWall(message.wall);
+  else if ("started" in message) {
+    heard.isStarting = true;
+    heard.onStarted();
+  } else if ("names" in message && handle instanceof DatagramSocket) heard.caught.serveNames(handle);
+  else if ("caught" in message && isServer(handle)) heard.caught.serve(handle);
+  else if ("ask" in message && Array.isArray(message.ask)) void heard.caught.decide(message.ask);
+}
+
+/** What the first stage and the helper have said on the channel. Owned by {@link launchInside}. */
 interface Heard {
   listener: Server | null;
   program: ProgramPid | null;
   isStarting: boolean;
   refusal: Refusal | null;
   problem: string;
+  readonly caught: Catching;
+  readonly onWall: (pid: number) => void;
+  onStarted: () => void;
+}
+
+/** Connections of programs that know of no proxy: their names, whether they may be made, and where they lead. */
+class Catching {
+  readonly #child: ChildProcess;
+  readonly #options: LaunchOptions;
+  readonly #names = new Names();
+  /** Sockets that live in the sandbox's network; closed when it has gone. */
+  readonly #open: { close(): unknown }[] = [];
+  #isClosed = false;
+
+  constructor(child: ChildProcess, options: LaunchOptions) {
+    this.#child = child;
+    this.#options = options;
+  }
+
+  serveNames(socket: DatagramSocket): void {
+    if (!this.#keep(socket)) return;
+    socket.on("error", () => {}); // a program that did not wait for its answer
+    socket.on("message", (packet, from) => {
+      void this.#names
+        .answer(packet, (name) => this.#mayReach(name, null))
+        .then((answer) => answer !== null && socket.send(answer, from.port, from.address))
+        .catch(() => {}); // the socket was closed meanwhile; the program's own deadline answers
+    });
+  }
+
+  serve(server: Server): void {
+    if (!this.#keep(server)) return;
+    Object.assign(server, { allowHalfOpen: true });
+    server.on("connection", (socket: Socket) => {
+      const host = this.#names.hostAt(socket.localAddress ?? "");
+      if (host === null) socket.resetAndDestroy();
+      else this.#options.onConnection(socket, { host, port: socket.localPort ?? 0 });
+    });
+  }
+
+  /** The helper holds a program's call until this is answered: `[id, address, port]`. */
+  async decide([id, address, port]: readonly unknown[]): Promise<void> {
+    const host = this.#names.hostAt(String(address));
+    const isAllowed = host !== null && (await this.#mayReach(host, Number(port)));
+    // A child that has gone ends the channel, which is heard on its own.
+    if (this.#child.connected) this.#child.send({ answer: [id, isAllowed ? 1 : 0, host ?? ""] }, () => {});
+  }
+
+  /** No answer is a no. */
+  async #mayReach(host: string, port: number | null): Promise<boolean> {
+    try {
+      return (await this.#options.mayReach?.(host, port)) ?? false;
+    } catch {
+      return false;
+    }
+  }
+
+  /** False when the session is over: Node tells of a socket some time after it came. */
+  #keep(socket: { close(): unknown }): boolean {
+    if (this.#isClosed) socket.close();
+    else this.#open.push(socket);
+    return !this.#isClosed;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const socket of this.#open.splice(0)) socket.close();
+  }
 }
 
 interface Refusal {
@@ -237,7 +343,7 @@ function unnamedFile(bytes: Uint8Array): number {
 
 /** Without a wall: a listener on the host's loopback, then the program as it is. */
 async function launchBare(plan: SandboxPlan, options: LaunchOptions): Promise<Launched> {
-  const server = createServer({ allowHalfOpen: true }, options.onConnection);
+  const server = createServer({ allowHalfOpen: true }, (socket) => options.onConnection(socket, null));
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) =>
       reject(

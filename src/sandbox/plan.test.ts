@@ -16,6 +16,14 @@ const fact = (path: string, kind: PathFact["kind"] = "directory", real = path): 
   inode: ++inodes,
 });
 
+const HELPER = {
+  path: "/opt/sallyport/helper/build/sallyport-helper-x64",
+  sources: "",
+  sha256: "",
+  compiler: "",
+  arch: "x64",
+};
+
 const spec = (over: Partial<SandboxSpec> = {}): SandboxSpec => ({
   program: ["claude", "-p", "say hi"],
   workspace: "/home/ada/payments",
@@ -49,6 +57,7 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
     },
     rootProc: { readOnly: [], masked: [] },
     memoryBytes: 16 * 1024 ** 3,
+    helper: { path: null, why: "it was not built" },
     perl: "/usr/bin/perl",
     node: "/opt/node/bin/node",
     prlimit: "/usr/bin/prlimit",
@@ -124,6 +133,14 @@ describe("the plan is what was reviewed", () => {
             fact("/home/ada/payments/secrets"),
           ],
         }),
+      ],
+    ],
+    ["helper", () => [spec(), facts({ helper: HELPER })]],
+    [
+      "helper-recording",
+      () => [
+        spec({ record: { socket: "/run/user/1001/sallyport/s/1/record.sock", reads: true } }),
+        facts({ helper: HELPER }),
       ],
     ],
     [

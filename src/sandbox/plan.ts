@@ -33,7 +33,15 @@ import {
   pinMounts,
 } from "./mounts.ts";
 import { type FilterArch, seccompFilter } from "./seccomp.ts";
-import { DESCRIPTOR, LATER, nodeStage, perlStage, type StageExpectation, type StageLimit } from "./stage.ts";
+import {
+  DESCRIPTOR,
+  expectationFile,
+  LATER,
+  nodeStage,
+  perlStage,
+  type StageExpectation,
+  type StageLimit,
+} from "./stage.ts";
 
 /** Where things are inside the sandbox. */
 export const INSIDE = {
@@ -61,6 +69,9 @@ export interface SandboxPlan {
   /** 127.0.0.1, inside (kind `bubblewrap`) or on the host (kind `none`). */
   readonly proxyPort: number;
   readonly program: readonly string[];
+  /** `helper`: it launches, catches connections to any address, and records if `records` says so. */
+  readonly stage: "helper" | "perl" | "node" | "none";
+  readonly records: boolean;
   /**
    * Paths that do not exist now. At the end those in `refuse` are set aside, as they would make git on the host run what
    * they say; those in `report` are told.
@@ -75,6 +86,7 @@ export interface SandboxPlan {
 /** The oldest release with `--disable-userns` and `--size`. */
 const OLDEST_BUBBLEWRAP = [0, 8] as const;
 const STAGE_PATH = "/etc/sallyport/enter";
+const EXPECT_PATH = "/etc/sallyport/expect";
 const NODE_PATH = "/etc/sallyport/node";
 const ROOT_INSIDE = 1000; // agents refuse to run as root
 
@@ -134,7 +146,10 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   const content = [...grants.mounts, ...guards.mounts.filter(({ at }) => !isCovered(at)), ...masks];
   const pins = pinMounts(content, facts);
   const expectations = [...grants.bound, ...guardBound, ...pins.bound].map(expect);
-  const stage = chooseStage(facts, arch, limits, spec, expectations, explain);
+  const stage = chooseStage(facts, arch, limits, spec, expectations);
+  explain.push(
+    `limits: ${limits.processes} processes, ${limits.openFiles} open files, ${limits.fileBytes / MIB} MiB per file, ${limits.tmpBytes / MIB} MiB in /tmp, no core dumps; where the machine allows it ${limits.memoryBytes / MIB} MiB of memory`,
+  );
   const mounts = [...content, ...pins.mounts];
   // Stable: of two at the same place the later wins, and what lies inside comes after what holds it.
   const ordered = mounts.toSorted((a, b) => depth(a.at) - depth(b.at)).flatMap((m) => m.args);
@@ -143,7 +158,7 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
     ...systemView(facts),
     ...generatedFiles(facts, file),
     ...(spec.files ?? []).flatMap(({ path, text }) => settingsFile(path, text, file, explain)),
-    ...file(STAGE_PATH, stage.text),
+    ...file(stage.file.path, stage.file.text),
     ...stage.mounts,
     ...privateDirectories(limits),
     ...trust(spec),
@@ -153,15 +168,15 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
     ...["--info-fd", String(DESCRIPTOR.information)],
   ];
   explain.push("network: none but 127.0.0.1; port ".concat(`${spec.proxyPort} is the gateway`));
+  const records = stage.kind === "helper" && (spec.record ?? null) !== null;
+  explain.push(...watchingLines(facts, stage.kind, records, spec.record?.reads === true));
   if (spec.nested) explain.push("nested: the agent may make its own namespaces and mounts inside");
   return {
     kind: "bubblewrap",
-    file: "/bin/sh",
-    // bubblewrap ignores Ctrl-C and Ctrl-\, so that only the agent gets them and bubblewrap lives to tell its exit code.
-    args: [
-      ...["-c", 'trap "" INT QUIT; exec "$@"', "sallyport", bubblewrap],
-      ...["--args", String(DESCRIPTOR.first), "--", ...stage.command, ...spec.program],
-    ],
+    ...startedBy(facts, spec, workspace, grantedPaths(facts), [
+      ...[bubblewrap, "--args", String(DESCRIPTOR.first), "--"],
+      ...[...stage.command, ...spec.program],
+    ]),
     bwrapArgs,
     environment: environment(spec, facts, INSIDE.home),
     seccomp: Buffer.from(seccompFilter(arch, spec.nested).bytes).toString("base64"),
@@ -171,6 +186,8 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
     cwd,
     proxyPort: spec.proxyPort,
     program: spec.program,
+    stage: stage.kind,
+    records,
     atEnd: {
       refuse: facts.absent.git.filter((path) => !isGranted(path, facts, workspace)),
       report: facts.absent.guarded.filter((path) => !isGranted(path, facts, workspace)),
@@ -195,6 +212,8 @@ function planWithoutWall(spec: SandboxSpec, cwd: string): SandboxPlan {
     cwd,
     proxyPort: spec.proxyPort,
     program: spec.program,
+    stage: "none",
+    records: false,
     atEnd: { refuse: [], report: [] },
     groupLimits: null,
     explain: [
@@ -326,27 +345,38 @@ function trust(spec: SandboxSpec): string[] {
   ];
 }
 
+/** What the first stage is: a file made inside, a command, and what else must be seen. */
+interface Stage {
+  readonly kind: "helper" | "perl" | "node";
+  readonly file: { readonly path: string; readonly text: string };
+  readonly command: readonly string[];
+  readonly mounts: readonly string[];
+}
+
 function chooseStage(
   facts: MachineFacts,
   arch: FilterArch,
   limits: SandboxLimits,
   spec: SandboxSpec,
   expectations: readonly StageExpectation[],
-  explain: string[],
-): { readonly text: string; readonly command: readonly string[]; readonly mounts: readonly string[] } {
+): Stage {
   const rows = stageLimits(limits);
   const port = String(spec.proxyPort);
-  explain.push(
-    `limits: ${limits.processes} processes, ${limits.openFiles} open files, ${limits.fileBytes / MIB} MiB per file, ${limits.tmpBytes / MIB} MiB in /tmp, no core dumps; where the machine allows it ${limits.memoryBytes / MIB} MiB of memory`,
-  );
-  if (facts.perl !== null) {
-    const list = rows.map((row) => `${row.resource}=${row.value}`).join(",");
+  const list = rows.map((row) => `${row.resource}=${row.value}`).join(",");
+  if (facts.helper.path !== null)
     return {
-      text: perlStage(arch, expectations),
+      kind: "helper",
+      file: { path: EXPECT_PATH, text: expectationFile(expectations) },
+      command: [STAGE_PATH, "stage", list, watched(spec)],
+      mounts: ["--ro-bind", facts.helper.path, STAGE_PATH],
+    };
+  if (facts.perl !== null)
+    return {
+      kind: "perl",
+      file: { path: STAGE_PATH, text: perlStage(arch, expectations) },
       command: [facts.perl, STAGE_PATH, port, list],
       mounts: [],
     };
-  }
   if (facts.prlimit === null)
     throw new Fault("sandbox.unavailable", {
       detail: "neither perl nor prlimit is installed, so no limit can be set",
@@ -354,13 +384,61 @@ function chooseStage(
     });
   const node = [NODE_PATH, "--disable-warning=ExperimentalWarning", STAGE_PATH, port];
   return {
-    text: nodeStage(expectations),
+    kind: "node",
+    file: { path: STAGE_PATH, text: nodeStage(expectations) },
     command: [
       ...["/bin/sh", "-c", NODE_STAGE_SHELL, "sallyport"],
       ...[facts.prlimit, ...rows.map((row) => `--${row.name}=${row.value}`), "--", ...node],
     ],
     mounts: ["--ro-bind", facts.node, NODE_PATH],
   };
+}
+
+/** The helper's letters: connections always, programs and files when somebody records, reads when asked for. */
+const watched = ({ record }: SandboxSpec): string =>
+  (record ?? null) === null ? "c" : record?.reads === true ? "cfr" : "cf";
+
+const grantedPaths = ({ read, write }: HostFacts): readonly string[] => [
+  ...new Set([...read, ...write].flatMap(({ path, real }) => (real === null ? [] : [path, real]))),
+];
+
+function startedBy(
+  facts: MachineFacts,
+  spec: SandboxSpec,
+  workspace: string,
+  granted: readonly string[],
+  command: readonly string[],
+): Pick<SandboxPlan, "file" | "args"> {
+  if (facts.helper.path === null)
+    // bubblewrap ignores Ctrl-C and Ctrl-\, so that only the agent gets them and bubblewrap lives to tell its exit code.
+    return { file: "/bin/sh", args: ["-c", 'trap "" INT QUIT; exec "$@"', "sallyport", ...command] };
+  return {
+    file: facts.helper.path,
+    args: [
+      ...["launch", spec.record?.socket ?? "-", workspace, watched(spec), String(spec.proxyPort), "any"],
+      // What is neither the workspace, nor the system's, nor private to the session.
+      ...[granted.join("\n"), ...command],
+    ],
+  };
+}
+
+function watchingLines(
+  facts: MachineFacts,
+  stage: Stage["kind"],
+  records: boolean,
+  reads: boolean,
+): readonly string[] {
+  if (stage !== "helper")
+    return [
+      `not recorded: programs that start and files that change, as there is no helper: ${facts.helper.path === null ? facts.helper.why : ""}`,
+      "programs that ignore proxy settings reach nothing",
+    ];
+  return [
+    "programs that ignore proxy settings: names are answered inside, connections to any address are led to the gateway or refused at once; no datagram leaves",
+    records
+      ? `recorded: programs that start, files of the workspace that change, connections that are tried${reads ? ", files outside of the workspace that are read" : ""}; if that cannot be recorded the session stops`
+      : "not recorded: programs that start and files that change",
+  ];
 }
 
 /** What Node cannot do itself: gives standard error back, and notes which descriptors were inherited. */

@@ -6,13 +6,15 @@
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { release, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { asFault } from "../core/index.ts";
 import { openCgroup } from "./cgroup.ts";
 import { type MachineFacts, readHostFacts, readMachineFacts, type SandboxSpec } from "./facts.ts";
 import { launch } from "./launch.ts";
 import { planSandbox } from "./plan.ts";
+import { FrameReader } from "./record.ts";
 
 export interface MachineControl {
   readonly id: string;
@@ -79,7 +81,15 @@ export async function probeMachine(): Promise<MachineReport> {
       );
     }
   }
-  if (facts.perl !== null)
+  sayHelper(facts, trial, say);
+  if (facts.helper.path !== null)
+    say(
+      "first-stage",
+      "nothing of ours inside",
+      "enforced",
+      "the helper's first stage sets limits, then is the agent",
+    );
+  else if (facts.perl !== null)
     say(
       "first-stage",
       "nothing of ours inside",
@@ -107,6 +117,39 @@ type Say = (
   remedy?: string | null,
   required?: boolean,
 ) => void;
+
+/** What the helper does: exercised in the same trial. None is required: the gateway is the wall, this is the record. */
+function sayHelper(facts: MachineFacts, trial: Trial, say: Say): void {
+  const { helper } = facts;
+  const lack = helper.path === null ? `no helper: ${helper.why}` : trial.fault;
+  const remedy = "sudo apt-get install gcc (any C compiler will do), then sallyport setup";
+  const rows = [
+    [
+      "recorder",
+      "record of programs and files",
+      trial.told.includes("sh"),
+      "programs that start, workspace files that change and connections that are tried are recorded",
+    ],
+    [
+      "any-address",
+      "programs that ignore proxy settings",
+      trial.caught,
+      "their names are answered, their connections led to the gateway or refused at once",
+    ],
+  ] as const;
+  for (const [id, title, works, detail] of rows)
+    if (lack !== null) say(id, title, "missing", lack, remedy, false);
+    else if (works) say(id, title, "enforced", detail, null, false);
+    else
+      say(
+        id,
+        title,
+        "missing",
+        "tried, and it did not work",
+        "report this with `sallyport doctor --json`",
+        false,
+      );
+}
 
 function sayLimits(facts: MachineFacts, say: Say): void {
   const group = openCgroup({ processes: 960, memoryBytes: facts.memoryBytes }, "doctor");
@@ -160,6 +203,9 @@ const WALL_TRIALS: readonly (readonly [string, string, string, string])[] = [
   ["privileges", "no privileges", "no capability, no way to gain one", "none"],
 ];
 
+/** A name that cannot exist elsewhere (RFC 6761). */
+const TRIAL_HOST = "doctor.invalid";
+
 /** One line per answer: `id<TAB>answer`. Plain sh and cat, so that it says nothing about what else is installed. */
 const TRIAL_SCRIPT = (outside: string, port: number): string => `
 names=$(sed -n 's/^ *\\([^ :]*\\):.*/\\1/p' /proc/net/dev | tr '\\n' ' ')
@@ -170,15 +216,35 @@ if unshare -U true 2>/dev/null; then say nested-namespaces allowed; else say nes
 if grep -q '^CapEff:.*[1-9a-f]' /proc/self/status || ! grep -q '^NoNewPrivs:.*1' /proc/self/status; then say privileges some; else say privileges none; fi
 way=none; command -v bash >/dev/null && bash -c 'exec 3<>/dev/tcp/127.0.0.1/${port} && read -r l <&3 && [ "$l" = way-out ]' 2>/dev/null && way=way-out
 command -v bash >/dev/null || way=way-out
+command -v bash >/dev/null && bash -c 'exec 3<>/dev/tcp/${TRIAL_HOST}/443 && read -r l <&3' 2>/dev/null
 say network "\${names}$way"
 `;
 
-async function tryWall(
-  facts: MachineFacts,
-): Promise<{ readonly fault: string | null; readonly answers: ReadonlyMap<string, string> }> {
+interface Trial {
+  /** Why the trial could not be made; null when it was. */
+  readonly fault: string | null;
+  readonly answers: ReadonlyMap<string, string>;
+  /** Base names of the programs that the recorder told of. */
+  readonly told: readonly string[];
+  /** A connection to a name that only the sandbox's own name service knows was led here. */
+  readonly caught: boolean;
+}
+
+async function tryWall(facts: MachineFacts): Promise<Trial> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-doctor-"));
+  const told: string[] = [];
+  let caught = false;
+  const record = createServer((socket) => {
+    const reader = new FrameReader();
+    socket.on("error", () => {}); // the trial's own end
+    socket.on("data", (bytes) => {
+      for (const one of reader.read(bytes)) if (one.kind === "started") told.push(basename(one.program));
+    });
+  });
   try {
     const [workspace, home, outside] = [join(folder, "work"), join(folder, "home"), join(folder, "outside")];
+    const socket = join(folder, "record.sock");
+    await new Promise<void>((resolve) => record.listen(socket, resolve));
     for (const directory of [workspace, home]) mkdirSync(directory);
     for (const file of [outside, join(folder, "ca.pem")]) writeFileSync(file, "");
     const proxyPort = 3128;
@@ -194,21 +260,30 @@ async function tryWall(
       caBundle: join(folder, "ca.pem"),
       proxyPort,
       nested: false,
+      record: { socket, reads: false },
     };
     const launched = await launch(planSandbox(spec, readHostFacts(spec, facts)), {
-      onConnection: (socket) => {
-        socket.on("error", () => {}); // the trial's own end; its answer is what counts
-        socket.end("way-out\n");
+      onConnection: (connection, to) => {
+        connection.on("error", () => {}); // the trial's own end; its answer is what counts
+        if (to !== null) caught ||= to.host === TRIAL_HOST && to.port === 443;
+        connection.end("way-out\n");
       },
+      mayReach: async (host) => host === TRIAL_HOST,
     });
     const late = setTimeout(() => launched.signal("SIGKILL"), TRIAL_MS);
     await launched.exit;
     clearTimeout(late);
     const lines = readFileSync(join(workspace, "answers"), "utf8").trim().split("\n");
-    return { fault: null, answers: new Map(lines.map((line): [string, string] => halves(line))) };
+    return {
+      fault: null,
+      answers: new Map(lines.map((line): [string, string] => halves(line))),
+      told,
+      caught,
+    };
   } catch (thrown) {
-    return { fault: asFault(thrown).message, answers: new Map() };
+    return { fault: asFault(thrown).message, answers: new Map(), told, caught };
   } finally {
+    record.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The first program inside the sandbox. It opens the one TCP listener that leads out, hands the listening socket to the
+ * The first program inside the sandbox, where there is no helper (helper/stage.c is the quicker one). It opens the one TCP listener that leads out, hands the listening socket to the
  * launching Node process, and then *becomes* the agent's program, so that no process of ours stays inside where the
  * agent could look at it or stop it.
  *
@@ -96,6 +96,11 @@ my $there = (grep { -e $_ } @places) ? 1 : 0;
 syswrite($channel, qq({"execError":$why,"there":$there}\\n));
 exit($why == 2 ? 127 : 126);
 `;
+}
+
+/** For the helper's stage (helper/stage.c): path, device and inode, each ended by a NUL. */
+export function expectationFile(expectations: readonly StageExpectation[]): string {
+  return expectations.map(({ path, device, inode }) => `${path}\0${device}\0${inode}\0`).join("");
 }
 
 /** The same in Node, with the same arguments; `prlimit` has set the limits before. Runs as CommonJS from a file. */

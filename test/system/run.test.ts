@@ -161,7 +161,10 @@ describe("a session against a scripted model", () => {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line).event);
-    expect(events.map((event) => event.kind)).toEqual([
+    // What programs do inside is recorded beside, in its own time (helper.test.ts).
+    const kinds = events.map((event) => event.kind);
+    expect(kinds).toContain("command.started");
+    expect(kinds.filter((kind) => /^(?:session|exchange)\./.test(kind))).toEqual([
       "session.started",
       "exchange.judged",
       "exchange.answered",
@@ -187,15 +190,6 @@ describe("a session against a scripted model", () => {
     expect(declarationOf(done.stdout).refused).toEqual([
       expect.objectContaining({ host: "example.org", count: 1 }),
     ]);
-  });
-
-  it("a station that was told to stop is gone, not idle", async () => {
-    await place.run(["run", "-q", "--", "true"]);
-    const { pid } = JSON.parse((await place.run(["down", "--json"])).stdout) as { pid: number };
-    const isGone = (): boolean => !existsSync(`/proc/${pid}`);
-    const end = performance.now() + 10_000;
-    while (!isGone() && performance.now() < end) await new Promise((resolve) => setImmediate(resolve));
-    expect(isGone()).toBe(true);
   });
 
   it("two runs at once share one station and one ledger", async () => {
@@ -277,7 +271,7 @@ it("the station tells its own measure on a port of its own, and only when asked 
 });
 
 describe("the station dies", () => {
-  it("kill -9 in the middle of a streamed answer: the agent gets an error, nothing acknowledged is lost, the next run starts clean", async () => {
+  it("kill -9 in the middle of a streamed answer: the session stops, nothing acknowledged is lost, the next run starts clean", async () => {
     const place = withAgent();
     const model = await startScriptedModel({ cwd: place.workspace, fault: "stall" });
     try {
@@ -289,8 +283,7 @@ describe("the station dies", () => {
       };
       process.kill(status.pid, "SIGKILL");
       const done = await running.finished;
-      expect(done.code).toBe(9);
-      expect(done.stdout).toContain("error");
+      expect(done.code).toBe(125);
       expect(done.stderr).toContain("the station stopped");
       const session = status.sessions[0]?.session ?? "";
       const next = await place.run(["run", "--", "true"]);

@@ -18,6 +18,8 @@ export interface Orders {
   readonly facts: Partial<HostFacts>;
   /** Between planning and launching, this path becomes a link to that one: what a racing session would do. */
   readonly swap?: readonly [path: string, target: string];
+  /** Hosts that programs which know of no proxy may reach; each connection is told on stderr as `caught host:port`. */
+  readonly reach?: readonly string[];
   /** Print `ready` on stderr when the program has started. */
   readonly announce?: boolean;
   /** Print what `exit` tells besides the code. */
@@ -40,7 +42,13 @@ try {
     renameSync(path, `${path}.away`);
     symlinkSync(target, path);
   }
-  const launched = await launch(plan, { onConnection: converse });
+  const launched = await launch(plan, {
+    onConnection: (socket, to) => {
+      if (to !== null) process.stderr.write(`caught ${to.host}:${to.port}\n`);
+      converse(socket);
+    },
+    mayReach: async (host) => orders.reach?.includes(host) ?? false,
+  });
   for (const name of ["SIGTERM", "SIGHUP", "SIGUSR1"] as const) process.on(name, () => launched.signal(name));
   if (orders.announce === true) process.stderr.write("ready\n");
   const { code, ...rest } = await launched.exit;

@@ -28,6 +28,7 @@ const machine = readMachineFacts();
 const isRoot = machine.uid === 0;
 const PLAIN = 54_321; // needs no account: the kernel knows numbers only
 const LATE_MS = 20_000;
+const NO_HELPER = { path: null, why: "this test is about what stands in for it" } as const;
 
 const hasGroups = (await probeMachine()).controls.some((c) => c.id === "memory" && c.state === "enforced");
 
@@ -120,7 +121,7 @@ describe.each<[string, number | null, boolean]>([
         nested: false,
         ...spec,
       },
-      facts: byNode ? ({ perl: null } satisfies Partial<HostFacts>) : {},
+      facts: byNode ? ({ helper: NO_HELPER, perl: null } satisfies Partial<HostFacts>) : {},
       ...more,
     };
     return JSON.stringify(whole);
