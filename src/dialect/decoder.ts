@@ -1,7 +1,7 @@
 /** Reads the requests of one session: recognise, outline, read what is new, tell all. */
 import type { SourceTally } from "../core/index.ts";
 import { fragmentParts } from "./fragment.ts";
-import { headKey, headParts } from "./head.ts";
+import { headKey, headParts, piecesOfPath } from "./head.ts";
 import {
   digestOf,
   emptyMemory,
@@ -16,7 +16,7 @@ import {
   type Snapshot,
 } from "./memory.ts";
 import { type Item, itemAt, type Outline, outlineOf } from "./outline.ts";
-import { plainCuts, unescapeUrl } from "./plain.ts";
+import { plainCuts } from "./plain.ts";
 import { isProtobuf, protobufCuts } from "./protobuf.ts";
 import { type Protocol, textOf, whole } from "./protocol.ts";
 import {
@@ -115,7 +115,7 @@ function decodeRequest(session: Session, request: RequestView): Decoded {
   const told = decodeBody(turn, target, contentType, body);
   // The path's own words are not what a piece hides among: the last segment and the fields' values are.
   if (!CONVERSATIONS.has(told.dialect) && body.length <= MAX_FRAGMENT_BYTES)
-    tellFragment(turn, target.host, valuesOf(request.path));
+    tellFragment(turn, target.host, piecesOfPath(request.path));
   turn.head = headParts(session.memory, request);
   turn.parts.push(...turn.head);
   return finish(turn, {
@@ -134,12 +134,6 @@ const CONVERSATIONS: ReadonlySet<DialectName> = new Set([
   "gemini",
   "bedrock",
 ]);
-
-const valuesOf = (path: string): readonly string[] =>
-  unescapeUrl(path)
-    .split(/[/?&;]/)
-    .map((piece) => piece.slice(piece.indexOf("=") + 1))
-    .slice(-20);
 
 /** Tells what this and the requests before it may hold together. */
 function tellFragment(turn: Turn, place: string, around: readonly string[]): void {

@@ -14,7 +14,7 @@ const SHORTEST_PIECE = 3;
 /** All text of a request that may be a piece of another. */
 const MOST_TEXT = 4096;
 
-/** Two parts, the earlier pieces joined and this one's, or none; `undo` takes this one back. */
+/** Pairs of parts, the last so many pieces joined and this one; or none. `undo` takes this one back. */
 export function fragmentParts(
   { fragments }: Memory,
   place: string,
@@ -29,7 +29,8 @@ export function fragmentParts(
   const undo = (): void => void fragments.set(place, earlier);
   if (earlier.length === 0) return { parts: [], undo };
   const part = (text: string): TextPart => ({ pointer: "", role: "fragment", text, isNew: true });
-  return { parts: [part(earlier.join("")), part(piece)], undo };
+  // What came first may have been something else: a key does not begin in the middle of a word.
+  return { parts: earlier.flatMap((_, i) => [part(earlier.slice(i).join("")), part(piece)]), undo };
 }
 
 function pieceOf(texts: readonly string[]): string | null {

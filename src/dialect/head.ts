@@ -20,15 +20,43 @@ export function headParts({ seenHeads }: Memory, request: RequestView): readonly
   };
   tell("metadata", `${request.host}${unescapeUrl(request.path)}`);
   tell("target", `${spelledHost(request)} ${request.path}`);
+  const isNewTarget = parts.at(-1)?.isNew ?? true;
+  const own: string[] = [];
   for (const [name, value] of request.headers) {
     const lower = name.toLowerCase();
     if (name.length > LONG_NAME) tell("metadata", name);
     if (CREDENTIAL_FIELDS.has(lower)) tell("credential", value);
     // The value alone: with its name before it, `session-id: 01a1…` looks like the assignment of a credential.
-    else if (!FLAGS.test(value) && FORMS[lower]?.test(value) !== true) tell("metadata", value);
+    else if (!FLAGS.test(value) && FORMS[lower]?.test(value) !== true) {
+      tell("metadata", value);
+      if (parts.at(-1)?.isNew === true) own.push(value);
+    }
   }
-  return parts;
+  return [...parts, ...(isNewTarget ? inPieces(piecesOfPath(request.path)) : []), ...inPieces(own)];
 }
+
+/** A key may be cut over the fields of a query, the segments of a path, or several header fields. */
+function inPieces(pieces: readonly string[]): TextPart[] {
+  const long = pieces
+    .filter(({ length }) => length >= SHORTEST_PIECE && length <= LONGEST_PIECE)
+    .slice(0, MOST_PIECES);
+  const part = (text: string): TextPart => ({ pointer: "", role: "fragment", text, isNew: true });
+  return long.flatMap((piece, i) =>
+    [1, 2, 3]
+      .filter((count) => count <= i)
+      .flatMap((count) => [part(long.slice(i - count, i).join("")), part(piece)]),
+  );
+}
+
+export const piecesOfPath = (path: string): readonly string[] =>
+  unescapeUrl(path)
+    .split(/[/?&;]/)
+    .map((piece) => piece.slice(piece.indexOf("=") + 1))
+    .slice(-20);
+
+const SHORTEST_PIECE = 4;
+const LONGEST_PIECE = 128;
+const MOST_PIECES = 8;
 
 /** What a part of a head is remembered by. */
 export const headKey = ({ role, text }: Pick<TextPart, "role" | "text">): string => `${role} ${text}`;

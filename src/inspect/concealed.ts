@@ -27,10 +27,7 @@ export function concealedIn(target: string): readonly Concealment[] {
   const inHost = /^[\d.]+$|:/.test(host) ? null : inLabels(host, isKnown);
   if (inHost !== null) tell(inHost, 0, host.length);
   const path = target.slice(blank + 1);
-  if (!isKnown) {
-    const escaped = THRICE_ESCAPED.exec(path);
-    if (escaped !== null) tell("url-escaped-thrice", blank + 1 + escaped.index, target.length);
-  }
+  if (!isKnown && isEscapedThrice(path)) tell("url-escaped-thrice", blank + 1, target.length);
   for (const { name, value, at } of piecesOf(path)) {
     const [start, end] = [blank + 1 + at, blank + 1 + at + value.length];
     if (isCheckedAddress(value)) found.push({ class: "personal", detector: "crypto-address", start, end });
@@ -40,8 +37,16 @@ export function concealedIn(target: string): readonly Concealment[] {
   return found;
 }
 
-/** `%252525…`: escapes of escapes of escapes serve nobody but who wants to be read behind the filter. */
-const THRICE_ESCAPED = /%25(?:25)+[0-9a-f]{2}/i;
+/** Escapes of escapes of escapes serve nobody but who wants to be read behind the filter. */
+function isEscapedThrice(path: string): boolean {
+  let said = path.slice(0, MAX_TARGET);
+  for (let layer = 0; layer < 3; layer++) {
+    const before = said;
+    said = plainOf(before);
+    if (said === before) return false;
+  }
+  return true;
+}
 
 /**
  * Hosts whose own names or paths are random by design: clouds' and content networks' tenants, documents, objects,
@@ -97,22 +102,23 @@ function piecesOf(path: string): readonly Piece[] {
     const isField = equals > 0 && equals < text.length - 1 && !/^=*$/.test(text.slice(equals));
     const name = isField ? text.slice(0, equals) : "";
     const value = isField ? text.slice(equals + 1) : text;
-    if (value.length >= SHORTEST_ADDRESS)
+    if (value.length >= SHORTEST_PIECE)
       pieces.push({ name, value, at: match.index + text.length - value.length });
   }
   return pieces;
 }
 
 const MAX_TARGET = 16 * 1024;
-const SHORTEST_ADDRESS = 25;
+const SHORTEST_PIECE = 24;
 
 const plainOf = (value: string): string =>
   value.includes("%")
     ? value.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
     : value;
 
-/** Shorter ids (a nanoid's 21, a KSUID's 27 characters) name things everywhere. */
-const SHORTEST_RANDOM = 28;
+/** Shorter ids (a nanoid's 21 characters) name things everywhere; up to a KSUID's 27, only what is no such id. */
+const SHORTEST_RANDOM = 24;
+const LONGEST_ID = 27;
 const SHORTEST_ONE_CASE = 44;
 
 /** A run of letters and digits in no order: not hexadecimal (digests), not words, not the beginning of a picture. */
@@ -124,7 +130,9 @@ function isRandomPiece(value: string): boolean {
   const hasCases = /[a-z]/.test(run) && /[A-Z]/.test(run);
   if (!/\d/.test(run)) return false;
   if (!hasCases && run.length < SHORTEST_ONE_CASE) return false;
-  return entropy(run) > (hasCases ? 4 : 3.8) && changes(run) > run.length * (hasCases ? 0.35 : 0.25);
+  // Of letters and digits by chance, six in ten differ in kind from the one before.
+  const mixed = run.length <= LONGEST_ID ? 0.75 : hasCases ? 0.35 : 0.25;
+  return entropy(run) > (hasCases ? 4 : 3.8) && changes(run) > run.length * mixed;
 }
 
 /** How often the kind of character changes: a word in capitals or a number has few, random text many. */
@@ -153,15 +161,21 @@ const SHORTEST_ALIKE = 6;
 function inLabels(host: string, isKnown: boolean): string | null {
   const labels = host.split(".").slice(0, -2);
   const whole = labels.join("");
-  if (labels.some(isTextInHex) || isTextInHex(labels.filter((label) => HEX_LABEL.test(label)).join("")))
+  if (KEY_IN_HOST.test(host)) return "hostname-key";
+  const pieces = labels.flatMap((label) => label.split("-"));
+  if (pieces.some(isTextInHex) || isTextInHex(labels.filter((label) => HEX_LABEL.test(label)).join("")))
     return "hostname-hex";
   if (labels.some(isTextInBase32) || isTextInBase32(whole)) return "hostname-base32";
   if (isKnown) return null;
-  if (labels.flatMap((label) => label.split("-")).some(isRandomLabel)) return "hostname-random";
-  if (isChunked(labels)) return "hostname-chunks";
+  if (pieces.some(isRandomLabel)) return "hostname-random";
+  if (isChunked(labels) || labels.filter((label) => /^\d{1,4}-.{6,}/.test(label)).length > 1)
+    return "hostname-chunks";
   return labels.length > LONGEST_CHAIN || whole.length > LONGEST_PREFIX ? "hostname-long" : null;
 }
 
+/** Keys survive the loss of their capitals: nobody else has names like these. */
+const KEY_IN_HOST =
+  /(?:^|[.-])(?:(?:akia|asia)[a-z0-9]{16}(?![a-z0-9])|gh[pousr][_-][a-z0-9]{16}|sk[_-](?:ant|proj|live|test)[_-]|xox[bpars]-\d|glpat-|npm_[a-z0-9]{20}|aiza[a-z0-9_-]{30}|eyj[a-z0-9_-]{16})/i;
 const HEX_LABEL = /^[0-9a-f]{6,}$/i;
 
 /** Twelve digits or more that spell printable text with letters in it. */

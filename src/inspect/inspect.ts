@@ -123,8 +123,19 @@ export function createInspector(options: InspectorOptions): Inspector {
     });
   };
 
+  /** RFC 7617. A password that somebody chose with care is a secret wherever it goes; whether it may is for others to say. */
+  const basicLogin = (text: string): readonly Found[] => {
+    const [, encoded = ""] = /^basic +([A-Za-z0-9+/=_-]{8,400})$/i.exec(text) ?? [];
+    const password = Buffer.from(encoded, "base64").toString("utf8").split(":").slice(1).join(":");
+    if (password.length < 10 || !/[a-z]/.test(password) || !/[A-Z]/.test(password) || !/\d/.test(password))
+      return [];
+    const start = text.length - encoded.length;
+    const hash = keyedHash(options.key, "secret", text.slice(start));
+    return [{ class: "secret", detector: "basic-login", start, end: text.length, hash, verified: false }];
+  };
+
   const judge = (text: string, role: string): readonly Found[] => [
-    ...disjoint([...matchesIn(scanner, text), ...shortPhrases(text)])
+    ...disjoint([...matchesIn(scanner, text), ...shortPhrases(text), ...spacedOut(scanner, text)])
       // A login is there by right, and what stands round it is the protocol's: formats only.
       .filter(({ detector }) => role !== "credential" || (detector.class === "secret" && !isReader(detector)))
       .map((match) => foundOf(match, text, options.key)),
@@ -139,7 +150,10 @@ export function createInspector(options: InspectorOptions): Inspector {
     const name = READ_APART.test(role) ? `${role}\0${content}` : content;
     const remembered = isNew ? undefined : memory.get(name);
     if (remembered !== undefined) return remembered;
-    const found = role === "target" ? shapesOf(text) : [...judge(text, role), ...shapeOfUrl(text)];
+    const found =
+      role === "target"
+        ? shapesOf(text)
+        : [...judge(text, role), ...shapeOfUrl(text), ...(role === "credential" ? basicLogin(text) : [])];
     memory.delete(name);
     memory.set(name, found);
     if (memory.size > REMEMBERED_TEXTS)
@@ -229,6 +243,17 @@ const URL_ALONE =
 
 /** In a short text a phrase needs no name before it. */
 const LONGEST_SHORT = 2048;
+/** Characters set apart by one separator throughout: `A.K.I.A…`, `I g n o r e  a l l`. */
+const SPACED = /(?<![A-Za-z0-9])(?:[A-Za-z0-9_/=-]([ .,_+|-])(?:\1{1,2})?){9,400}[A-Za-z0-9](?![A-Za-z0-9])/g;
+
+function spacedOut(scanner: Scanner, text: string): Match[] {
+  if (text.length > LONGEST_SHORT) return [];
+  return [...text.matchAll(SPACED)].flatMap(({ 0: run, 1: separator = " ", index }) => {
+    const words = run.replaceAll(separator.repeat(2), "\0").replaceAll(separator, "").replaceAll("\0", " ");
+    return scanner.scan(words).map((match) => ({ ...match, start: index, end: index + run.length }));
+  });
+}
+
 const shortPhrases = (text: string): Match[] =>
   text.length > LONGEST_SHORT
     ? []

@@ -23,11 +23,13 @@ export function seedPhrasesIn(text: string): Span[] {
       start: run.index + index,
       end: run.index + index + word.length,
     }));
+    const isNamed = NAMED.test(text.slice(Math.max(0, run.index - 40), run.index));
     for (let at = 0; at + 12 <= words.length; at++) {
       const length = LENGTHS.find((count) =>
         isPhrase(
           words.slice(at, at + count).map(({ place }) => place),
           count,
+          isNamed,
         ),
       );
       if (length === undefined) continue;
@@ -38,9 +40,12 @@ export function seedPhrasesIn(text: string): Span[] {
   return spans;
 }
 
-function isPhrase(places: readonly number[], count: number): boolean {
+/** Behind its name, words of the list are a phrase, also one that somebody made up or mistyped. */
+const NAMED = /(?:mnemonic|seed|recovery|wallet|backup|phrase)[^a-z]{0,12}$/i;
+
+function isPhrase(places: readonly number[], count: number, isNamed: boolean): boolean {
   if (places.length !== count || places.includes(-1)) return false;
-  // One word throughout is the example of every manual, and its checksum may hold.
+  if (isNamed && new Set(places).size > count / 2) return true;
   const bits = places.map((place) => place.toString(2).padStart(11, "0")).join("");
   const checkBits = count / 3;
   const entropyBits = bits.slice(0, bits.length - checkBits);
@@ -64,5 +69,8 @@ export const SEED_PHRASE: Reader = {
     return spans.map((span) => ({ ...span, start: span.start + start, end: span.end + start }));
   },
   examples: ["mnemonic: legal winner thank year wave sausage worth useful legal winner thank yellow"],
-  counterexamples: ["mnemonic: legal winner thank year wave sausage worth useful legal winner thank year"],
+  counterexamples: [
+    "mnemonic: legal winner thank year wave sausage worth useful legal winner",
+    "recovery of what was lost",
+  ],
 };

@@ -86,7 +86,7 @@ export const DISGUISED: Family = {
       source: "https://attack.mitre.org/techniques/T1132/001/",
       // How views.ts marks what it read out of hexadecimal; bytes spell such a text by intent only.
       anchors: ["~hex~"],
-      pattern: /~hex~[^\n]{0,40}?(?<![A-Za-z0-9+/])([A-Za-z0-9+/_=-]{24,200})/,
+      pattern: /~hex~[^~]{0,40}?(?<![A-Za-z0-9+/])([A-Za-z0-9+/_=-]{24,200})/,
       accept: (value) =>
         /[a-z]/.test(value) && /[A-Z]/.test(value) && /\d/.test(value) && entropy(value) > 3.9,
       examples: [`~hex~${filler("base62", 40)}`],

@@ -39,7 +39,8 @@ interface NumberKind {
   readonly digits: readonly number[];
   /** Must stand in the characters before; absent when the check alone is strong enough. */
   readonly named?: RegExp;
-  readonly check: (digits: string, raw: string) => boolean;
+  /** `before`: what stands before it, in lower case. */
+  readonly check: (digits: string, raw: string, before: string) => boolean;
   readonly examples: readonly string[];
   readonly counterexamples: readonly string[];
 }
@@ -56,7 +57,7 @@ const number = (kind: NumberKind): Reader => ({
     if (!kind.digits.includes(digits.length) || isGlued(text, start, end)) return null;
     if (/^(\d)\1+$/.test(digits)) return null;
     if (kind.named !== undefined && !kind.named.test(contextBefore(text, start))) return null;
-    return kind.check(digits, raw) ? { start, end, verified: true } : null;
+    return kind.check(digits, raw, contextBefore(text, start)) ? { start, end, verified: true } : null;
   },
   examples: kind.examples,
   counterexamples: kind.counterexamples,
@@ -86,12 +87,14 @@ const NUMBERS: readonly Reader[] = [
     title: "US social security number",
     source: "https://www.ssa.gov/employer/randomization.html",
     digits: [9],
-    check: (digits, raw) =>
+    check: (digits, raw, before) =>
       /^\d{3}([- ])\d{2}\1\d{4}$/.test(raw) &&
       !/^(?:000|666|9)/.test(digits) &&
       !/^\d{3}00/.test(digits) &&
       !/0000$/.test(digits) &&
-      !["078051120", "219099999", "123456789"].includes(digits),
+      // Numbers of advertisements count where somebody calls them one.
+      (!["078051120", "219099999", "123456789"].includes(digits) ||
+        /(?:ssn|social.security)\W{0,6}$/.test(before)),
     examples: ["ssn 536-90-4399"],
     counterexamples: ["666-12-3456", "900-12-3456", "123-45-6789", "536904399"],
   }),
