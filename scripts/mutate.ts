@@ -3,7 +3,7 @@
  * named for them, and lists the alterations that no test noticed. Works in a copy; one run at a time; deterministic for a
  * seed. Not part of `npm test`: a mutant costs a few seconds.
  *
- *   node scripts/mutate.ts [--count 100] [--seed 1] <source file>… -- <test file>…
+ *   node scripts/mutate.ts [--count 100] [--seed 1] [--minutes 15] <source file>… -- <test file>…
  *   node scripts/mutate.ts src/ledger/{verify,recover,merkle}.ts -- src/ledger/{verify,crash,merkle,compact}.test.ts
  */
 import { spawnSync } from "node:child_process";
@@ -81,7 +81,11 @@ function sample(all: readonly Mutant[], count: number, seed: number): Mutant[] {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { count: { type: "string", default: "100" }, seed: { type: "string", default: "1" } },
+  options: {
+    count: { type: "string", default: "100" },
+    seed: { type: "string", default: "1" },
+    minutes: { type: "string", default: "15" },
+  },
 });
 const tests = positionals.filter((file) => file.endsWith(".test.ts"));
 const sources = positionals.filter((file) => !file.endsWith(".test.ts"));
@@ -115,7 +119,11 @@ try {
   const all = sources.flatMap(mutantsOf);
   const chosen = sample(all, Number(values.count), Number(values.seed));
   const survivors: Mutant[] = [];
+  const until = performance.now() + Number(values.minutes) * 60_000;
+  let tried = 0;
   for (const mutant of chosen) {
+    if (performance.now() > until) break;
+    tried++;
     writeFileSync(join(copy, mutant.file), mutant.text);
     if (!isNoticed()) {
       survivors.push(mutant);
@@ -123,9 +131,9 @@ try {
     }
     cpSync(join(ROOT, mutant.file), join(copy, mutant.file));
   }
-  const killed = chosen.length - survivors.length;
+  const killed = tried - survivors.length;
   console.log(
-    `${killed} of ${chosen.length} noticed (${((100 * killed) / chosen.length).toFixed(0)} %), of ${all.length} possible`,
+    `${killed} of ${tried} noticed (${((100 * killed) / tried).toFixed(0)} %), of ${all.length} possible`,
   );
 } finally {
   rmSync(copy, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   unlinkSync,
@@ -251,6 +252,30 @@ it("whoever holds the keys sees that all evidence is what was committed to, and 
     ok: true,
     evidence: { opened: 0, erased: 60 },
   });
+});
+
+it("history rewritten whole, journal and tiles in agreement, is named by the checkpoint that was signed", async () => {
+  const home = mkdtempSync(join(tmpdir(), "verify-"));
+  const directory = join(home, "ledger");
+  const options = {
+    directory,
+    keyDirectory: join(home, "keys"),
+    clock,
+    program: "test",
+    origin: "example.org/log",
+  };
+  const ledger = await openLedger(options);
+  await Promise.all(Array.from({ length: SIZE - 1 }, (_, n) => ledger.append(answered(n + 1000))));
+  await ledger.close();
+  expect(await said(directory)).toEqual([]);
+  for (const file of ["checkpoint", "vkey.txt"]) cpSync(join(source, file), join(directory, file));
+  const problem =
+    "neither the tiles nor the journal give the signed root: history was rewritten, or the checkpoint is another history's";
+  expect((await verifyLedger(directory)).problems).toEqual([{ at: "checkpoint", problem }]);
+  rmSync(join(directory, "journal"), { recursive: true });
+  expect((await verifyLedger(directory)).problems).toEqual([
+    { at: "checkpoint", problem: "the tiles do not give the signed root" },
+  ]);
 });
 
 it("a checkpoint signed by another key is refused", async () => {
