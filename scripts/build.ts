@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { bundleVerifier } from "./bundle-verifier.ts";
 
 const root = join(import.meta.dirname, "..");
 rmSync(join(root, "dist"), { recursive: true, force: true });
@@ -13,15 +13,6 @@ execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json"],
   cwd: root,
   stdio: "inherit",
 });
-await build({
-  entryPoints: [join(root, "src/ledger/verify-standalone.ts")],
-  outfile: join(root, "dist/verify.mjs"),
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  banner: { js: "#!/usr/bin/env node" },
-  logLevel: "warning",
-});
+await bundleVerifier(join(root, "dist/verify.mjs"));
 for (const made of ["dist/cli/start.js", "dist/verify.mjs"])
   if (!existsSync(join(root, made))) throw new Error(`the build made no ${made}`);

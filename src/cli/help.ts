@@ -20,6 +20,7 @@ look
 decide
   register <action>               what may start, and who runs the servers: list, approve, revoke, add
   provenance <agent>              where a build came from, and what nobody could check
+  template <agent>                take a build's own words, to notice when they change
   policy <action>                 check, explain, diff, replay, prove, export, compile
   scan <path…|->                  find secrets and personal data in files or a diff
   why <detector>                  what a detector looks for
@@ -105,6 +106,13 @@ otlp-spans (exchanges with models as GenAI spans), syslog, hec.
       --unsigned            also entries that no checkpoint covers yet
 
   sallyport export --format otlp-spans --follow --cursor spans.cursor --to http://127.0.0.1:4318/v1/traces`,
+  template: `sallyport template AGENT[@VERSION]
+
+Lets the build do two small tasks with a scripted model, in a state folder of its own, and keeps the lines that it sends
+by itself: system prompt, tools, what it puts round your text. From then on each session of exactly these bytes is
+compared: a line that is the template's but for look-alike or invisible characters is a finding of the class
+altered_template, which a policy can name; lines of the system prompt that nothing accounts for are counted.
+It is the vendor's text: it stays in <config>/register/templates.`,
   provenance: `sallyport provenance AGENT[@VERSION] [--sbom FILE] [--strict] [--json]
 sallyport provenance PACKAGE                whether a package only looks like a known agent's
 sallyport provenance --command "npm i -g …" the same of what an install command names
@@ -148,7 +156,8 @@ sallyport policy diff BEFORE AFTER           what a change changes, in sentences
 sallyport policy replay [files…]             run a policy over the recorded ledger and list what would change
 sallyport policy prove [files…] --properties FILE
 sallyport policy export --cedar [files…]
-sallyport policy compile --agent NAME[@version] [--out FOLDER]
+sallyport policy compile --agent NAME[@version] [--out FOLDER]   the agent's own settings, for a fleet tool
+sallyport policy compile --gaps [--agent NAME]   what the agent cannot hold to itself, and who does
 sallyport policy reload                      take up changed documents in running sessions now
 
 Documents are files, or names of profiles. Without any: what is in force here (guardrails, --profile, .sallyport.yaml).

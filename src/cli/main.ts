@@ -144,6 +144,7 @@ async function command(argv: readonly string[]): Promise<number> {
             out: text,
             lang: text,
             cedar: { type: "boolean" },
+            gaps: { type: "boolean" },
             json: { type: "boolean" },
           },
         } as const,
@@ -208,6 +209,8 @@ async function command(argv: readonly string[]): Promise<number> {
     }
     case "why":
       return (await import("./scan.ts")).why(flags(rest, {}, true).positionals, places);
+    case "template":
+      return (await import("./templates.ts")).templateCommand(flags(rest, {}, true).positionals, places);
     case "provenance": {
       const { values, positionals } = flags(
         rest,
@@ -350,7 +353,10 @@ async function stationCommand(places: ReturnType<typeof placesOf>): Promise<numb
   } catch (thrown) {
     const fault = asFault(thrown);
     if (fault.code === "ledger.locked") tell("locked");
-    else tell(JSON.stringify({ detail: fault.message, remedy: fault.remedy }));
+    else {
+      const detail = fault.at === undefined ? fault.message : `${fault.message} (${fault.at})`;
+      tell(JSON.stringify({ detail, remedy: fault.remedy }));
+    }
     throw fault;
   }
 }

@@ -5,7 +5,14 @@ import { dirname, join } from "node:path";
 import { Fault, type LedgerEvent, type SessionId, systemClock, type Verdict } from "../core/index.ts";
 import type { DestinationLabels } from "../gateway/index.ts";
 import { readEntries } from "../ledger/index.ts";
-import { layer, type Point, type PolicyDocument, parseDocument, study } from "../policy/index.ts";
+import {
+  layer,
+  type Point,
+  type Policy,
+  type PolicyDocument,
+  parseDocument,
+  study,
+} from "../policy/index.ts";
 import { loadRegister } from "./destinations.ts";
 import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
@@ -24,6 +31,7 @@ export interface PolicyFlags {
   readonly out?: string;
   readonly lang?: string;
   readonly cedar?: boolean;
+  readonly gaps?: boolean;
   readonly json?: boolean;
 }
 
@@ -224,29 +232,47 @@ async function prove(
 }
 
 async function compile(found: readonly PolicyDocument[], flags: PolicyFlags, say: Say): Promise<number> {
+  const policy = layer(found);
+  if (flags.gaps === true && flags.agent === undefined) {
+    const all = study.COMPILED_AGENTS.map((agent) => ({ agent, ...compiled(policy, agent) }));
+    const tables = all.map(({ agent, gaps }) => `${agent}\n${gapTable(gaps)}\n`);
+    say(Object.fromEntries(all.map(({ agent, gaps }) => [agent, gaps])), tables.join("\n"));
+    return 0;
+  }
   if (flags.agent === undefined)
-    throw new Fault("usage.invalid", { detail: "`policy compile` wants --agent NAME" });
-  const [agent = "", version = null] = flags.agent.split("@");
-  const native = study.compileNative(layer(found), agent, version, {
+    throw new Fault("usage.invalid", { detail: "`policy compile` wants --agent NAME, or --gaps" });
+  const native = compiled(policy, flags.agent);
+  if (flags.gaps === true) {
+    say(native.gaps, gapTable(native.gaps));
+    return 0;
+  }
+  for (const file of flags.out === undefined ? [] : native.files) {
+    const path = join(flags.out ?? "", study.placeOf(file.path));
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, file.content);
+  }
+  const files = native.files.map((file) =>
+    flags.out === undefined
+      ? `== ${file.path}\n${file.content}`
+      : `wrote ${join(flags.out, study.placeOf(file.path))}`,
+  );
+  say(native, [...files, "", gapTable(native.gaps)].join("\n"));
+  return 0;
+}
+
+function compiled(policy: Policy, named: string): study.NativeSettings {
+  const [agent = "", version = null] = named.split("@");
+  const native = study.compileNative(policy, agent, version, {
     workspace: process.cwd(),
     hiddenFiles: [],
     isInside: false,
   });
   if (native.emitter === null)
     throw new Fault("usage.invalid", {
-      detail: `no settings are known for \`${flags.agent}\``,
-      remedy: "name one of claude, codex, qwen, gemini, opencode, copilot",
+      detail: `no settings are known for \`${named}\``,
+      remedy: `name one of ${study.COMPILED_AGENTS.join(", ")}`,
     });
-  for (const file of flags.out === undefined ? [] : native.files) {
-    const path = join(flags.out ?? "", file.path);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, file.content);
-  }
-  const files = native.files.map((file) =>
-    flags.out === undefined ? `== ${file.path}\n${file.content}` : `wrote ${join(flags.out, file.path)}`,
-  );
-  say(native, [...files, "", gapTable(native.gaps)].join("\n"));
-  return 0;
+  return native;
 }
 
 async function labels(places: Places): Promise<ReturnType<typeof labeller>> {

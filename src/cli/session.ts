@@ -7,6 +7,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { asFault, type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
 import { type Credential, type OwnDestination, sentinelFor } from "../gateway/index.ts";
+import type { TemplateInspector } from "../inspect/index.ts";
 import type { Policy } from "../policy/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
 import { planSandbox, Recorder, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
@@ -17,6 +18,7 @@ import { localPrincipal, type Places } from "./places.ts";
 import { heldKeys, type Prepared, prepare, type RunQuestion } from "./prepare.ts";
 import { WatchedDocuments } from "./reload.ts";
 import type { Ended, Explained, Hello, Started } from "./talk.ts";
+import { watchTemplate } from "./template-watch.ts";
 import type { House } from "./wire.ts";
 
 /** What the launcher found in the workspace when the agent had ended. */
@@ -38,6 +40,9 @@ export class ActiveSession {
   readonly #documents: WatchedDocuments;
   /** Of the policy that it is judged by. */
   #sha256: string;
+  readonly #build: string;
+  /** Compares what the build sends with its template; null where it has none. */
+  readonly #watched: TemplateInspector | null;
   /** Null where nothing records what happens inside. */
   readonly #recorder: Recorder | null;
   /** Set by the first ending; later ones get the same. */
@@ -49,8 +54,18 @@ export class ActiveSession {
     fold: SessionFold,
     started: Started,
     prepared: Prepared,
-    recorder: Recorder | null,
+    {
+      build,
+      watched,
+      recorder,
+    }: {
+      readonly build: string;
+      readonly watched: TemplateInspector | null;
+      readonly recorder: Recorder | null;
+    },
   ) {
+    this.#build = build;
+    this.#watched = watched;
     // The id was made by newSessionId and has travelled as text in `started` only.
     this.id = started.session as SessionId;
     this.started = started;
@@ -118,6 +133,7 @@ export class ActiveSession {
     const gaps = await house.gapsOf(prepared.policy);
     const { inspector, indexes } = await house.inspectorFor(prepared.policy);
     const admitted = await admit(prepared, house);
+    const watched = await watchTemplate(admitted.build, inspector, prepared, house.findingKey, places);
     const gatewaySocket = join(folder, "out.sock");
     await mkdir(folder, { recursive: true, mode: 0o700 });
     let recorder: Recorder | null = null;
@@ -134,7 +150,7 @@ export class ActiveSession {
         destinations,
         sentinels: new Map(own.map(({ name, sentinel }) => [name, sentinel])),
         repo: prepared.policy.repo,
-        inspector,
+        inspector: watched ?? inspector,
         build: admitted.standing.state === "approved" ? "approved" : "unapproved",
         principal: localPrincipal(),
         language: languageFrom(question.environment),
@@ -144,10 +160,16 @@ export class ActiveSession {
       await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
       const fold = new SessionFold();
       await house.watch(id, fold);
-      await house.append(startedEvent(id, prepared, plan.kind, gaps, admitted, indexes));
+      await house.append(
+        startedEvent(id, prepared, plan.kind, gaps, { ...admitted, hasTemplate: watched !== null }, indexes),
+      );
       if (plan.records) recorder = await recorderOf(house, id, prepared.workspace, spec.record.socket);
       const started: Started = { session: id, plan, gatewaySocket, note: admitted.note };
-      return new ActiveSession(house, folder, fold, started, prepared, recorder);
+      return new ActiveSession(house, folder, fold, started, prepared, {
+        build: admitted.build,
+        watched,
+        recorder,
+      });
     } catch (error) {
       await recorder?.finish(false);
       await house.unwatch(id);
@@ -199,6 +221,13 @@ export class ActiveSession {
     await this.#recorder?.finish(reason === "exited");
     await rm(this.#folder, { recursive: true, force: true });
     const { setAside, appeared } = left;
+    if (this.#watched !== null)
+      await this.#house.append({
+        kind: "template.compared",
+        session: this.id,
+        build: this.#build,
+        ...this.#watched.tally(),
+      });
     await this.#house.append({
       kind: "session.ended",
       session: this.id,
@@ -262,7 +291,7 @@ function startedEvent(
   prepared: Prepared,
   sandbox: SandboxPlan["kind"],
   gaps: readonly string[],
-  admitted: Admitted,
+  admitted: Admitted & { readonly hasTemplate: boolean },
   indexes: readonly string[],
 ): EventBody {
   return {
@@ -276,6 +305,10 @@ function startedEvent(
     gaps,
     upstream: prepared.upstream?.origin ?? null,
     ...(indexes.length === 0 ? {} : { codeIndexes: indexes }),
-    admission: { build: admitted.build, standing: admitted.standing.state },
+    admission: {
+      build: admitted.build,
+      standing: admitted.standing.state,
+      template: admitted.hasTemplate,
+    },
   };
 }

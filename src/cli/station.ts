@@ -161,7 +161,8 @@ class Station {
 
   #rest(): void {
     clearTimeout(this.#idle);
-    if (this.#sessions.size === 0) this.#idle = setTimeout(() => this.#stop(), this.#idleMs);
+    // Never what keeps the process: the listening socket does, and the last line may close after it.
+    if (this.#sessions.size === 0) this.#idle = setTimeout(() => this.#stop(), this.#idleMs).unref();
   }
 
   #serve(socket: net.Socket): void {

@@ -24,6 +24,7 @@ import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
 import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { registerPlaces, watchRegister } from "./destinations.ts";
+import { earlierToday } from "./earlier.ts";
 import { keepException, readExceptions } from "./exceptions.ts";
 import { findingKey } from "./finding-key.ts";
 import { FileHashes } from "./hashes.ts";
@@ -66,6 +67,8 @@ export interface House {
   unwatch(session: SessionId): Promise<void>;
   readonly parse: typeof parseDocument;
   /** Knows what the policy labels. Throws `inspect.index`. */
+  /** Keys the hashes of findings. */
+  readonly findingKey: Uint8Array;
   readonly inspectorFor: (policy: Policy) => Promise<Labelled>;
   /** What the machine is like: read once, and again while the sandbox's program is missing. */
   machine(): MachineFacts;
@@ -102,6 +105,7 @@ export async function openHouse(places: Places): Promise<House> {
     return done;
   };
   await endLostSessions(places, append);
+  const sizeAtOpening = ledger.size;
   const key = await findingKey(places);
   const gateway = openGateway({
     clock,
@@ -112,6 +116,7 @@ export async function openHouse(places: Places): Promise<House> {
     proxy: proxyFromEnvironment(process.env),
     exceptions: await readExceptions(places, clock.now()),
     keepException: (waiver, entry) => keepException(places, waiver, entry),
+    earlierToday: (since) => earlierToday(places, since, sizeAtOpening),
   });
   const probe = probeOnce(clock);
   return {
@@ -135,6 +140,7 @@ export async function openHouse(places: Places): Promise<House> {
     },
     parse: parsingOnce(),
     inspectorFor: labelledInspectors(key),
+    findingKey: key,
     machine: machineOnce(),
     gapsOf: async (policy) => gaps(await probe(), policy),
     buildHash: (executable) => hashBuild(executable, (path) => hashes.of(path)),

@@ -156,7 +156,22 @@ export type EventBody =
         readonly build: string;
         /** Where the register had it when it started; `unknown`: nobody has approved it, and the profile permits that. */
         readonly standing: BuildStanding;
+        /** Whether what the build sends is compared with its vetted template. */
+        readonly template?: boolean;
       };
+    }
+  | {
+      /** How the build's own words compared with its vetted template, in distinct lines; once, as the session ends. */
+      readonly kind: "template.compared";
+      readonly session: SessionId;
+      /** The build's hash, as in `session.started`. */
+      readonly build: string;
+      /** Equal. */
+      readonly known: number;
+      /** Equal only after look-alike characters, punctuation and invisible ones are folded together. */
+      readonly altered: number;
+      /** Of system prompt and tools: neither template, nor what person, files or commands said. */
+      readonly unaccounted: number;
     }
   | {
       /** Nothing was started: the register does not admit the build, or something the repository brings. */

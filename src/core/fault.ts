@@ -187,6 +187,11 @@ export const FAULTS = {
     2,
   ),
   "policy.invalid": kind("a policy document is not valid", "correct the document at the place named", 2),
+  "inspect.template": kind(
+    "the template of a build is not one",
+    "make it again: `sallyport template AGENT@VERSION`",
+    2,
+  ),
   "inspect.unreadable": kind(
     "a body that holds findings is not a document that can be edited",
     "nothing was sent; allow the finding's class for this destination, or keep the value out of the request",

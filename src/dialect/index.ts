@@ -1,3 +1,5 @@
+export { chatToMessages, type ReplyTranslator } from "./chat-reply.ts";
+export { messagesToChat, type TranslatedRequest } from "./chat-request.ts";
 export { createDecoder } from "./decoder.ts";
 export { type Refusal, refusal, websocketRefusal } from "./refusal.ts";
 export { createReplyReader, type ReplyReader, type ReplyReading } from "./reply.ts";

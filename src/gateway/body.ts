@@ -13,6 +13,14 @@ const LINE_BYTES = 4096;
 const CR = 13;
 const LF = 10;
 
+const MOST_DIGITS = 10;
+const NO_DIGIT = 255;
+/** By byte: what it is worth as a hexadecimal digit. */
+const HEX = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const digit = "0123456789abcdef".indexOf(String.fromCharCode(byte).toLowerCase());
+  return digit < 0 ? NO_DIGIT : digit;
+});
+
 type State = "size" | "data" | "data-end" | "trailers" | "done";
 
 export class BodyReader {
@@ -74,6 +82,10 @@ export class BodyReader {
   }
 
   #takeLine(chunk: Buffer, at: number): number {
+    if (this.#line === "" && this.#state !== "trailers") {
+      const next = this.#takeShortLine(chunk, at);
+      if (next > 0) return next;
+    }
     const lf = chunk.indexOf(LF, at);
     const end = lf < 0 ? chunk.length : lf;
     if (this.#line.length + end - at > LINE_BYTES && this.#state !== "trailers")
@@ -88,6 +100,26 @@ export class BodyReader {
     this.#line = "";
     this.#endLine(line);
     return lf + 1;
+  }
+
+  /** A line of nothing but digits, or of nothing, as nearly all are; 0: it is another, or not all there. */
+  #takeShortLine(chunk: Buffer, from: number): number {
+    let at = from;
+    let size = 0;
+    for (; at - from <= MOST_DIGITS; at++) {
+      const digit = HEX[chunk[at] ?? 0] ?? NO_DIGIT;
+      if (digit === NO_DIGIT) break;
+      size = size * 16 + digit;
+    }
+    if (chunk[at] !== CR || chunk[at + 1] !== LF) return 0;
+    const isEmpty = at === from;
+    if (isEmpty !== (this.#state === "data-end") || at - from > MOST_DIGITS) return 0;
+    if (isEmpty) this.#state = "size";
+    else {
+      this.#left = size;
+      this.#state = size === 0 ? "trailers" : "data";
+    }
+    return at + 2;
   }
 
   #endLine(line: string): void {

@@ -6,12 +6,13 @@
  * Throwing denies.
  */
 import { asFault, type ExchangeId, Fault } from "../core/index.ts";
-import type { study } from "../policy/index.ts";
-import { denied, judge, judgeFault } from "./judge.ts";
+import { study } from "../policy/index.ts";
+import { denied, type Judgement, judge, judgeFault, placeOf } from "./judge.ts";
 import { loginsOf } from "./login.ts";
 import type { Matter } from "./matter.ts";
 import { type Decided, redact } from "./redact.ts";
 import type { Reading, Rooms, Sitting } from "./session.ts";
+import type { Standing } from "./standing.ts";
 
 /** More questions than this about one exchange: the policy changes faster than people can answer. */
 const MOST_STEPS = 8;
@@ -27,6 +28,7 @@ export async function decided(
     const content = await matter.content();
     const belongs = loginsOf(matter.about.target, sitting);
     reading = sitting.reader.read(matter.decode, content, belongs);
+    reading = sitting.reader.weigh(reading, ...placeOf(matter.about, sitting.session));
     reading = await sitting.reader.readDocuments(reading, rooms.documents);
     return await settled(id, matter, content, reading, sitting, rooms);
   } catch (error) {
@@ -49,6 +51,7 @@ async function settled(
 ): Promise<Decided> {
   let content = came;
   let grants: readonly study.Waiver[] = [];
+  await rooms.spending.known(sitting.rules.policy);
   const approvals: string[] = [];
   for (let step = 0; step < MOST_STEPS; step++) {
     const standing = sitting.rules.withGrants(grants);
@@ -56,9 +59,11 @@ async function settled(
     switch (judgement.passes) {
       case true:
       case false:
-        return { judgement, reading };
-      case "redacted":
-        return await redact(matter, content, reading, judgement, sitting, standing);
+        return within(judgement, reading, matter, sitting, standing, rooms);
+      case "redacted": {
+        const made = await redact(matter, content, reading, judgement, sitting, standing);
+        return within(made.judgement, made.reading, matter, sitting, standing, rooms);
+      }
       case "rerouted":
         content = await matter.reroute(judgement.way, content, reading.decoded);
         break;
@@ -78,6 +83,26 @@ async function settled(
   const last = judge(matter.about, reading, sitting.session, sitting.rules.now());
   return {
     judgement: denied(last, new Fault("gateway.not-approved", { detail: "asked too often" })),
+    reading,
+  };
+}
+
+/** The last word is the budget's, and it counts: nothing that leaves is judged after it. */
+function within(
+  judgement: Judgement,
+  reading: Reading | null,
+  matter: Matter,
+  sitting: Sitting,
+  { policy }: Standing,
+  { spending }: Rooms,
+): Decided {
+  if (!judgement.passes) return { judgement, reading };
+  const decision = spending.take(sitting.session.id, matter.about.bytes, policy);
+  if (decision.verdict === "allow") return { judgement, reading };
+  const detail = study.overrunText(decision, spending.dayEndsAt, sitting.rules.language);
+  const rules = [...judgement.rules, ...decision.rules.map(({ id }) => id)];
+  return {
+    judgement: denied({ ...judgement, rules }, new Fault("gateway.over-budget", { detail })),
     reading,
   };
 }

@@ -1,10 +1,11 @@
 /**
- * A request put on another way: to a model server of our own, in the protocol the agent speaks. Three things differ from
- * what came: where it goes, the model it names, and whose credential it bears. The agent's own credentials, its cookies
+ * A request put on another way: to a model server of our own, in the protocol the agent speaks, or translated where the
+ * server speaks another. Else three things differ from what came: where it goes, the model it names, and whose credential
+ * it bears. The agent's own credentials, its cookies
  * and what only its vendor's service understands do not go there.
  */
 import { Fault } from "../core/index.ts";
-import type { Decoded } from "../dialect/index.ts";
+import { type Decoded, messagesToChat } from "../dialect/index.ts";
 import type { Inbound } from "./exchange.ts";
 import { headText, type RawHeaders } from "./head.ts";
 import type { Way } from "./reroute.ts";
@@ -14,23 +15,29 @@ import { hostText } from "./target.ts";
 const STAYS =
   /^(?:authorization|proxy-authorization|x-api-key|api-key|x-goog-api-key|cookie|openai-organization|openai-project|chatgpt-account-id|anthropic-beta|expect)$/i;
 
+/** Says something of the protocol that is left, or asks for a coding that the translator would have to undo. */
+const OTHER_PROTOCOL = /^(?:anthropic-|accept-encoding$)/i;
+
 export function detour(
   inbound: Inbound,
   way: Way,
   content: Buffer,
   decoded: Decoded,
-): { readonly inbound: Inbound; readonly content: Buffer } {
+): { readonly inbound: Inbound; readonly content: Buffer; readonly way: Way } {
   const { target, sentinel } = way;
-  const kept = inbound.headers.filter(([name]) => !STAYS.test(name) && name.toLowerCase() !== "host");
+  const kept = inbound.headers.filter(
+    ([name]) =>
+      !STAYS.test(name) && name.toLowerCase() !== "host" && !(way.translates && OTHER_PROTOCOL.test(name)),
+  );
   const headers: RawHeaders = [
     ["Host", hostText(target)],
     ...kept,
     ...(sentinel === null ? [] : credential(way.speech, sentinel)),
   ];
-  return {
-    inbound: { ...inbound, door: "plain", target, headers },
-    content: withModel(content, decoded, way.model),
-  };
+  const gone = { ...inbound, door: "plain" as const, target, headers };
+  if (!way.translates) return { inbound: gone, content: withModel(content, decoded, way.model), way };
+  const { body, dropped } = messagesToChat(content, way.model);
+  return { inbound: gone, content: body, way: { ...way, dropped } };
 }
 
 /** Evidence is the head as it goes there, not the one that came. */

@@ -31,6 +31,7 @@ import { refusalFor } from "./refuse.ts";
 import { requestMatter } from "./relay.ts";
 import { Room, Slabs } from "./room.ts";
 import { type GatewaySession, Reader, type Rooms, type Sitting } from "./session.ts";
+import { type EarlierToday, Spending } from "./spending.ts";
 import { Rulebook } from "./standing.ts";
 import { openTunnel } from "./tunnel.ts";
 
@@ -75,6 +76,8 @@ export interface GatewayDependencies {
   /** Exceptions that were granted before and still hold, and who keeps new ones. */
   readonly exceptions?: readonly study.Waiver[];
   readonly keepException?: ApprovalsDependencies["keep"];
+  /** What was used today before this gateway opened, for budgets by the day; default: nothing. */
+  readonly earlierToday?: EarlierToday;
   /** Told about every fault that neither the agent nor the ledger can be told about. */
   readonly onFault?: (fault: Fault) => void;
 }
@@ -90,7 +93,12 @@ export function openGateway(deps: GatewayDependencies): Gateway {
   const stopTicking = (deps.tick ?? everyQuarterSecond)(() => deadlines.sweep());
   const meter = new Meter();
   const onFault = deps.onFault ?? (() => {});
-  const append = meter.round(deps.append, deps.clock.monotonic);
+  const spending = new Spending(deps.clock, deps.earlierToday ?? (async () => []));
+  const append = meter.round(async (body, evidence) => {
+    const done = await deps.append(body, evidence);
+    spending.add(done.event);
+    return done;
+  }, deps.clock.monotonic);
   const approvals = new Approvals({
     clock: deps.clock,
     append,
@@ -103,6 +111,7 @@ export function openGateway(deps: GatewayDependencies): Gateway {
     clock: deps.clock,
     append,
     approvals,
+    spending,
     inspector: deps.inspector,
     limits,
     deadlines,
@@ -250,6 +259,7 @@ class SessionDoor implements Desk {
       underWay: new Set(),
     };
     rooms.approvals.join(this.#sitting);
+    rooms.spending.open(session.id, session.principal ?? "local:0");
     this.#authority = new SessionAuthority(session.id, shared.leafKey, rooms.clock.now, rooms.limits.leaves);
     this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
@@ -410,6 +420,7 @@ class SessionDoor implements Desk {
     this.#sitting.peers.close();
     // Their outcomes are recorded before the session counts as closed.
     await Promise.all([...this.#sitting.underWay, left]);
+    this.#shared.rooms.spending.close(this.#sitting.session.id);
     this.#sitting.vault.close();
     await closed;
   }

@@ -217,6 +217,12 @@ export function judgeFault(
 /** Where it really goes. */
 export const endOf = (about: Pick<About, "target" | "way">): Target => about.way?.target ?? about.target;
 
+/** Where it was to go, and whether that is a model. */
+export const placeOf = (about: About, session: GatewaySession): readonly [to: string, isModel: boolean] => [
+  originText(about.target),
+  labelsOf(about, session).channel === "llm",
+];
+
 const labelsOf = (about: About, session: GatewaySession): DestinationLabels => {
   const end = endOf(about);
   return about.way?.labels ?? session.label(end.host, end.port, pathOf(end));

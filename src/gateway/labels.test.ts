@@ -131,3 +131,34 @@ describe("labels", () => {
     expect(await post([...told, user("more")])).toBe("403");
   });
 });
+
+describe("low and slow", () => {
+  it("a value that leaves a few characters at a time is noticed by how much goes there, also when it is masked", async () => {
+    const rules = `${RESTRICTED.replace("[restricted, canary, secret]", "[volume]")}    - id: masked
+      title: Secrets are masked
+      because: A leaked key is a lost key
+      when: { data: [secret] }
+      then: redact
+`;
+    const { rig, post } = await place({ label: () => LABELS }, rules);
+    const pieces = Array.from({ length: 40 }, (_, i) =>
+      createHmac("sha256", KEY).update(String(i)).digest("base64url").repeat(8),
+    );
+    const answers: string[] = [];
+    for (const piece of pieces) answers.push(await post([user(`note ${piece}`)]));
+    const first = answers.indexOf("403");
+    expect(first).toBeGreaterThan(20);
+    expect(answers.slice(first).every((answer) => answer === "403")).toBe(true);
+    expect(rig.of("exchange.judged").at(-1)?.findings).toEqual([
+      { class: "volume", detector: "volume:bits", count: 1 },
+    ]);
+    // What was refused has not left: a little more may.
+    expect(await post([user("and a word")])).toBe("200");
+    expect(await post([user(`and ${TOKEN} with ${pieces.join("")}`)])).toBe("403");
+  });
+});
+
+const LABELS = {
+  ...{ destination: null, channel: "other", serverIn: "unknown", operatorLaw: "unknown" },
+  ...{ trains: "unknown", dpa: "unknown" },
+};

@@ -106,7 +106,7 @@ export async function recordOutcome(
         responseBytes: reply.bytes,
         address: outcome.address,
         tlsPeer: outcome.tlsPeer,
-        usage: await usageOf(outcome, exchange.judgement.dialect, sitting, rooms),
+        usage: await usageOf(outcome, spokenIn(exchange), sitting, rooms),
         complete: outcome.isComplete,
         ...(outcome.withheld === undefined ? {} : { withheld: outcome.withheld }),
         durationMs,
@@ -126,16 +126,21 @@ const reroutedOf = ({
   name,
   model,
   speech,
+  dropped,
 }: Way): { name: string; model: string | null; dialect: string; dropped: readonly string[] } => ({
   name,
   model,
   dialect: speech,
-  dropped: [],
+  dropped,
 });
 
 /** An append that throws instead of rejecting is one that rejects. */
 const appended = async (rooms: Rooms, ...event: Parameters<Rooms["append"]>): Promise<unknown> =>
   rooms.append(...event);
+
+/** What the destination was spoken to in: the agent's own dialect, but for a server that it was translated for. */
+const spokenIn = ({ matter, judgement }: Verdicted): DialectName =>
+  matter.about.way?.speech ?? judgement.dialect;
 
 const elapsed = (exchange: Verdicted, rooms: Rooms): number =>
   Math.round(rooms.clock.monotonic() - exchange.startedAt);

@@ -22,6 +22,7 @@ import { Capture } from "./room.ts";
 import { Screening, screeningRules, type Withheld } from "./screening.ts";
 import type { Rooms, Sitting } from "./session.ts";
 import { hostText } from "./target.ts";
+import { translating } from "./translating.ts";
 
 export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, rooms: Rooms): Matter {
   /** What leaves: what came, until it is redacted. */
@@ -66,7 +67,7 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
     reroute: async (other, content, decoded) => {
       const gone = detour(inbound, other, content, decoded);
       inbound = withOwnHead(await withBody(gone.inbound, gone.content));
-      way = other;
+      way = gone.way;
       return gone.content;
     },
     onGone: (callback) => reply.onGone(callback),
@@ -99,7 +100,8 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
         const { session, rules } = sitting;
         const about = { ...inbound, door: came.door, target: came.target, way, bytes: inbound.bodyBytes };
         const screens = screeningRules(about, judgement, session, rules.now());
-        const relay = new Relay(ready, reply, sitting, rooms, { restores, screens }, (fault) =>
+        const answering = way?.translates === true ? translating(reply, way.model) : reply;
+        const relay = new Relay(ready, answering, sitting, rooms, { restores, screens }, (fault) =>
           refusalFor(dialect, fault, rules.language),
         );
         const outcome = await relay.run(outbound, inbound);

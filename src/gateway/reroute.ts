@@ -34,6 +34,10 @@ export interface Way {
   readonly model: string | null;
   /** What it is spoken to in. */
   readonly speech: Speech;
+  /** The agent speaks Messages and the server Chat Completions: both ways are translated. */
+  readonly translates: boolean;
+  /** What of the request has no word there and was left out; known once it is translated. */
+  readonly dropped: readonly string[];
   /** Bearer token to send; a sentinel that custody swaps. */
   readonly sentinel: string | null;
 }
@@ -93,6 +97,8 @@ function wayTo(
     labels: own.labels,
     model: own.model(decoded.model) ?? decoded.model,
     speech,
+    translates: speech !== decoded.dialect,
+    dropped: [],
     sentinel,
   };
 }
@@ -108,7 +114,11 @@ function speechFor(own: OwnDestination, about: About, decoded: Decoded): Speech 
     !/\/(messages|messages\/count_tokens|chat\/completions|responses)$/.test(path)
   )
     return null;
-  return own.speaks.find((speech) => speech === decoded.dialect) ?? null;
+  const same = own.speaks.find((speech) => speech === decoded.dialect);
+  if (same !== undefined) return same;
+  // Counting is the server's own business: there is nothing to translate it into.
+  const translates = decoded.dialect === "anthropic-messages" && !COUNTS.test(path);
+  return translates && own.speaks.includes("openai-chat") ? "openai-chat" : null;
 }
 
 export function originOf(url: URL): Pick<Target, "scheme" | "host" | "port"> {

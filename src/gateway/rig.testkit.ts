@@ -118,6 +118,7 @@ export async function startRig(
     ...(o.documents === undefined ? {} : { documents: o.documents }),
     ...(o.onFault === undefined ? {} : { onFault: o.onFault }),
     ...(o.exceptions === undefined ? {} : { exceptions: o.exceptions }),
+    ...(o.earlierToday === undefined ? {} : { earlierToday: o.earlierToday }),
     ...(o.keepException === undefined ? {} : { keepException: o.keepException }),
     tick: (callback) => {
       sweep = callback;

@@ -146,18 +146,17 @@ export class Gather {
     this.#close();
     return this.#chunks.length <= 1 ? this.#chunks : [Buffer.concat(this.#chunks)];
   }
-
-  clear(): void {
-    this.#close();
-    this.#chunks.length = 0;
-  }
 }
 
-/** Bytes that pass by, kept as evidence as far as there is room. */
+const FIRST_BLOCK = 4 * 1024;
+const LAST_BLOCK = 256 * 1024;
+
+/** Bytes that pass by, copied together as evidence as far as there is room. */
 export class Capture {
   readonly #room: Room;
   readonly #most: number;
-  readonly #gather = new Gather();
+  readonly #blocks: Buffer[] = [];
+  #filled = 0;
   #kept = 0;
   #passed = 0;
 
@@ -176,7 +175,20 @@ export class Capture {
     )
       return;
     this.#kept += chunk.length;
-    this.#gather.add(chunk);
+    let block = this.#blocks.at(-1);
+    if (block === undefined || this.#filled + chunk.length > block.length) {
+      const next = block === undefined ? FIRST_BLOCK : Math.min(LAST_BLOCK, block.length * 4);
+      this.#close();
+      block = Buffer.allocUnsafe(Math.max(next, chunk.length));
+      this.#blocks.push(block);
+    }
+    this.#filled += chunk.copy(block, this.#filled);
+  }
+
+  #close(): void {
+    const last = this.#blocks.pop();
+    if (last !== undefined) this.#blocks.push(last.subarray(0, this.#filled));
+    this.#filled = 0;
   }
 
   /** All bytes that passed, kept or not. */
@@ -189,7 +201,8 @@ export class Capture {
   }
 
   get chunks(): readonly Buffer[] {
-    return this.#gather.chunks;
+    const last = this.#blocks.at(-1);
+    return last === undefined ? [] : [...this.#blocks.slice(0, -1), last.subarray(0, this.#filled)];
   }
 
   /** The room is given back; the chunks may go. */
@@ -197,6 +210,7 @@ export class Capture {
     this.#room.give(this.#kept);
     this.#kept = 0;
     this.#passed = 0;
-    this.#gather.clear();
+    this.#blocks.length = 0;
+    this.#filled = 0;
   }
 }

@@ -13,6 +13,9 @@ import {
 } from "../core/index.ts";
 import type { CalledTool, Decoded, Decoder, TextPart } from "../dialect/index.ts";
 import {
+  type Amount,
+  amountOf,
+  createFlow,
   type Finding,
   type Inspection,
   type Inspector,
@@ -31,6 +34,7 @@ import type { Limits } from "./limits.ts";
 import type { Peers } from "./peers.ts";
 import type { OwnDestination } from "./reroute.ts";
 import type { Room } from "./room.ts";
+import type { Spending } from "./spending.ts";
 import type { Rulebook } from "./standing.ts";
 
 /** What the register knows about a destination; `unknown` where it knows nothing. */
@@ -87,6 +91,7 @@ export interface Rooms {
   readonly limits: Limits;
   readonly deadlines: Deadlines;
   readonly approvals: Approvals;
+  readonly spending: Spending;
   /** Reply bytes held as evidence. */
   readonly captured: Room;
   readonly documents: DocumentReader;
@@ -102,8 +107,10 @@ export interface Reading {
   readonly waived: readonly FindingTally[];
   /** Data classes of the whole request, old parts included. */
   readonly classes: ReadonlySet<string>;
-  /** Of these, what stands in documents that the request carries: nothing in them can be replaced. */
-  readonly attached: ReadonlySet<string>;
+  /** Of these, what replacing does not take away: what documents in it hold, and that it is too much. */
+  readonly lasting: ReadonlySet<string>;
+  /** What of it counts against a budget, and whose. */
+  readonly flow: { readonly to: string; readonly isModel: boolean; readonly amount: Amount } | null;
   /** The parts that were inspected, and what was found in them. */
   readonly asked: Decoded["parts"];
   readonly inspection: Inspection;
@@ -117,7 +124,7 @@ export interface Reading {
 const MOST_REMEMBERED = 50_000;
 const both = (a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<string> =>
   b.size === 0 ? a : new Set([...a, ...b]);
-const NOTHING_ATTACHED: ReadonlySet<string> = new Set();
+const NOTHING_LASTING: ReadonlySet<string> = new Set();
 const MOST_DOCUMENTS = 500;
 /** The data class of what says nothing to us: images, and documents that could not be read in time. */
 const UNREAD = "unread";
@@ -140,7 +147,8 @@ interface Memory {
 
 interface Looked {
   readonly parts: Decoded["parts"];
-  readonly known: readonly (readonly string[] | undefined)[];
+  /** By index; undefined for what is not old. */
+  readonly known: (readonly string[] | undefined)[];
 }
 
 /**
@@ -166,6 +174,7 @@ export class Reader {
   /** Those that have left. */
   readonly #placeholders = new Set<string>();
 
+  readonly #flow = createFlow();
   readonly #waivers: readonly FindingWaiver[];
   readonly #now: () => number;
   /** When the next waiver ends, Unix ms: what was judged with it must be judged anew. */
@@ -197,7 +206,8 @@ export class Reader {
         found: tallyOf(inspection.findings.filter(isFresh)),
         waived: tallyOf(waived.filter(isFresh)),
         classes,
-        attached: NOTHING_ATTACHED,
+        lasting: NOTHING_LASTING,
+        flow: null,
         asked,
         inspection,
         leaving: null,
@@ -214,6 +224,24 @@ export class Reader {
     const { parts } = this.#newDecoder().decodeMessage(content);
     const { findings } = withoutWaived(this.#inspector.inspect(parts), this.#waivers, this.#now());
     return tallyOf(findings.filter((finding) => finding.class === "injection"));
+  }
+
+  /** Counts what is new in it against what may go to such a place in a session. */
+  weigh(reading: Reading, to: string, isModel: boolean): Reading {
+    const fresh = reading.decoded.parts.filter(({ isNew }) => isNew);
+    const amount = amountOf(
+      fresh.map(({ text, role }) => (role === "encoded" ? "" : text)),
+      isModel,
+    );
+    const over = this.#flow.add(to, isModel, amount);
+    const classes = new Set(over.map((row) => row.class));
+    return {
+      ...reading,
+      classes: both(reading.classes, classes),
+      lasting: both(reading.lasting, classes),
+      found: [...reading.found, ...over],
+      flow: { to, isModel, amount },
+    };
   }
 
   /** Reads the documents that the request carries, old ones too; what is known of them is remembered by their bytes. */
@@ -247,7 +275,7 @@ export class Reader {
     return {
       ...reading,
       classes: both(reading.classes, attached),
-      attached,
+      lasting: both(reading.lasting, attached),
       found: [...reading.found, ...fresh],
     };
   }
@@ -273,7 +301,7 @@ export class Reader {
     try {
       this.#leaving ??= this.#newMemory();
       const { decoded, classes } = this.#readInto(this.#leaving, decode, content, belongs);
-      return { ...reading, leaving: decoded, classes: both(classes, reading.attached) };
+      return { ...reading, leaving: decoded, classes: both(classes, reading.lasting) };
     } catch (error) {
       this.#forget();
       throw error;
@@ -346,7 +374,7 @@ export class Reader {
   }
 
   #newMemory(): Memory {
-    return { decoder: this.#newDecoder(), classes: new Map(), last: NOTHING_LOOKED };
+    return { decoder: this.#newDecoder(), classes: new Map(), last: { parts: [], known: [] } };
   }
 
   /** What was seen but not inspected must be new again. */
@@ -359,6 +387,8 @@ export class Reader {
   withdraw(reading: Reading | null): void {
     if (reading === null) return;
     this.#came.decoder.withdraw(reading.decoded);
+    if (reading.flow !== null)
+      this.#flow.takeBack(reading.flow.to, reading.flow.isModel, reading.flow.amount);
     if (reading.leaving !== null) this.#leaving?.decoder.withdraw(reading.leaving);
     for (const word of reading.placeholders) this.#placeholders.delete(word);
   }
@@ -392,34 +422,31 @@ function withoutLogins(inspection: Inspection, parts: Decoded["parts"], belongs:
 
 const NO_PART: Decoded["parts"][number] = { pointer: "", role: "opaque", text: "", isNew: true };
 
-const NOTHING_LOOKED: Looked = { parts: [], known: [] };
-
 function forgetClasses(memory: Memory): void {
   memory.classes = new Map();
-  memory.last = NOTHING_LOOKED;
+  memory.last = { parts: [], known: [] };
 }
 
 /** Indexes of the parts to inspect; what is remembered of the others goes into `classes`. */
 function unknownParts(memory: Memory, parts: Decoded["parts"], classes: Set<string>): number[] {
   const asked: number[] = [];
-  const { last } = memory;
-  const all: (readonly string[] | undefined)[] = [];
+  const { parts: before, known } = memory.last;
   let isNewBefore = false;
   for (let index = 0; index < parts.length; index++) {
     const part = parts[index] ?? NO_PART;
-    const { text, isNew, role } = part;
     // Most parts are the very objects of the turn before: to look each up by its text costs more than what is new.
-    let known = last.parts[index] === part ? last.known[index] : undefined;
+    const seen = before[index] === part ? known[index] : undefined;
+    const { isNew, role, text } = part;
     // A login is asked about each time: what it is depends on where it goes.
-    if (isNew || role === "credential") known = undefined;
-    else known ??= memory.classes.get(nameOf(role, text));
-    all.push(known);
-    if (known !== undefined && known !== NO_CLASSES) for (const dataClass of known) classes.add(dataClass);
+    const held =
+      seen ?? (isNew || role === "credential" ? undefined : memory.classes.get(nameOf(role, text)));
+    known[index] = held;
+    if (held !== undefined && held !== NO_CLASSES) for (const dataClass of held) classes.add(dataClass);
     // A value may be cut in two between a new part and its neighbour.
-    if (known === undefined || isNewBefore || parts[index + 1]?.isNew === true) asked.push(index);
+    if (held === undefined || isNewBefore || parts[index + 1]?.isNew === true) asked.push(index);
     isNewBefore = isNew;
   }
-  memory.last = { parts, known: all };
+  memory.last = { parts, known };
   return asked;
 }
 
@@ -439,7 +466,7 @@ function remember(memory: Memory, parts: Decoded["parts"], findings: readonly Fi
     if (known.includes(dataClass)) continue;
     classes.set(name, [...known, dataClass]);
     // Of an old text more is known than before, as of one beside a new one.
-    memory.last = NOTHING_LOOKED;
+    memory.last = { parts: [], known: [] };
   }
 }
 

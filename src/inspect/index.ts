@@ -1,4 +1,5 @@
 export { buildCodeIndex, type CodeIndex, type CodeMatch, openCodeIndex } from "./fingerprint.ts";
+export { type Amount, amountOf, createFlow } from "./flow.ts";
 export type { Restorer } from "./framing.ts";
 export {
   createInspector,
@@ -12,6 +13,17 @@ export {
 } from "./inspect.ts";
 export type { EventRestorer, RestorerOptions, Said } from "./restore.ts";
 export { explain, type ScanFinding, type ScanInput, sarif, scan } from "./scan.ts";
+export {
+  ALTERED_CLASS,
+  ambiguous,
+  makeTemplate,
+  openTemplate,
+  type Template,
+  type TemplateFile,
+  type TemplateInspector,
+  type TemplateTally,
+  withTemplate,
+} from "./template.ts";
 export type { Term } from "./term.ts";
 export { createVault, type Met, type Redacted, type Vault } from "./vault.ts";
 export { type Waived, type Waiver, withoutWaived } from "./waiver.ts";

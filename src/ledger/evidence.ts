@@ -125,10 +125,12 @@ export class Pack {
     const pieces: Piece[] = last === undefined ? [] : sharedPieces(last, shared);
     const known = pieces.at(-1);
     let start = known?.end ?? 0;
+    const { digest, states } = hashFrom(last?.states ?? [], shared, bytes);
     for (const cut of cutPoints(bytes, known)) {
       const chunk = bytes.subarray(start, cut.end);
       start = cut.end;
-      const name = hashOnce("sha256", chunk, "binary");
+      const isAll = chunk.length === bytes.length;
+      const name = isAll ? digest.toString("latin1") : hashOnce("sha256", chunk, "binary");
       let at = this.#chunks.get(name);
       if (at === undefined) {
         at = this.#nextChunk++;
@@ -137,7 +139,6 @@ export class Pack {
       }
       pieces.push({ ...cut, chunk: at });
     }
-    const { digest, states } = hashFrom(last?.states ?? [], shared, bytes);
     if (bytes.length <= MAX_REMEMBERED_BODY)
       this.#bodies.set(role, { bytes: keepInPlace(bytes, last?.bytes ?? null, shared), pieces, states });
     else this.#bodies.delete(role);

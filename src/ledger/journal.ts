@@ -30,6 +30,9 @@ export const SEGMENT_BYTES = 64 * 1024 * 1024;
 const FIRST_ROOM_BYTES = 64 * 1024;
 const LAST_ROOM_BYTES = 1024 * 1024;
 
+/** How long an append that may wait does wait for one that may not. */
+const PATIENCE_MS = 10;
+
 interface Waiter {
   /** Hears the entry's index. */
   readonly resolve: (index: number) => void;
@@ -65,6 +68,8 @@ export class Journal {
   #filling = emptyGroup();
   #writing = emptyGroup();
   #running: Promise<void> | null = null;
+  /** Set while something that may wait does. */
+  #patience: NodeJS.Timeout | null = null;
   /** Up to where this segment is written or zeroed; 0 where it is not known. */
   #room = 0;
   #roomStep = FIRST_ROOM_BYTES;
@@ -109,9 +114,15 @@ export class Journal {
   /**
    * Queues an entry behind its evidence; both get the numbers that `nextEvidence` and the queue's order gave them at
    * this call. Resolves to what `done` makes of the entry's index, once durable. Rejects with `ledger.full`, `.readonly`, `.failed`, and
-   * throws `ledger.oversize`; then nothing of it is in the ledger.
+   * throws `ledger.oversize`; then nothing of it is in the ledger. `mayWait`: for others, so as to share their write, some
+   * milliseconds at most.
    */
-  append<T>(text: string, evidence: readonly Buffer[], done: (index: number) => T): Promise<T> {
+  append<T>(
+    text: string,
+    evidence: readonly Buffer[],
+    done: (index: number) => T,
+    mayWait = false,
+  ): Promise<T> {
     if (this.#isClosed) throw new Fault("ledger.closed");
     const { frames } = this.#filling;
     for (const payload of evidence)
@@ -125,7 +136,12 @@ export class Journal {
     this.#nextEvidence += evidence.length;
     return new Promise((resolve, reject) => {
       this.#filling.waiters.push({ resolve: (index) => resolve(done(index)), reject });
-      this.#running ??= this.#run();
+      if (!mayWait) this.#running ??= this.#run();
+      else if (this.#running === null)
+        this.#patience ??= setTimeout(() => {
+          this.#patience = null;
+          this.#running ??= this.#run();
+        }, PATIENCE_MS);
     });
   }
 
@@ -133,6 +149,9 @@ export class Journal {
   async close(): Promise<void> {
     // The lock goes next: nothing may be written after it.
     this.#isClosed = true;
+    if (this.#patience !== null) clearTimeout(this.#patience);
+    this.#patience = null;
+    this.#running ??= this.#run();
     while (this.#running !== null) await this.#running;
     await this.#makingRoom;
     if (this.#fd !== null && this.#room > this.#durable.offset) ftruncateSync(this.#fd, this.#durable.offset);

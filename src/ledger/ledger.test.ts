@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { asSessionId, type Clock, type EventBody, exchangeId, type Fault } from "../core/index.ts";
+import { type JournalIo, realIo } from "./files.ts";
+import { FRAME, parseFrames } from "./frame.ts";
 import { type Ledger, openLedger, readEntries, readEvidence, verifyLedger } from "./index.ts";
+import { openLedgerWith } from "./ledger.ts";
 
 const clock: Clock = { now: () => 1_800_000_000_000, monotonic: () => performance.now() };
 const place = (): { directory: string; keyDirectory: string } => {
@@ -68,6 +71,30 @@ it("a second writer on the same ledger is refused, and may write once the first 
   expect(again.origin).toBe(ledger.origin);
   expect(again.size).toBe(2);
   await again.close();
+});
+
+it("what is over shares the next write, and does not wait long where there is none", async () => {
+  const where = place();
+  const groups: number[] = [];
+  const io: JournalIo = {
+    writeDurably: (fd, bytes, position) => {
+      const { frames } = parseFrames(bytes, position);
+      if (frames.length > 0) groups.push(frames.filter(({ kind }) => kind === FRAME.event).length);
+      return realIo.writeDurably(fd, bytes, position);
+    },
+  };
+  const ledger = await openLedgerWith({ ...where, clock, program: "test", checkpointEveryMs: 1e6 }, { io });
+  groups.length = 0;
+  const over = ledger.append(answered(1));
+  const next = ledger.append(refused(1));
+  expect((await over).index).toBe(1);
+  expect((await next).index).toBe(2);
+  expect(groups).toEqual([2]);
+  expect((await ledger.append(answered(2))).index).toBe(3);
+  const last = ledger.append(answered(3));
+  await ledger.close();
+  expect((await last).index).toBe(4);
+  expect(await all(where.directory, 4)).toEqual([{ index: 4, kind: "exchange.answered", signed: true }]);
 });
 
 it("evidence comes back byte for byte, across restarts and several pieces", async () => {

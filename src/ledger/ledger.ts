@@ -219,6 +219,9 @@ function withEvidence(event: LedgerEvent, refs: readonly EvidenceRef[]): LedgerE
   return { ...event, evidence: refs };
 }
 
+/** What tells of something that is over. Nobody waits for it before acting, so it shares the next write that is due. */
+const AFTER_THE_FACT: ReadonlySet<EventBody["kind"]> = new Set(["exchange.answered", "exchange.failed"]);
+
 const CHECKPOINT_EVERY_MS = 1000;
 const CHECKPOINT_EVERY_ENTRIES = 256;
 const REST_FACTOR = 4;
@@ -460,10 +463,9 @@ class Writer implements Ledger {
         event = withEvidence(event, refs);
       }
       const recorded = event;
-      durable = this.#journal.append(this.#leafText.of(event), frames, (index) => ({
-        index,
-        event: recorded,
-      }));
+      const appended = (index: number): Appended => ({ index, event: recorded });
+      const mayWait = AFTER_THE_FACT.has(body.kind);
+      durable = this.#journal.append(this.#leafText.of(event), frames, appended, mayWait);
     } catch (error) {
       // The pack may name a frame that was never queued.
       if ("session" in body) this.#packs.delete(body.session);

@@ -1,7 +1,7 @@
 /**
  * Signed notes (c2sp.org/signed-note) and checkpoints (c2sp.org/tlog-checkpoint), Ed25519 (type 0x01), and the verifier
- * keys and signer keys that golang.org/x/mod/sumdb/note reads. Cosignatures (type 0x04, c2sp.org/tlog-cosignature) are
- * verified too. A signature by an unknown key is ignored, as the specification demands; a wrong one by a known key is
+ * keys and signer keys that golang.org/x/mod/sumdb/note reads. Cosignatures (c2sp.org/tlog-cosignature; type 0x04 Ed25519,
+ * 0x06 ML-DSA-44, which needs Node 24) are verified too. A signature by an unknown key is ignored, as the specification demands; a wrong one by a known key is
  * a fault. Pure but for the signing itself.
  *
  * Limits: a note 1 MB, 100 signature lines, a size below 2^53.
@@ -12,9 +12,15 @@ import { HASH_BYTES, sha256 } from "./merkle.ts";
 
 const ED25519 = 1;
 const COSIGNATURE = 4;
+const ML_DSA_44 = 6;
+/** Types of which witnesses' keys are. */
+export const COSIGNATURES: readonly number[] = [COSIGNATURE, ML_DSA_44];
+const KEY_BYTES: Readonly<Record<number, number>> = { [ED25519]: 32, [COSIGNATURE]: 32, [ML_DSA_44]: 1312 };
+const STAMPED_BYTES: Readonly<Record<number, number>> = { [COSIGNATURE]: 8 + 64, [ML_DSA_44]: 8 + 2420 };
 const MAX_NOTE = 1_000_000;
 const MAX_SIGNATURES = 100;
 const SPKI_HEAD = Buffer.from("302a300506032b6570032100", "hex");
+const SPKI_HEAD_ML_DSA_44 = Buffer.from("30820532300b06096086480165030403110382052100", "hex");
 const PKCS8_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
 
 export interface Verifier {
@@ -60,12 +66,18 @@ export function parseVerifierKey(text: string): Verifier {
   const raw = strictBase64(encoded, "the verifier key");
   const type = raw[0] ?? 0;
   const publicKey = raw.subarray(1);
-  if ((type !== ED25519 && type !== COSIGNATURE) || publicKey.length !== 32)
-    throw bad("unsupported verifier key");
+  if (publicKey.length !== KEY_BYTES[type]) throw bad("unsupported verifier key");
   if (keyId(name, type, publicKey).toString("hex") !== id) throw bad("verifier key and its id disagree");
-  const der = Buffer.concat([SPKI_HEAD, publicKey]);
-  const key = createPublicKey({ key: der, format: "der", type: "spki" });
-  return { name, id: Buffer.from(id, "hex"), type, key, text };
+  const der = Buffer.concat([type === ML_DSA_44 ? SPKI_HEAD_ML_DSA_44 : SPKI_HEAD, publicKey]);
+  return { name, id: Buffer.from(id, "hex"), type, key: publicKeyOf(der), text };
+}
+
+function publicKeyOf(der: Buffer): KeyObject {
+  try {
+    return createPublicKey({ key: der, format: "der", type: "spki" });
+  } catch {
+    throw bad("unsupported verifier key: this Node does not know its algorithm");
+  }
 }
 
 /** `PRIVATE+KEY+name+keyid+base64(0x01 ‖ seed)`, as x/mod's note.NewSigner reads it. */
@@ -142,10 +154,11 @@ export function linesOf(text: string, { name, id }: Verifier): string[] {
 }
 
 function checkSignature(text: string, verifier: Verifier, signature: Buffer): bigint | null {
-  if (verifier.type === COSIGNATURE) {
-    if (signature.length !== 72) throw bad(`malformed cosignature by ${verifier.name}`);
+  if (COSIGNATURES.includes(verifier.type)) {
+    if (signature.length !== STAMPED_BYTES[verifier.type])
+      throw bad(`malformed cosignature by ${verifier.name}`);
     const time = signature.readBigUInt64BE(0);
-    const signed = Buffer.from(`cosignature/v1\ntime ${time}\n${text}`);
+    const signed = cosigned(text, verifier, time);
     if (!verify(null, signed, verifier.key, signature.subarray(8)))
       throw bad(`wrong cosignature by ${verifier.name}`);
     return time;
@@ -153,6 +166,29 @@ function checkSignature(text: string, verifier: Verifier, signature: Buffer): bi
   if (signature.length !== 64 || !verify(null, Buffer.from(text), verifier.key, signature))
     throw bad(`wrong signature by ${verifier.name}`);
   return null;
+}
+
+/** What a cosignature signs: the text with its time, or of ML-DSA-44 the `cosigned_message` of the specification. */
+export function cosigned(
+  text: string,
+  { name, type }: Pick<Verifier, "name" | "type">,
+  time: bigint,
+): Buffer {
+  if (type === COSIGNATURE) return Buffer.from(`cosignature/v1\ntime ${time}\n${text}`);
+  const { origin, size, root } = parseCheckpoint(text);
+  const number = (value: bigint): Buffer => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(value);
+    return bytes;
+  };
+  const named = (value: string): Buffer => {
+    const bytes = Buffer.from(value);
+    if (bytes.length > 255) throw bad("a name is longer than 255 bytes");
+    return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+  };
+  const label = Buffer.from("subtree/v1\n\0");
+  const range = [number(0n), number(BigInt(size)), root];
+  return Buffer.concat([label, named(name), number(time), named(origin), ...range]);
 }
 
 export interface Checkpoint {

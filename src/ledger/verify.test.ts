@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { asSessionId, type Clock, type EventBody, exchangeId } from "../core/index.ts";
 import type { EvidenceInput } from "./evidence.ts";
-import { FRAME, FrameBuffer, parseFrames, payloadOf } from "./frame.ts";
+import { FRAME, type Frame, FrameBuffer, parseFrames, payloadOf } from "./frame.ts";
 import { openLedger, verifyLedger } from "./index.ts";
 import { encodeBundle } from "./tiles.ts";
 
@@ -129,6 +129,39 @@ it("sealed evidence that was altered, with its checksum made good, is named by i
     expect.stringMatching(/^entry \d+: its sealed evidence is missing or altered$/),
     expect.stringMatching(/^entry \d+: evidence stands before it that it does not name$/),
   ]);
+});
+
+it.each<[string, (frames: Frame[]) => Frame[], RegExp[]]>([
+  [
+    "removed",
+    (frames) =>
+      frames.toSpliced(
+        frames.findIndex((f) => f.kind === FRAME.evidence),
+        1,
+      ),
+    [/^entry \d+: its sealed evidence is missing or altered$/],
+  ],
+  [
+    "moved before another entry",
+    (frames) => {
+      const from = frames.findIndex((f) => f.kind === FRAME.evidence);
+      const bare = frames.findIndex((f, i) => f.kind === FRAME.event && frames[i - 1]?.kind === FRAME.event);
+      expect(bare).toBeLessThan(from); // entries without evidence did not wait for a key
+      return frames.toSpliced(from, 1).toSpliced(bare, 0, ...frames.slice(from, from + 1));
+    },
+    [
+      /^entry \d+: evidence stands before it that it does not name$/,
+      /^entry \d+: its sealed evidence is missing or altered$/,
+    ],
+  ],
+])("sealed evidence that was %s is named", async (_, edit, expected) => {
+  const directory = copy();
+  const path = join(directory, segment);
+  const out = new FrameBuffer();
+  for (const frame of edit([...parseFrames(readFileSync(path), 0).frames]))
+    out.bytes(frame.kind as 0, Buffer.from(payloadOf(frame)));
+  writeFileSync(path, out.view());
+  expect(await said(directory)).toEqual(expected.map((one) => expect.stringMatching(one)));
 });
 
 const flip = (path: string, at: number, bit = 0): void => {

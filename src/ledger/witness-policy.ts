@@ -10,7 +10,7 @@
  * Pure. Limits: 64 KiB, 32 lines each of logs, witnesses and groups.
  */
 import { Fault } from "../core/index.ts";
-import { parseVerifierKey, type Verifier } from "./note.ts";
+import { COSIGNATURES, parseVerifierKey, type Verifier } from "./note.ts";
 
 export interface PolicyWitness {
   /** Its name within the policy. */
@@ -32,7 +32,6 @@ export interface WitnessPolicy {
 
 const MAX_TEXT = 64 * 1024;
 const MAX_LINES = 32;
-const COSIGNATURE = 4;
 
 /** Throws `witness.invalid` with the line at fault. `at` names the file. */
 export function parseWitnessPolicy(text: string, at = "policy"): WitnessPolicy {
@@ -82,7 +81,7 @@ class PolicyReader {
   #log([text = "", , more]: readonly string[]): void {
     const key = parseVerifierKey(text);
     if (more !== undefined) throw bad("a log has a key and a URL");
-    if (key.type === COSIGNATURE) throw bad("that is a witness's key, not a log's");
+    if (COSIGNATURES.includes(key.type)) throw bad("that is a witness's key, not a log's");
     if (this.#logs.some((log) => log.key.equals(key.key))) throw bad("the same log twice");
     if (this.#logs.push(key) > MAX_LINES) throw bad(`more than ${MAX_LINES} logs`);
   }
@@ -90,7 +89,7 @@ class PolicyReader {
   #witness([name = "", text = "", url, more]: readonly string[]): void {
     const key = parseVerifierKey(text);
     if (more !== undefined) throw bad("a witness has a name, a key and a URL");
-    if (key.type !== COSIGNATURE) throw bad("that is a log's key, not a witness's");
+    if (!COSIGNATURES.includes(key.type)) throw bad("that is a log's key, not a witness's");
     if (url !== undefined && !/^https?:\/\/[^\s]+$/.test(url)) throw bad("a witness's URL is http or https");
     if (this.#witnesses.some((w) => w.key.key.equals(key.key))) throw bad("the same witness twice");
     this.#name(name, (cosigned) => cosigned.has(name));

@@ -27,12 +27,13 @@ interface MockWitness {
 }
 
 /** A witness after c2sp.org/tlog-witness that really checks signature and consistency, and really signs. */
-async function witness(logKey: () => string): Promise<MockWitness> {
-  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const raw = publicKey.export({ format: "der", type: "spki" }).subarray(-32);
+async function witness(logKey: () => string, type: 4 | 6 = 4): Promise<MockWitness> {
+  const { publicKey, privateKey } =
+    type === 4 ? generateKeyPairSync("ed25519") : generateKeyPairSync("ml-dsa-44");
+  const raw = publicKey.export({ format: "der", type: "spki" }).subarray(type === 4 ? -32 : -1312);
   const mock: MockWitness = {
     url: "",
-    verifierKey: verifierKeyText("witness.example", raw, 4),
+    verifierKey: verifierKeyText("witness.example", raw, type),
     last: { size: 0, root: Buffer.alloc(0) },
     answers: [],
     wrong: null,
@@ -72,12 +73,29 @@ function judge(
   const signed = note.slice(0, note.lastIndexOf("\n\n") + 1);
   const stamp = Buffer.alloc(8);
   stamp.writeBigUInt64BE(time);
-  const signature = sign(null, Buffer.from(`cosignature/v1\ntime ${time}\n${signed}`), key);
-  const { id } = parseVerifierKey(mock.verifierKey);
+  const { id, type } = parseVerifierKey(mock.verifierKey);
+  const signature = sign(null, messageOf(type, signed, time), key);
   return {
     status: 200,
     body: `— witness.example ${Buffer.concat([id, stamp, signature]).toString("base64")}\n`,
   };
+}
+
+/** After c2sp.org/tlog-cosignature, written again from its text. */
+function messageOf(type: number, text: string, time: bigint): Buffer {
+  if (type === 4) return Buffer.from(`cosignature/v1\ntime ${time}\n${text}`);
+  const [origin = "", size = "", root = ""] = text.split("\n");
+  const message = Buffer.alloc(12 + 1 + 15 + 8 + 1 + origin.length + 8 + 8 + 32);
+  let at = message.write("subtree/v1\n\0", 0);
+  at = message.writeUInt8(15, at);
+  at += message.write("witness.example", at);
+  at = message.writeBigUInt64BE(time, at);
+  at = message.writeUInt8(origin.length, at);
+  at += message.write(origin, at);
+  at = message.writeBigUInt64BE(0n, at);
+  at = message.writeBigUInt64BE(BigInt(size), at);
+  message.set(Buffer.from(root, "base64"), at);
+  return message;
 }
 
 function place(): LedgerOptions & { now: number } {
@@ -93,26 +111,40 @@ function place(): LedgerOptions & { now: number } {
   return options;
 }
 
-it("a witness cosigns each checkpoint after checking that it contains the one before, over restarts", async () => {
-  const options = place();
-  let key = "";
-  const mock = await witness(() => key);
-  for (let round = 0; round < 3; round++) {
-    const ledger = await openLedgerWith({ ...options, witnesses: [mock] }, {});
-    key = ledger.verifierKey;
-    for (let n = 0; n < 4; n++) {
-      await ledger.hold(`case-${round}-${n}`, [], "local:0");
-      const note = await ledger.checkpoint();
-      const { signatures } = openNote(note, [parseVerifierKey(mock.verifierKey)]);
-      expect(signatures.map((s) => s.time)).toEqual([1_800_000_000n]);
+it.each([
+  ["Ed25519", 4],
+  ["ML-DSA-44", 6],
+] as const)(
+  "a witness cosigns (%s) each checkpoint after checking that it contains the one before, over restarts",
+  async (_, type) => {
+    const options = place();
+    let key = "";
+    const mock = await witness(() => key, type);
+    for (let round = 0; round < 3; round++) {
+      const ledger = await openLedgerWith({ ...options, witnesses: [mock] }, {});
+      key = ledger.verifierKey;
+      for (let n = 0; n < 4; n++) {
+        await ledger.hold(`case-${round}-${n}`, [], "local:0");
+        const note = await ledger.checkpoint();
+        const { signatures } = openNote(note, [parseVerifierKey(mock.verifierKey)]);
+        expect(signatures.map((s) => s.time)).toEqual([1_800_000_000n]);
+      }
+      await ledger.close();
     }
-    await ledger.close();
-  }
-  expect(mock.last.size).toBe(15);
-  // Asked anew after each restart from 0, told by 409 where it stands.
-  expect(mock.answers.filter((status) => status !== 200)).toEqual([409, 409]);
-  expect((await verifyLedger(options.directory, key)).ok).toBe(true);
-});
+    expect(mock.last.size).toBe(15);
+    // Asked anew after each restart from 0, told by 409 where it stands.
+    expect(mock.answers.filter((status) => status !== 200)).toEqual([409, 409]);
+    const policy = policyOf(mock);
+    expect(await verifyLedger(options.directory, key, { policy })).toMatchObject({
+      ok: true,
+      witnessed: { size: 15 },
+    });
+    const path = join(options.directory, "checkpoint");
+    writeFileSync(path, readFileSync(path, "utf8").replace(/.{6}(=*)\n$/, "AAAAAA$1\n"));
+    const { problems } = await verifyLedger(options.directory, key, { policy });
+    expect(problems).toEqual([{ at: "checkpoint", problem: "wrong cosignature by witness.example" }]);
+  },
+);
 
 it.each([
   ["gone", { status: 503, body: "" }],

@@ -19,7 +19,7 @@ import { linesOf, openNote, parseVerifierKey, type Verifier } from "./note.ts";
 export interface Witness {
   /** The prefix before `/add-checkpoint`; http or https. */
   readonly url: string;
-  /** Its verifier key, of type 0x04. */
+  /** Its verifier key, of type 0x04 or 0x06. */
   readonly verifierKey: string;
 }
 

@@ -179,8 +179,12 @@ const usesOf = ({ repositorySettings }: Policy): readonly string[] =>
 /** A budget that is changed is one removed and one added: taken as loosening, unless it was only added. */
 const budgetsOf = ({ layers }: Policy): readonly string[] =>
   layers.flatMap(({ document: { data } }) =>
-    BUDGET_NAMES.flatMap((name) => {
-      const limit = data.budgets?.[name];
-      return limit === undefined ? [] : [`${name} ${limit} (${data.metadata.name})`];
-    }),
+    (["", "day "] as const).flatMap((per) =>
+      BUDGET_NAMES.flatMap((name) => {
+        const limits: Partial<Record<string, number>> | undefined =
+          per === "" ? { ...data.budgets, because: undefined, day: undefined } : data.budgets?.day;
+        const limit = limits?.[name];
+        return limit === undefined ? [] : [`${per}${name} ${limit} (${data.metadata.name})`];
+      }),
+    ),
   );

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parseDocument } from "./document.ts";
 import { layer } from "./layer.ts";
 import { asked } from "./native/form.ts";
-import { compileNative, type NativeSettings } from "./native.ts";
+import { COMPILED_AGENTS, compileNative, type NativeSettings, placeOf } from "./native.ts";
 import { readyProfile } from "./ready.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -20,6 +20,8 @@ const TESTED = {
   gemini: "0.61.0",
   opencode: "1.18.33",
   copilot: "1.0.102",
+  cursor: "3.23.0",
+  vscode: "1.133.0",
 } as const;
 
 /** Everything that was compiled, by file name under the golden folder. */
@@ -28,7 +30,7 @@ function goldenOf(agent: string, compiled: NativeSettings): Map<string, string> 
     ({ grant, agent: own, wall, remark }) => `| ${grant} | ${own} | ${wall} | ${remark} |`,
   );
   return new Map([
-    ...compiled.files.map(({ path, content }): [string, string] => [`${agent}${path}`, content]),
+    ...compiled.files.map(({ path, content }): [string, string] => [`${agent}/${placeOf(path)}`, content]),
     [
       `${agent}/launch.json`,
       `${JSON.stringify({ arguments: compiled.arguments, environment: compiled.environment, covers: compiled.covers }, null, 2)}\n`,
@@ -97,6 +99,81 @@ test("a profile that uses a repository's settings covers none of them", () => {
   const observe = layer([parseDocument(readyProfile("observe") ?? "", "observe.yaml")]);
   for (const agent of Object.keys(TESTED))
     expect(compileNative(observe, agent, null, around).covers).toEqual([]);
+});
+
+/** One word for each grant and agent: who holds to it under `engineer`, inside our sandbox where we start the agent. */
+function gapsPage(): string {
+  const engineer = layer([parseDocument(readyProfile("engineer") ?? "", "engineer")]);
+  const whole = [policy, engineer].map((each, at) => {
+    const columns = COMPILED_AGENTS.map((agent) => ({
+      agent,
+      gaps: compileNative(each, agent, null, { ...around, isInside: true }).gaps,
+    }));
+    const grants = columns[0]?.gaps.map(({ grant }) => grant) ?? [];
+    const cell = (own: string, wall: string): string =>
+      [own, wall].filter((who) => who !== "–" && who !== "nobody").join(" + ") || "nobody";
+    return [
+      at === 0 ? "## A policy that uses everything" : "## The ready profile `engineer`",
+      "",
+      `| grant | ${columns.map(({ agent }) => agent).join(" | ")} |`,
+      `|---|${columns.map(() => "---|").join("")}`,
+      ...grants.map((grant) => {
+        const cells = columns.map(({ gaps }) => {
+          const gap = gaps.find((one) => one.grant === grant);
+          return gap === undefined ? "" : cell(OWN_WORD[gap.agent], gap.wall);
+        });
+        return `| ${grant} | ${cells.join(" | ")} |`;
+      }),
+      "",
+    ];
+  });
+  return [
+    "# Who holds to what",
+    "",
+    "Written by `UPDATE=1 npx vitest run --project unit src/policy/native.test.ts`. `sallyport policy compile --gaps` prints the",
+    "same for a policy of your own, with remarks, and `sallyport run --explain` for one session.",
+    "",
+    "**itself**: the agent's compiled settings hold it. *advice*: they do, and a determined command gets round them. Cursor and",
+    "VS Code are not started by Sallyport: for them there are files to roll out, and nothing else.",
+    "",
+    ...whole.flat(),
+  ].join("\n");
+}
+
+const OWN_WORD = { kept: "**itself**", advice: "*advice*", none: "–" } as const;
+
+test("docs/gaps.md is the table of who holds to what (UPDATE=1 rewrites it)", () => {
+  const file = join(ROOT, "docs/gaps.md");
+  const text = gapsPage();
+  if (process.env["UPDATE"] === "1") writeFileSync(file, text);
+  expect(readFileSync(file, "utf8")).toBe(text);
+});
+
+test("what we do not start, no wall of ours holds: the table says nobody", () => {
+  for (const agent of ["cursor", "vscode"])
+    expect(compileNative(policy, agent, null, around).gaps.every(({ wall }) => wall === "nobody")).toBe(true);
+});
+
+test("cursor's list of hosts holds what every document grants", () => {
+  const narrower = parseDocument(
+    `apiVersion: sallyport/v1
+kind: Guardrails
+metadata: { name: org, owner: ciso@corp.example, review: 2027-02-01 }
+network:
+  default: deny
+  allow: [{ id: G-1, title: Ours, because: Contract, hosts: [api.anthropic.com, git.corp.example] }]
+  deny: [{ id: G-2, title: Never, because: Contract, hosts: ["*.evil.example"] }]
+`,
+    "org.yaml",
+  );
+  const native = parseDocument(
+    readFileSync(join(ROOT, "test/fixtures/policy/native.yaml"), "utf8"),
+    "native.yaml",
+  );
+  const { files } = compileNative(layer([narrower, native]), "cursor", null, around);
+  expect(JSON.parse(files[0]?.content ?? "")).toMatchObject({
+    networkPolicy: { default: "deny", allow: ["api.anthropic.com"], deny: ["*.evil.example"] },
+  });
 });
 
 test("an agent or a version that no emitter knows gets nothing, and the table says so", () => {

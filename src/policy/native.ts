@@ -9,12 +9,24 @@ import type { Policy } from "./layer.ts";
 import { claude } from "./native/claude.ts";
 import { codex } from "./native/codex.ts";
 import { copilot } from "./native/copilot.ts";
+import { cursor } from "./native/cursor.ts";
 import type { Cover, Emitted, Emitter, Grant, Hold, NativeFile, Surroundings } from "./native/form.ts";
 import { gemini } from "./native/gemini.ts";
 import { opencode } from "./native/opencode.ts";
 import { qwen } from "./native/qwen.ts";
+import { vscode } from "./native/vscode.ts";
 
-const EMITTERS: readonly Emitter[] = [claude, codex, qwen, gemini, opencode, copilot];
+const EMITTERS: readonly Emitter[] = [claude, codex, qwen, gemini, opencode, copilot, cursor, vscode];
+
+/** The agents that settings can be written for. */
+export const COMPILED_AGENTS: readonly string[] = EMITTERS.map(({ agent }) => agent);
+
+/** A compiled file's place below a folder of files to roll out: `etc/…`, `home/…`, `workspace/…`. */
+export const placeOf = (path: string): string =>
+  path
+    .replace(/^\//, "")
+    .replace(/^~\//, "home/")
+    .replace(/^<workspace>\//, "workspace/");
 
 export interface Gap {
   readonly grant: Grant;
@@ -59,12 +71,19 @@ export function compileNative(
     arguments: emitted?.arguments ?? [],
     plainCommands: emitted?.plainCommands ?? [],
     environment: emitted?.environment ?? {},
-    gaps: gapsOf(policy, emitted, refusesTelemetry),
+    gaps: gapsOf(policy, emitted, refusesTelemetry, isWalled(policy, emitter)),
   };
 }
 
-function gapsOf(policy: Policy, emitted: Emitted | null, refusesTelemetry: boolean): readonly Gap[] {
-  const isWalled = policy.sandbox.mode === "bubblewrap";
+const isWalled = (policy: Policy, emitter: Emitter | undefined): boolean =>
+  policy.sandbox.mode === "bubblewrap" && emitter?.isRolledOut !== true;
+
+function gapsOf(
+  policy: Policy,
+  emitted: Emitted | null,
+  refusesTelemetry: boolean,
+  isWalled: boolean,
+): readonly Gap[] {
   const used: readonly (readonly [grant: Grant, isUsed: boolean, wall: Gap["wall"]])[] = [
     ["hidden files", policy.files.hide.length > 0, isWalled ? "sandbox" : "nobody"],
     ["commands refused", policy.programs.deny.length > 0, "nobody"],
@@ -84,10 +103,8 @@ function gapsOf(policy: Policy, emitted: Emitted | null, refusesTelemetry: boole
   return used
     .filter(([, isUsed]) => isUsed)
     .map(([grant, , wall]): Gap => {
-      const hold =
-        grant === "network destinations" || grant === "data that leaves"
-          ? BEYOND_AGENTS
-          : (emitted?.holds[grant] ?? UNWRITTEN);
+      const isBeyond = grant === "network destinations" || grant === "data that leaves";
+      const hold = emitted?.holds[grant] ?? (isBeyond ? BEYOND_AGENTS : UNWRITTEN);
       return { grant, agent: hold.agent, wall, remark: hold.remark };
     });
 }

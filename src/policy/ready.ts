@@ -209,6 +209,14 @@ const restrictedStays = `    - id: restricted-stays
       then: deny
 `;
 
+const volume = (then: "ask" | "deny"): string => `    - id: volume-noticed
+      title: { en: More than usual to one place stops and asks, zh-CN: 向同一处外发超常量内容时停下询问 }
+      because: { en: A value can leave a few characters at a time; a model is sent the workspace and anybody else little, zh-CN: 机密可分多次少量外泄；除模型外，其他去处通常只收到少量内容 }
+      when: { data: [volume], channel: [auth, package, mcp, update, other, unknown] }
+      unless: { operatorLaw: [SELF] }
+      then: ${then}
+`;
+
 const DEFAULT = `${head("default", "One person at one machine", "单人单机")}
 sandbox: { mode: bubblewrap, nested: false }
 ${usualAccess}
@@ -219,7 +227,7 @@ ${models}${packages}${noTelemetry}
 send:
   default: allow # the network list above says who may be sent to; these rules say what may not
   rules:
-${noTelemetryContent}${restrictedStays}${secretsMasked}`;
+${noTelemetryContent}${restrictedStays}${volume("ask")}${secretsMasked}`;
 
 const OBSERVE = `${head("observe", "Records everything that leaves and refuses nothing public", "记录一切外发内容，不拒绝任何公共目的地")}
 sandbox: { mode: bubblewrap, nested: true }
@@ -243,7 +251,7 @@ ${models}${packages}${noTelemetry}
 send:
   default: allow
   rules:
-${noTelemetryContent}${restrictedStays}${secretsMasked}`;
+${noTelemetryContent}${restrictedStays}${volume("ask")}${secretsMasked}`;
 
 /** On one machine there is nobody else; an organisation's guardrails say `self: deny`, and then somebody else answers. */
 const ownApproval = `approvals: { self: allow, seconds: 240 } # the person themselves may say yes; the agent cannot
@@ -388,7 +396,7 @@ ${models}${packages}${noTelemetry}
 send:
   default: allow
   rules:
-${noTelemetryContent}${restrictedStays}${secretsMasked}    - id: unapproved-builds
+${noTelemetryContent}${restrictedStays}${volume("deny")}${secretsMasked}    - id: unapproved-builds
       title: { en: Builds that were refused do not run unattended, zh-CN: 未获批准的构建版本不得无人值守运行 }
       because: { en: Nobody would notice, zh-CN: 无人能够察觉 }
       when: { build: [unapproved] }

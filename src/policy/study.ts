@@ -2,12 +2,19 @@
  * The policy desk's tools: what people ask of a policy before it is in force and after it has decided. None of them is on
  * the way of a request but `refuser`, `withWaivers`, `settle` and `decideBudget`.
  */
-export { decideBudget, type Spent } from "./budget.ts";
+export {
+  type BudgetDecision,
+  type DaySpent,
+  decideBudget,
+  hasDayBudget,
+  overrunText,
+  type Spent,
+} from "./budget.ts";
 export { type CedarExport, exportCedar } from "./cedar.ts";
 export { type Change, diff } from "./diff.ts";
 export { type Explanation, explain, type Refused, type RefusedAbout, refuser } from "./explain.ts";
 export { modelFor, type OwnModel, parseModels, SPEECHES } from "./models.ts";
-export { compileNative, type Gap, type NativeSettings } from "./native.ts";
+export { COMPILED_AGENTS, compileNative, type Gap, type NativeSettings, placeOf } from "./native.ts";
 export { type Overdue, overdue } from "./overdue.ts";
 export { type Property, parseProperties } from "./property.ts";
 export { type Mutant, mutate, type Proof, prove, proveUnderAnyProfile } from "./prove.ts";

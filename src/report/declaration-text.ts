@@ -35,6 +35,8 @@ export function declarationText(declared: Declaration, around: Surround): string
   if (declared.refused.length > 8) say("", `and ${declared.refused.length - 8} more hosts`);
   const vetted = admissionLine(declared);
   if (vetted !== "") say("build", vetted);
+  const words = templateLine(declared);
+  if (words !== "") say("its words", declared.template?.altered === 0 ? words : paint("yellow", words));
   if (declared.sandbox === "none") say("sandbox", paint("yellow", "none: the profile says so by name"));
   else if (declared.gaps.length > 0) say("sandbox", `not enforced here: ${declared.gaps.join(", ")}`);
   if (declared.setAside.length > 0)
@@ -53,6 +55,15 @@ export function declarationText(declared: Declaration, around: Surround): string
 function admissionLine({ standing, agent, profile }: Declaration): string {
   if (standing === "approved") return "approved in the register";
   return standing === null || agent.version === null ? "" : `not vetted: ${profile} permits that`;
+}
+
+function templateLine({ template }: Declaration): string {
+  if (template === null) return "";
+  const { known, altered, unaccounted } = template;
+  const marked =
+    altered === 0 ? "" : `${plural(altered, "line")} as vetted but for look-alike or invisible characters, `;
+  const strange = unaccounted === 0 ? "" : `, ${plural(unaccounted, "line")} that nothing accounts for`;
+  return `${marked}${plural(known, "line")} as vetted${strange}`;
 }
 
 function headline(declared: Declaration): string {

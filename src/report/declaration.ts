@@ -43,6 +43,12 @@ export interface Declaration {
   readonly upstream: string | null;
   /** Where the register had the build; null in sessions of versions without a register. */
   readonly standing: BuildStanding | null;
+  /** How the build's own words compared with its vetted template; null where it has none. */
+  readonly template: {
+    readonly known: number;
+    readonly altered: number;
+    readonly unaccounted: number;
+  } | null;
   readonly startedAt: number;
   /** Null while the session runs. */
   readonly endedAt: number | null;
@@ -82,6 +88,7 @@ interface Tally {
   readonly usage: { inputTokens: number; outputTokens: number };
   readonly exceptions: Map<string, number>;
   readonly refused: Map<string, { host: string; rule: string; count: number }>;
+  template: Declaration["template"];
   first: number;
   last: number;
 }
@@ -131,6 +138,9 @@ export class SessionFold {
         tally.judged.delete(event.exchange);
         break;
       }
+      case "template.compared":
+        tally.template = { known: event.known, altered: event.altered, unaccounted: event.unaccounted };
+        break;
       case "evidence.viewed":
       case "ledger.opened":
         break;
@@ -162,6 +172,7 @@ function open(event: Started & { readonly at: number }, index: number): Tally {
     usage: { inputTokens: 0, outputTokens: 0 },
     exceptions: new Map(),
     refused: new Map(),
+    template: null,
     first: index,
     last: index,
   };
@@ -249,6 +260,7 @@ function close(tally: Tally): Declaration {
     gaps: started.gaps,
     upstream: started.upstream,
     standing: started.admission?.standing ?? null,
+    template: tally.template,
     startedAt: started.at,
     endedAt: ended?.at ?? null,
     ended: ended?.reason ?? null,

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
+import { bundleVerifier } from "../../scripts/bundle-verifier.ts";
 
 const CHILD = join(import.meta.dirname, "ledger-child.ts");
 const place = (): [directory: string, keyDirectory: string] => {
@@ -59,20 +60,59 @@ it("killed with SIGKILL at each step of compacting, the ledger is whole, and the
     const { signal } = spawnSync(process.execPath, [CHILD, "compact", copy, keys, String(step)]);
     if (signal === null) break;
     expect(signal).toBe("SIGKILL");
-    const verifier = join(import.meta.dirname, "../../src/ledger/verify-standalone.ts");
-    expect(spawnSync(process.execPath, [verifier, copy]).status, `killed at step ${step}`).toBe(0);
+    expect(spawnSync(process.execPath, [bundled, copy]).status, `killed at step ${step}`).toBe(0);
     expect(run([], "compact", copy, keys, "-1")).toBe("compacted");
   }
   // Sync, write, compare, rename, sync, verify.
   expect(step).toBe(6);
 });
 
+const bundled = join(mkdtempSync(join(tmpdir(), "verifier-")), "verify.mjs");
+beforeAll(() => bundleVerifier(bundled));
+
+it("the stand-alone verifier is one file that reaches for nothing but Node", () => {
+  const source = readFileSync(bundled, "utf8");
+  const imported = [...source.matchAll(/^import [^"]*"([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
+    (match) => match[1] ?? match[2] ?? "",
+  );
+  expect(imported.length).toBeGreaterThan(3);
+  expect(imported.filter((name) => !name.startsWith("node:"))).toEqual([]);
+  expect(source).not.toMatch(/node:(net|http|https|tls|dns|child_process)"/);
+  expect(source).not.toMatch(/\bfetch\(/);
+});
+
+it("an old copy that goes on signing, and a forked history, are named by the stand-alone file", () => {
+  const [directory, keys] = place();
+  run([], "once", directory, keys);
+  const [old, oldKeys] = [join(directory, "../../old"), join(keys, "../old-keys")];
+  cpSync(directory, old, { recursive: true });
+  cpSync(keys, oldKeys, { recursive: true });
+  run([], "grow", directory, keys);
+  const kept = join(directory, "../kept");
+  copyFileSync(join(directory, "checkpoint"), kept);
+  const verify = (folder: string): { status: number | null; stdout: string } =>
+    spawnSync(process.execPath, [bundled, folder, "--remembered", kept], { encoding: "utf8" });
+  expect(verify(directory).status).toBe(0);
+  expect(verify(old)).toMatchObject({
+    status: 7,
+    stdout: expect.stringContaining("the ledger was rolled back: 602 entries were signed once, it has 1"),
+  });
+  run([], "once", old, oldKeys);
+  expect(verify(old).stdout).toContain("it has 2");
+  run([], "grow", old, oldKeys);
+  expect(verify(old)).toMatchObject({
+    status: 7,
+    stdout: expect.stringContaining(
+      "history is forked: its first 602 entries are not those that were signed once",
+    ),
+  });
+});
+
 it("the stand-alone verifier says by its exit code whether a copy is whole", () => {
   const [directory, keys] = place();
   run([], "once", directory, keys);
-  const verifier = join(import.meta.dirname, "../../src/ledger/verify-standalone.ts");
   const verify = (...args: string[]): { status: number | null; text: string } => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [verifier, ...args], { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [bundled, ...args], { encoding: "utf8" });
     return { status, text: stdout + stderr };
   };
   const key = readFileSync(join(directory, "vkey.txt"), "utf8").trim();

@@ -192,6 +192,15 @@ describe("a session against a scripted model", () => {
     ]);
   });
 
+  it("a station that was told to stop is gone, not idle", async () => {
+    await place.run(["run", "-q", "--", "true"]);
+    const { pid } = JSON.parse((await place.run(["down", "--json"])).stdout) as { pid: number };
+    const isGone = (): boolean => !existsSync(`/proc/${pid}`);
+    const end = performance.now() + 10_000;
+    while (!isGone() && performance.now() < end) await new Promise((resolve) => setImmediate(resolve));
+    expect(isGone()).toBe(true);
+  });
+
   it("two runs at once share one station and one ledger", async () => {
     model = await startScriptedModel({ cwd: place.workspace });
     await place.run(["down"]);

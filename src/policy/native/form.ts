@@ -2,7 +2,10 @@
 import type { Policy } from "../layer.ts";
 
 export interface NativeFile {
-  /** Absolute, where the agent looks for its administrator's settings. */
+  /**
+   * Absolute, where the agent looks for its administrator's settings; where it knows no such place, below `~/` (the
+   * person's home) or `<workspace>/`.
+   */
   readonly path: string;
   readonly content: string;
 }
@@ -18,6 +21,9 @@ export type Grant =
   | "telemetry"
   | "network destinations"
   | "data that leaves";
+
+/** What an agent's own rules do not reach. */
+type Beyond = "network destinations" | "data that leaves";
 
 /** How far the agent itself holds to a grant; what it does not hold to is for the sandbox and the gateway, or nobody. */
 export interface Hold {
@@ -43,7 +49,8 @@ export interface Emitted {
   readonly plainCommands?: readonly string[];
   /** For the launcher, over anything the person's environment says. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly holds: Readonly<Record<Exclude<Grant, "network destinations" | "data that leaves">, Hold>>;
+  /** The last two are beyond the agents that we start; they need not be named. */
+  readonly holds: Readonly<Record<Exclude<Grant, Beyond>, Hold> & Partial<Record<Beyond, Hold>>>;
 }
 
 export interface Surroundings {
@@ -64,6 +71,8 @@ export interface Surroundings {
 export interface Emitter {
   readonly agent: string;
   readonly since: string;
+  /** Its settings can be rolled out, but we do not start it: no wall of ours stands round it. */
+  readonly isRolledOut?: true;
   emit(policy: Policy, around: Surroundings): Emitted;
 }
 
