@@ -7,6 +7,7 @@ export const HELP = `sallyport: run AI coding agents inside a sandbox whose only
 
 run
   run [flags] <agent> [args…]     claude, codex, opencode, qwen, gemini, copilot, or any program
+  vet <agent>[@version]|<path>    what a build does differently in different surroundings
   install <agent>[@version]       fetch an agent from npm, at the tested version
   profiles [name]                 list the profiles, or print one
   doctor                          what this machine can enforce
@@ -198,6 +199,25 @@ recognised has the class (default: restricted) that the policy's rules speak of.
 
       --except FOLDER       code that is public: what it has in common with the folder is left out
       --name NAME           how findings call it; default: the folder's name`,
+  vet: `sallyport vet <agent>[@version] | <executable> | <tarball> | <folder>
+
+Runs the build many times against a scripted model, in a chamber where nothing but loopback is reached, changes one thing
+of its surroundings at a time, and tells what it then sends differently, down to the byte. docs/lab.md says how.
+
+      --json                one JSON object: agent, build, findings, notVaried, …
+      --html FILE           a report for people, with code points side by side
+      --factors list|A,B    what there is to vary; or vary only these
+      --only FACTOR=L1,L2   just these levels; given twice, also together
+      --hosts FILE          further base-URL hosts to try, one per line
+      --repeats N           runs of each differing environment (5)
+      --budget SECONDS      after it nothing new is begun (150)
+      --jobs N              runs at a time
+      --quick               no combinations, no switches, 3 repeats
+
+Exit codes: 0 nothing found, 1 findings, 2 usage, 3 it could not be run.
+
+  sallyport vet claude@2.1.169 --only timezone=Asia/Shanghai
+  sallyport vet ./my-agent --json`,
   why: "sallyport why <detector>\n\nWhat a detector looks for, where its rule comes from, and examples.",
   up: "sallyport up\n\nStarts the station now instead of with the first `run`. With SALLYPORT_METRICS_PORT set it serves /metrics\n(Prometheus), /healthz and /readyz on that port of loopback.",
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",

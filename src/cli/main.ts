@@ -207,6 +207,8 @@ async function command(argv: readonly string[]): Promise<number> {
       const { values, positionals } = flags(rest, { class: text, name: text, except: text, out: text }, true);
       return (await import("./classify.ts")).classify(positionals, values, places);
     }
+    case "vet":
+      return (await import("./vet-command.ts")).vetCommand(rest, places);
     case "why":
       return (await import("./scan.ts")).why(flags(rest, {}, true).positionals, places);
     case "template":

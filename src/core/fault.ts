@@ -125,6 +125,11 @@ export const FAULTS = {
     "see `sallyport doctor`; for bubblewrap: sudo apt-get install bubblewrap (dnf install, pacman -S, apk add)",
     3,
   ),
+  "lab.silent": kind(
+    "the build could not be vetted: it sent nothing",
+    "run it by hand with a prompt as its argument and ANTHROPIC_BASE_URL or OPENAI_BASE_URL set",
+    3,
+  ),
   "sandbox.failed": kind("the sandbox could not be started", "see `sallyport doctor`", 6),
   "sandbox.workspace": kind(
     "this directory cannot be a workspace",

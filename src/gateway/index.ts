@@ -1,5 +1,6 @@
 /** The outer door: what leaves passes here, is read, judged and recorded first. */
 export type { GivenAnswer, OpenQuestion, Told } from "./approvals.ts";
+export { newLeafKey, SessionAuthority } from "./certificate.ts";
 export { type Credential, sentinelFor } from "./custody.ts";
 export type { Lookup } from "./dial.ts";
 export { type Gateway, type GatewayDependencies, openGateway } from "./gateway.ts";

@@ -7,3 +7,10 @@ export {
   type ScriptedRequest,
   startScriptedModel,
 } from "./model/server.ts";
+export { type VetOptions, type Vetted, vetBuild } from "./vet/build.ts";
+export { type Factor, factorOf, hostFactor, ordinaryFactors } from "./vet/factors.ts";
+export type { Finding } from "./vet/findings.ts";
+export { reportHtml } from "./vet/html.ts";
+export { reportText, type VetReport } from "./vet/report.ts";
+export { insidePath, type Target } from "./vet/target.ts";
+export type { TemplateRequest, WireTemplate } from "./vet/template.ts";

@@ -11,3 +11,4 @@ export { type Ended, type Launched, type LaunchOptions, launch } from "./launch.
 export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";
 export { type MachineControl, type MachineReport, probeMachine } from "./probe.ts";
 export { type CommandCall, Recorder, type RecorderOptions } from "./recorder.ts";
+export { seccompFilter } from "./seccomp.ts";

@@ -6,7 +6,7 @@
  * Measured against claude 2.1.329, codex 0.169, qwen 0.24, gemini 0.61, opencode 1.18, copilot 1.0 (November 2026).
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import zlib from "node:zlib";
 import type { Answer, ReplyEvent } from "./answer.ts";
@@ -48,8 +48,8 @@ export interface ScriptedModelOptions {
   readonly cwd: string;
   /** Default 127.0.0.1. */
   readonly host?: string;
-  /** Default 0: any free port. */
-  readonly port?: number;
+  /** Default 0: any free port. Null: listen nowhere, serve only what `accept` is given. */
+  readonly port?: number | null;
   /** For every model call, or by its number from 1. */
   readonly fault?: ModelFault | ((call: number) => ModelFault | null);
   /** Awaited before every event of a stream but the first. */
@@ -65,6 +65,8 @@ export interface ScriptedModel {
   /** `http://host:port`, without a slash at the end. */
   readonly url: string;
   readonly requests: () => readonly ScriptedRequest[];
+  /** Serves HTTP on a connection that somebody else accepted (and took the TLS off). */
+  readonly accept: (connection: Duplex) => void;
   /** Breaks open connections and stops listening. */
   readonly close: () => Promise<void>;
 }
@@ -72,7 +74,7 @@ export interface ScriptedModel {
 /** Resolves when it listens; rejects with Node's error when the address is taken. */
 export async function startScriptedModel(options: ScriptedModelOptions): Promise<ScriptedModel> {
   const seen: ScriptedRequest[] = [];
-  const sockets = new Set<Socket>();
+  const sockets = new Set<Duplex>();
   const state: State = {
     options,
     script: { plan: options.plan ?? DEFAULT_PLAN, cwd: options.cwd },
@@ -84,20 +86,22 @@ export async function startScriptedModel(options: ScriptedModelOptions): Promise
     receive(state, request, response).catch(() => response.destroy());
   });
   server.on("upgrade", (request, socket, head) => upgrade(state, request, socket, head));
-  server.on("connection", (socket) => {
+  server.on("connection", (socket: Duplex) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
   });
   const host = options.host ?? "127.0.0.1";
-  await new Promise<void>((ready, failed) => {
-    server.once("error", failed);
-    server.listen(options.port ?? 0, host, ready);
-  });
+  if (options.port !== null)
+    await new Promise<void>((ready, failed) => {
+      server.once("error", failed);
+      server.listen(options.port ?? 0, host, ready);
+    });
   // A listening TCP server always has an AddressInfo.
-  const { port } = server.address() as AddressInfo;
+  const port = options.port === null ? 0 : (server.address() as AddressInfo).port;
   return {
     url: `http://${host}:${port}`,
     requests: () => seen,
+    accept: (connection) => void server.emit("connection", connection),
     close: () =>
       new Promise((closed) => {
         server.close(() => closed());

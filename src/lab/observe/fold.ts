@@ -1,0 +1,203 @@
+/**
+ * Runs folded into facts that can be compared as sets: each request, each line at each place with its number of
+ * occurrences, each request's order. A fact that all runs of one environment have and no run of the other has is a
+ * difference; a fact that runs of the same environment do not agree on is noise and decides nothing.
+ */
+import { createHash } from "node:crypto";
+import { type Echo, echoOf, type Surroundings } from "./echo.ts";
+import type { SeenRequest } from "./http.ts";
+import { itemsOf, type Section } from "./leaves.ts";
+import type { Noise } from "./noise.ts";
+
+/** A line at its place, the environment's own values replaced by their names. */
+export interface Line {
+  readonly section: Section;
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface ReadRequest {
+  /** `POST ‹base-host›/v1/messages`. */
+  readonly name: string;
+  readonly lines: readonly Line[];
+}
+
+/** One run, read; noise is masked later, as it is learnt. */
+export interface ReadRun {
+  readonly requests: readonly ReadRequest[];
+  readonly echoed: ReadonlySet<string>;
+}
+
+export interface Fact {
+  readonly id: string;
+  /** The request's name. */
+  readonly request: string;
+  readonly section: Section | "presence";
+  readonly path: string;
+  readonly text: string;
+  /** 1 for the first of equal ones in the run. */
+  readonly nth: number;
+}
+
+/**
+ * Reads a run. `known`: names of requests that the baseline makes (none yet: empty). A base URL may be a host that the
+ * agent speaks to anyway: a request is named after the base URL only where the baseline has one of that name; and where
+ * no base URL is set, the vendor's own host stands for it.
+ */
+export function readRun(
+  requests: readonly SeenRequest[],
+  lookedUp: readonly string[],
+  around: Surroundings,
+  known: ReadonlySet<string>,
+): ReadRun {
+  const echoes = new Map<string | null, Echo>();
+  const echoFor = (base: string | null): Echo => {
+    const echo = echoes.get(base) ?? remembering(echoOf(around, base));
+    echoes.set(base, echo);
+    return echo;
+  };
+  const contacted = new Set(requests.map((request) => request.host.replace(/:\d+$/, "")));
+  const read = requests.map((request) => {
+    const plain = echoFor(null);
+    const based = echoFor(around.setting.base ?? `${request.scheme}://${request.host}`);
+    const [asBase, asItself] = [requestName(request, based), requestName(request, plain)];
+    const isItself = known.has(asItself) || (around.setting.base === null && !known.has(asBase));
+    // Elsewhere the base URL is quoted, not addressed.
+    const isBase = around.setting.base === null || new URL(around.setting.base).host === request.host;
+    const echo = isItself && isBase ? plain : based;
+    const lines = itemsOf(request).map(({ section, path, text }) => ({
+      ...{ section, path: echo.replace(path), text: echo.replace(text) },
+    }));
+    return { name: isItself ? asItself : asBase, lines };
+  });
+  const silent = lookedUp
+    .filter((name) => !contacted.has(name))
+    .map((name) => ({ name: `LOOK-UP ${echoFor(around.setting.base).replace(name)}`, lines: [] }));
+  return {
+    requests: [...read, ...silent],
+    echoed: new Set([...echoes.values()].flatMap((echo) => [...echo.met])),
+  };
+}
+
+/** A session says most things many times. */
+function remembering(echo: Echo): Echo {
+  const done = new Map<string, string>();
+  return {
+    met: echo.met,
+    replace: (text) => {
+      const known = done.get(text);
+      if (known !== undefined) return known;
+      const made = echo.replace(text);
+      done.set(text, made);
+      return made;
+    },
+  };
+}
+
+/** Ids in a path are not part of a request's name. */
+function requestName(request: SeenRequest, echo: Echo): string {
+  const path = request.target.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/\?.*$/, "");
+  const plain = path.replaceAll(
+    /[0-9a-f]{8}-[0-9a-f-]{27}|(?<=\/)[0-9a-f]{16,}(?=\/|$)|(?<=\/)\d{5,}(?=\/|$)/gi,
+    "‹id›",
+  );
+  const origin = echo.replace(`${request.scheme}://${request.host}`);
+  return `${request.method} ${origin}${echo.replace(plain)}`;
+}
+
+export const placeOf = (request: string, line: Line): string => `${request}\n${line.section}\n${line.path}`;
+
+/** All facts of a run, by id. */
+export function factsOf(run: ReadRun, noise: Noise): ReadonlyMap<string, Fact> {
+  const facts = new Map<string, Fact>();
+  const counts = new Map<string, number>();
+  const add = (request: string, section: Fact["section"], path: string, text: string): void => {
+    const base = `${request}\n${section}\n${path}\n${text}`;
+    const nth = (counts.get(base) ?? 0) + 1;
+    counts.set(base, nth);
+    const id = nth === 1 ? base : `${base}\n${nth}`;
+    facts.set(id, { id, request, section, path, text, nth });
+  };
+  for (const request of run.requests) {
+    add(request.name, "presence", "", "");
+    for (const line of request.lines)
+      add(request.name, line.section, line.path, noise.mask(placeOf(request.name, line), line.text));
+  }
+  return facts;
+}
+
+/**
+ * The order of what two environments have in common: for each request name and section, one digest per request over the
+ * sequence of its lines that `isCommon` accepts; sorted, as requests may overtake each other.
+ */
+export function ordersOf(
+  run: ReadRun,
+  noise: Noise,
+  isCommon: (id: string) => boolean,
+): ReadonlyMap<string, { readonly digests: string; readonly sequences: readonly (readonly string[])[] }> {
+  const all = new Map<string, string[][]>();
+  for (const request of run.requests) {
+    const bySection = new Map<string, string[]>();
+    for (const line of request.lines) {
+      const text = noise.mask(placeOf(request.name, line), line.text);
+      if (!isCommon(`${request.name}\n${line.section}\n${line.path}\n${text}`)) continue;
+      const key = `${request.name}\n${line.section}`;
+      const list = bySection.get(key) ?? [];
+      list.push(`${line.path}\n${text}`);
+      bySection.set(key, list);
+    }
+    for (const [key, list] of bySection) all.set(key, [...(all.get(key) ?? []), list]);
+  }
+  return new Map(
+    [...all].map(([key, sequences]) => {
+      const digests = sequences.map((list) => createHash("sha256").update(list.join("\0")).digest("hex"));
+      return [key, { digests: digests.toSorted().join(" "), sequences }];
+    }),
+  );
+}
+
+/** Learns from two control runs what varies; returns when another look would teach nothing. */
+export function learnNoise(one: ReadRun, other: ReadRun, noise: Noise): void {
+  for (let round = 0; round < 4; round += 1) {
+    let learnt = false;
+    const [a, b] = [linesByPlace(one, noise), linesByPlace(other, noise)];
+    for (const [place, lines] of a) {
+      const match = b.get(place);
+      if (match !== undefined) learnt = learnPlace(place, lines, match, noise) || learnt;
+    }
+    if (!learnt) return;
+  }
+}
+
+function linesByPlace(run: ReadRun, noise: Noise): Map<string, { masked: string; text: string }[]> {
+  const out = new Map<string, { masked: string; text: string }[]>();
+  for (const request of run.requests)
+    for (const line of request.lines) {
+      const place = placeOf(request.name, line);
+      const list = out.get(place) ?? [];
+      list.push({ masked: noise.mask(place, line.text), text: line.text });
+      out.set(place, list);
+    }
+  return out;
+}
+
+type Lines = readonly { readonly masked: string; readonly text: string }[];
+
+/** Pairs what is in one and not in the other, in order, and lets the noise learn from each pair. */
+function learnPlace(place: string, one: Lines, other: Lines, noise: Noise): boolean {
+  const [a, b] = [surplus(one, other), surplus(other, one)];
+  let learnt = false;
+  const pairs = Math.min(a.length, b.length, 400);
+  for (let i = 0; i < pairs; i += 1) learnt = noise.learn(place, a[i] ?? "", b[i] ?? "") || learnt;
+  return learnt;
+}
+
+function surplus(one: Lines, other: Lines): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { masked } of other) counts.set(masked, (counts.get(masked) ?? 0) + 1);
+  return one.flatMap(({ masked, text }) => {
+    const left = counts.get(masked) ?? 0;
+    counts.set(masked, left - 1);
+    return left > 0 ? [] : [text];
+  });
+}

@@ -1,0 +1,206 @@
+/**
+ * A request as an ordered list of items: each a place (what kind of thing, where) and one line of text. Document order is
+ * kept, so that the order of headers, of JSON keys and of lines can be compared apart from what they say.
+ *
+ * JSON is read by a tokenizer of its own: key order, duplicate keys, spacing, number spelling and escapes are what a
+ * parser throws away. Text inside text (JSON in a string, base64 of text) is opened, up to three deep.
+ */
+import { helloLines } from "../chamber/hello.ts";
+import type { SeenRequest } from "./http.ts";
+
+export type Section = "request" | "headers" | "body" | "handshake";
+
+export interface Item {
+  readonly section: Section;
+  /** `user-agent`, or a JSON pointer; array positions are `*`. */
+  readonly path: string;
+  /** One line, its line end included. */
+  readonly text: string;
+}
+
+const MAX_DEPTH = 3;
+/** Above this a body is compared as text lines: nothing an agent sends in one session comes near. */
+const MAX_JSON_BYTES = 32 * 1024 * 1024;
+const MIN_BASE64 = 24;
+
+export function itemsOf(request: SeenRequest): readonly Item[] {
+  const items: Item[] = [];
+  const add = (section: Section, path: string, text: string): void => {
+    for (const line of linesOf(text)) items.push({ section, path, text: line });
+  };
+  if (request.requestLine !== "") add("request", "line", requestText(request.requestLine));
+  for (const line of request.headerLines) {
+    const name = line.slice(0, Math.max(line.indexOf(":"), 0)).toLowerCase();
+    add("headers", name, headerText(name, line, request.body.length));
+  }
+  if (request.hello !== null)
+    for (const line of helloLines(request.hello)) add("handshake", line.split(" ")[0] ?? "", line);
+  if (request.tlsError !== null) add("handshake", "error", request.tlsError.replaceAll(/^[0-9A-F]+:/gm, ""));
+  bodyItems(request.body, (path, text) => add("body", path, text));
+  return items;
+}
+
+/** The query's parts on lines of their own. */
+const requestText = (line: string): string => line.replaceAll(/[?&]/g, "\n$&");
+
+/** A length that is right says nothing of its own. */
+function headerText(name: string, line: string, bodyBytes: number): string {
+  if (name !== "content-length") return line;
+  return line.replace(/\d+$/, (digits) => (Number(digits) === bodyBytes ? "‹length of the body›" : digits));
+}
+
+/** Lines with their ends: a changed line end is a change. */
+const linesOf = (text: string): readonly string[] =>
+  text === "" ? [""] : (text.match(/[^\n]*\n|[^\n]+$/g) ?? [text]);
+
+type Add = (path: string, text: string) => void;
+
+function bodyItems(body: Buffer, add: Add): void {
+  if (body.length === 0) return;
+  const text = body.toString("utf8");
+  const isText = !text.includes("\uFFFD") || body.includes("\uFFFD");
+  if (!isText) binaryItems(body, add);
+  if (!isText || textItems(text, "", add, 0)) return;
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const isMany = lines.length > 1 && lines.every((line) => /^\s*[{[]/.test(line));
+  if (isMany && lines.every((line) => textItems(line, "line", add, 0))) return;
+  if (/^[\w.%+\-[\]]+=[^\s]*$/.test(text)) for (const part of text.split("&")) add("form", part);
+  else add("text", text);
+}
+
+/** Runs of text on their own; the rest as hex, sixteen bytes a line. */
+function binaryItems(body: Buffer, add: Add): void {
+  for (const run of body.toString("latin1").match(/[\x20-\x7e]{6,}/g) ?? []) add("bytes (text)", run);
+  for (let at = 0; at < body.length; at += 16) add("bytes", `${body.toString("hex", at, at + 16)}\n`);
+}
+
+/** True when the text is JSON, and was added. */
+function textItems(text: string, path: string, add: Add, depth: number): boolean {
+  if (!/^\s*[{[]/.test(text) || text.length > MAX_JSON_BYTES) return false;
+  const found: [string, string][] = [];
+  const spacing = new Set<string>();
+  const reader = new JsonReader(text, spacing, (at, raw) => found.push([at, raw]));
+  if (!reader.read(path)) return false;
+  for (const [at, raw] of found) scalarItems(at, raw, add, depth);
+  for (const gap of [...spacing].toSorted()) add(`${path} (spacing)`, gap);
+  return true;
+}
+
+function scalarItems(path: string, raw: string, add: Add, depth: number): void {
+  if (!raw.startsWith('"')) {
+    add(path, raw);
+    return;
+  }
+  // The reader has checked that it is a JSON string.
+  const value = JSON.parse(raw) as string;
+  const unusual = unusualEscapes(raw, value);
+  if (unusual !== "") add(`${path} (escapes)`, unusual);
+  if (depth < MAX_DEPTH && textItems(value, `${path}→`, add, depth + 1)) return;
+  const opened = depth < MAX_DEPTH ? fromBase64(value) : null;
+  if (opened === null) add(path, value);
+  else if (!textItems(opened, `${path}→base64`, add, depth + 1)) add(`${path}→base64`, opened);
+}
+
+/** Escapes that JSON.stringify would not have written, each once, in order. */
+function unusualEscapes(raw: string, value: string): string {
+  if (raw === JSON.stringify(value)) return "";
+  const needed = new Set(JSON.stringify(value).match(/\\(?:u[0-9a-f]{4}|.)/g) ?? []);
+  const all = new Set(raw.match(/\\(?:u[0-9a-fA-F]{4}|.)/g) ?? []);
+  return [...all].filter((one) => !needed.has(one)).join(" ") || "others than usual";
+}
+
+function fromBase64(value: string): string | null {
+  if (value.length < MIN_BASE64 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(value)) return null;
+  const bytes = Buffer.from(value, "base64");
+  const text = bytes.toString("utf8");
+  const isText = Buffer.from(text, "utf8").equals(bytes) && !/[\x00-\x08\x0e-\x1f\x7f\uFFFD]/.test(text);
+  return isText ? text : null;
+}
+
+/** A JSON reader that reports scalars with their raw spelling, in document order. */
+class JsonReader {
+  readonly #text: string;
+  readonly #spacing: Set<string>;
+  readonly #found: (path: string, raw: string) => void;
+  #at = 0;
+
+  constructor(text: string, spacing: Set<string>, found: (path: string, raw: string) => void) {
+    this.#text = text;
+    this.#spacing = spacing;
+    this.#found = found;
+  }
+
+  /** False when the text is not one JSON value. */
+  read(path: string): boolean {
+    this.#skip("start");
+    const isRead = this.#value(path, 0);
+    this.#skip("end");
+    return isRead && this.#at === this.#text.length;
+  }
+
+  #value(path: string, depth: number): boolean {
+    if (depth > 200) return false;
+    const first = this.#text[this.#at];
+    if (first === "{") return this.#list(path, "}", depth);
+    if (first === "[") return this.#list(path, "]", depth);
+    const raw = first === '"' ? this.#string() : this.#word();
+    if (raw === null) return false;
+    this.#found(path === "" ? "/" : path, raw);
+    return true;
+  }
+
+  #list(path: string, close: "}" | "]", depth: number): boolean {
+    this.#at += 1;
+    this.#skip("open");
+    if (this.#text[this.#at] === close) {
+      this.#at += 1;
+      this.#found(path === "" ? "/" : path, close === "}" ? "{}" : "[]");
+      return true;
+    }
+    for (;;) {
+      let inner = `${path}/*`;
+      if (close === "}") {
+        const key = this.#text[this.#at] === '"' ? this.#string() : null;
+        if (key === null) return false;
+        this.#skip("before :");
+        if (this.#text[this.#at] !== ":") return false;
+        this.#at += 1;
+        this.#skip("after :");
+        inner = `${path}/${(JSON.parse(key) as string).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+      }
+      if (!this.#value(inner, depth + 1)) return false;
+      this.#skip("before ,");
+      const next = this.#text[this.#at];
+      this.#at += 1;
+      if (next === close) return true;
+      if (next !== ",") return false;
+      this.#skip("after ,");
+    }
+  }
+
+  #string(): string | null {
+    const match = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+    match.lastIndex = this.#at;
+    const found = match.exec(this.#text)?.[0];
+    if (found === undefined) return null;
+    this.#at += found.length;
+    return found;
+  }
+
+  #word(): string | null {
+    const match = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+    match.lastIndex = this.#at;
+    const found = match.exec(this.#text)?.[0];
+    if (found === undefined) return null;
+    this.#at += found.length;
+    return found;
+  }
+
+  #skip(where: string): void {
+    const match = /[ \t\r\n]*/y;
+    match.lastIndex = this.#at;
+    const gap = match.exec(this.#text)?.[0] ?? "";
+    this.#at += gap.length;
+    if (gap !== "") this.#spacing.add(`${where} ${JSON.stringify(gap)}`);
+  }
+}

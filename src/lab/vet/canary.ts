@@ -1,0 +1,111 @@
+/** Planted secrets in what left: as they are, or encoded in the ways that a thief would think of first. */
+import zlib from "node:zlib";
+import type { Canary } from "../chamber/home.ts";
+import type { SeenRequest } from "../observe/http.ts";
+
+export interface Taken {
+  readonly canary: Canary;
+  readonly encoding: string;
+  /** Host it went to, and the request. */
+  readonly host: string;
+  readonly request: string;
+}
+
+interface Needle {
+  readonly canary: Canary;
+  readonly encoding: string;
+  readonly text: string;
+}
+
+export function needlesOf(canaries: readonly Canary[]): readonly Needle[] {
+  return canaries.flatMap((canary) =>
+    Object.entries(encodings(canary.value)).map(([encoding, text]) => ({ canary, encoding, text })),
+  );
+}
+
+function encodings(value: string): Record<string, string> {
+  const bytes = Buffer.from(value);
+  const base64 = [0, 1, 2].map((shift) => {
+    const text = Buffer.concat([Buffer.alloc(shift), bytes])
+      .toString("base64")
+      .replaceAll("=", "");
+    // The first and last characters depend on what stands beside it.
+    return text.slice(shift === 0 ? 0 : 4, -2);
+  });
+  return {
+    "as it is": value,
+    "the first half": value.slice(0, 20),
+    "the second half": value.slice(20),
+    reversed: [...value].toReversed().join(""),
+    hex: bytes.toString("hex"),
+    "hex, upper case": bytes.toString("hex").toUpperCase(),
+    "percent encoded": [...bytes].map((b) => `%${b.toString(16).padStart(2, "0")}`).join(""),
+    "percent encoded, upper case": [...bytes]
+      .map((b) => `%${b.toString(16).toUpperCase().padStart(2, "0")}`)
+      .join(""),
+    rot13: value.replaceAll(/[a-z]/gi, (c) =>
+      String.fromCharCode(c.charCodeAt(0) + (c.toLowerCase() < "n" ? 13 : -13)),
+    ),
+    base64: base64[0] ?? "",
+    "base64, shifted by one": base64[1] ?? "",
+    "base64, shifted by two": base64[2] ?? "",
+    base32: base32(bytes),
+  };
+}
+
+function base32(bytes: Uint8Array): string {
+  const bits = [...bytes].map((b) => b.toString(2).padStart(8, "0")).join("");
+  return (bits.match(/.{5}/g) ?? [])
+    .map((five) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[Number.parseInt(five, 2)])
+    .join("");
+}
+
+export function takenIn(
+  requests: readonly SeenRequest[],
+  names: readonly string[],
+  needles: readonly Needle[],
+): readonly Taken[] {
+  const taken = requests.flatMap((request) => {
+    const text = `${request.requestLine}\n${request.headerLines.join("\n")}\n${request.body.toString("latin1")}`;
+    const where = {
+      host: request.host,
+      request: `${request.method} ${request.target.replace(/\?.*$/, "")}`.trim(),
+    };
+    return find([text, ...unpacked(text)], needles).map((needle) => ({ ...needle, ...where }));
+  });
+  const asked = names.map((name) => ({ name, text: name.replaceAll(".", "") }));
+  const lookedUp = asked.flatMap(({ name, text }) =>
+    find([text, text.toUpperCase()], needles).map((needle) => ({
+      ...needle,
+      host: name,
+      request: "name look-up",
+    })),
+  );
+  return [...taken, ...lookedUp];
+}
+
+function find(texts: readonly string[], needles: readonly Needle[]): { canary: Canary; encoding: string }[] {
+  const found = new Map<Canary, string>();
+  for (const { canary, encoding, text } of needles)
+    if (!found.has(canary) && texts.some((hay) => hay.includes(text))) found.set(canary, encoding);
+  return [...found].map(([canary, encoding]) => ({ canary, encoding }));
+}
+
+const MAX_UNPACKED = 200;
+
+/** What base64 texts in it hold, decompressed where it is compressed. */
+function unpacked(text: string): string[] {
+  const runs = text.match(/[A-Za-z0-9+/_-]{60,}/g) ?? [];
+  return runs.slice(0, MAX_UNPACKED).flatMap((run) => {
+    const bytes = Buffer.from(run, "base64");
+    const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+    const isZlib = bytes[0] === 0x78;
+    try {
+      if (isGzip) return [zlib.gunzipSync(bytes).toString("latin1")];
+      if (isZlib) return [zlib.inflateSync(bytes).toString("latin1")];
+    } catch {
+      // It only looked compressed.
+    }
+    return [bytes.toString("latin1")];
+  });
+}

@@ -1,0 +1,414 @@
+/**
+ * What two environments' runs differ in, and how it looks to a person. Pure.
+ *
+ * A difference is a fact that every run of one side has and no run of the other; lines that were lost and gained at the
+ * same place are paired by their common edges, and cut down to the code points that changed. The same change at many
+ * places is one effect.
+ */
+import { type Fact, factsOf, ordersOf, type ReadRun } from "../observe/fold.ts";
+import type { Noise } from "../observe/noise.ts";
+
+/** `marker`: reads the same to a person, or differs in marks alone. The others say what they are. */
+export type EffectKind = "marker" | "order" | "content" | "added" | "removed" | "request";
+
+export interface Place {
+  readonly request: string;
+  /** `body` and a JSON pointer, `header user-agent`, `handshake`, `request line`. */
+  readonly part: string;
+}
+
+export interface Effect {
+  readonly kind: EffectKind;
+  /** The same for the same change at other places and in other environments. */
+  readonly signature: string;
+  /** What changed, without what is equal on both sides; null where there is nothing on that side. */
+  readonly a: string | null;
+  readonly b: string | null;
+  /** The whole lines. */
+  readonly lineA: string | null;
+  readonly lineB: string | null;
+  /** Code points before the change in the line. */
+  readonly offset: number;
+  readonly places: readonly Place[];
+}
+
+/** Of one environment: its runs, and what they agree on. Grows by `add`. */
+export class Side {
+  readonly runs: ReadRun[] = [];
+  readonly #noise: Noise;
+  #first: ReadonlyMap<string, Fact> = new Map();
+  readonly #all = new Map<string, Fact>();
+  #unsteady: ReadonlySet<string> | null = null;
+  /** How many runs have a fact. */
+  readonly counts = new Map<string, number>();
+
+  constructor(runs: readonly ReadRun[], noise: Noise) {
+    this.#noise = noise;
+    for (const run of runs) this.add(run);
+  }
+
+  add(run: ReadRun): void {
+    const facts = factsOf(run, this.#noise);
+    if (this.runs.length === 0) this.#first = facts;
+    for (const [id, fact] of facts) this.#all.set(id, fact);
+    this.#unsteady = null;
+    this.runs.push(run);
+    for (const id of facts.keys()) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
+  }
+
+  inAll(id: string): boolean {
+    return this.counts.get(id) === this.runs.length;
+  }
+
+  /** Whether runs disagree on what is at the fact's place: then how often a line comes there says nothing. */
+  isUnsteadyAt(fact: Fact): boolean {
+    this.#unsteady ??= new Set([...this.#all.values()].filter((one) => !this.inAll(one.id)).map(placeKey));
+    return this.#unsteady.has(placeKey(fact));
+  }
+
+  /** Facts that all runs have. */
+  *stable(): Generator<Fact> {
+    for (const [id, fact] of this.#first) if (this.inAll(id)) yield fact;
+  }
+}
+
+const placeKey = (fact: Fact): string => `${fact.request}\n${fact.section}\n${fact.path}`;
+
+export function effectsBetween(a: Side, b: Side, noise: Noise): readonly Effect[] {
+  const counts = (fact: Fact): boolean => fact.nth === 1 || !(a.isUnsteadyAt(fact) || b.isUnsteadyAt(fact));
+  const lost = [...a.stable()].filter((fact) => !b.counts.has(fact.id) && counts(fact));
+  const gained = [...b.stable()].filter((fact) => !a.counts.has(fact.id) && counts(fact));
+  const requests = [...requestEffects(lost, "removed"), ...requestEffects(gained, "added")];
+  const whole = new Set(requests.flatMap((effect) => effect.places.map((place) => place.request)));
+  const rest = (facts: readonly Fact[]): Fact[] =>
+    facts.filter((fact) => fact.section !== "presence" && !whole.has(fact.request));
+  const lines = lineEffects(rest(lost), rest(gained), moreRequests(lost, gained));
+  return merged([...requests, ...withoutCompany(lines), ...orderEffects(a, b, noise)]);
+}
+
+/** An empty line that comes or goes with a paragraph is part of it: a marker only where nothing else changed. */
+function withoutCompany(effects: readonly Effect[]): readonly Effect[] {
+  const key = (effect: Effect): string => effect.places.map((p) => `${p.request}\n${p.part}`).join("\n");
+  const isBlank = (effect: Effect): boolean => isInvisible(effect.a ?? "") && isInvisible(effect.b ?? "");
+  const told = new Set(effects.filter((effect) => !isBlank(effect)).map(key));
+  return effects.filter((effect) => !(isBlank(effect) && told.has(key(effect))));
+}
+
+/** Request names of which one side has more: what repeats in the additional ones is no change of its own. */
+function moreRequests(lost: readonly Fact[], gained: readonly Fact[]): ReadonlySet<string> {
+  return new Set(
+    [...lost, ...gained].filter((f) => f.section === "presence" && f.nth > 1).map((f) => f.request),
+  );
+}
+
+function requestEffects(facts: readonly Fact[], side: "added" | "removed"): Effect[] {
+  return facts
+    .filter((fact) => fact.section === "presence")
+    .map((fact) => {
+      const text = fact.nth === 1 ? fact.request : `${fact.request} (number ${fact.nth})`;
+      const [a, b] = side === "added" ? [null, text] : [text, null];
+      const place = { request: fact.nth === 1 ? fact.request : "", part: "request" };
+      return {
+        ...{
+          kind: "request" as const,
+          signature: `request ${side} ${text}`,
+          a,
+          b,
+          lineA: a,
+          lineB: b,
+          offset: 0,
+        },
+        places: [place],
+      };
+    });
+}
+
+interface Lines {
+  readonly place: Place;
+  readonly texts: readonly string[];
+}
+
+function lineEffects(lost: readonly Fact[], gained: readonly Fact[], more: ReadonlySet<string>): Effect[] {
+  const [before, after] = [byPlace(lost, more), byPlace(gained, more)];
+  const effects: Effect[] = [];
+  for (const [key, { place, texts }] of before) {
+    const others = after.get(key)?.texts ?? [];
+    effects.push(...pairUp(texts, others).map(([a, b]) => lineEffect(place, a, b)));
+  }
+  for (const [key, { place, texts }] of after)
+    if (!before.has(key)) effects.push(...texts.map((text) => lineEffect(place, null, text)));
+  return effects;
+}
+
+function byPlace(facts: readonly Fact[], more: ReadonlySet<string>): Map<string, Lines> {
+  const all = new Map<string, { place: Place; texts: string[] }>();
+  for (const fact of facts) {
+    if (fact.nth > 1 && more.has(fact.request)) continue;
+    const key = `${fact.request}\n${fact.section}\n${fact.path}`;
+    const entry = all.get(key) ?? { place: { request: fact.request, part: partOf(fact) }, texts: [] };
+    // Equal lines at one place are one change, however often they come; a blank line more is a change too.
+    if (!entry.texts.includes(fact.text)) entry.texts.push(fact.text);
+    all.set(key, entry);
+  }
+  return all;
+}
+
+function partOf(fact: Fact): string {
+  if (fact.section === "headers") return `header ${fact.path}`;
+  if (fact.section === "request") return "request line";
+  if (fact.section === "handshake") return `TLS ClientHello ${fact.path}`;
+  return `body ${fact.path}`;
+}
+
+/** Each lost line with the gained line most like it; what is left stands alone. */
+function pairUp(lost: readonly string[], gained: readonly string[]): [string | null, string | null][] {
+  const left = new Set(gained);
+  const pairs: [string | null, string | null][] = lost.map((a) => {
+    let [best, bestScore] = [null as string | null, 0.25];
+    for (const b of left) {
+      const score = likeness(a, b);
+      if (score > bestScore) [best, bestScore] = [b, score];
+    }
+    if (best !== null) left.delete(best);
+    return [a, best];
+  });
+  // One of each at the same place is a change of a value, however different the values are.
+  const [lone] = pairs;
+  const [rest] = left;
+  if (pairs.length === 1 && left.size === 1 && lone !== undefined && lone[1] === null && rest !== undefined)
+    return [[lone[0], rest]];
+  return [...pairs, ...[...left].map((b): [null, string] => [null, b])];
+}
+
+/** Share of the longer line that the common head and tail make up. */
+function likeness(a: string, b: string): number {
+  const { head, tail } = edges([...a], [...b]);
+  return (head + tail) / Math.max(a.length, b.length, 1);
+}
+
+function edges(a: readonly string[], b: readonly string[]): { readonly head: number; readonly tail: number } {
+  const most = Math.min(a.length, b.length);
+  let head = 0;
+  while (head < most && a[head] === b[head]) head += 1;
+  let tail = 0;
+  while (tail < most - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail += 1;
+  return { head, tail };
+}
+
+function lineEffect(place: Place, lineA: string | null, lineB: string | null): Effect {
+  if (lineA === null || lineB === null) {
+    const text = lineA ?? lineB ?? "";
+    const kind = isInvisible(text) ? "marker" : lineA === null ? "added" : "removed";
+    return {
+      kind,
+      signature: `${kind} ${lineA === null ? "+" : "-"} ${place.part} ${text}`,
+      a: lineA,
+      b: lineB,
+      lineA,
+      lineB,
+      offset: 0,
+      places: [place],
+    };
+  }
+  const [pointsA, pointsB] = [[...lineA], [...lineB]];
+  const changes = hunks(pointsA, pointsB);
+  const texts = changes.map(([a, b]) => [a.join(""), b.join("")] as const);
+  const kind = isMarker(lineA, lineB) ? "marker" : "content";
+  const distinct = [...new Map(texts.map((pair) => [pair.join("\0"), pair])).values()];
+  const a = distinct.map(([text]) => text).join(" … ");
+  const b = distinct.map(([, text]) => text).join(" … ");
+  return {
+    kind,
+    signature: `${kind} ${JSON.stringify(distinct)}`,
+    a,
+    b,
+    lineA,
+    lineB,
+    offset: edges(pointsA, pointsB).head,
+    places: [place],
+  };
+}
+
+type Hunk = readonly [a: readonly string[], b: readonly string[]];
+
+/** What changed between two lines, as few and as short pieces as a plain search finds. Lines are short; so is this. */
+function hunks(a: readonly string[], b: readonly string[]): readonly Hunk[] {
+  const { head, tail } = edges(a, b);
+  const [middleA, middleB] = [a.slice(head, a.length - tail), b.slice(head, b.length - tail)];
+  const found: Hunk[] = [];
+  let [i, j] = [0, 0];
+  while (i < middleA.length || j < middleB.length) {
+    let [fromA, fromB] = [i, j];
+    const next = meeting(middleA, middleB, i, j);
+    [i, j] = next;
+    found.push([middleA.slice(fromA, i), middleB.slice(fromB, j)]);
+    while (i < middleA.length && j < middleB.length && middleA[i] === middleB[j]) [i, j] = [i + 1, j + 1];
+    [fromA, fromB] = [i, j];
+  }
+  return found.filter(([x, y]) => x.length + y.length > 0);
+}
+
+const REACH = 80;
+const ANCHOR = 4;
+
+/** The nearest positions from which both go on alike for a few code points; else both ends. */
+function meeting(a: readonly string[], b: readonly string[], i: number, j: number): [number, number] {
+  for (let sum = 0; sum <= 2 * REACH; sum += 1)
+    for (let x = Math.max(0, sum - REACH); x <= Math.min(sum, REACH); x += 1) {
+      const [p, q] = [i + x, j + sum - x];
+      if (p > a.length || q > b.length) continue;
+      const goes = Math.min(ANCHOR, a.length - p, b.length - q);
+      if (goes === 0 && (p < a.length || q < b.length)) continue;
+      let same = 0;
+      while (same < goes && a[p + same] === b[q + same]) same += 1;
+      if (same === goes) return [p, q];
+    }
+  return [a.length, b.length];
+}
+
+function orderEffects(a: Side, b: Side, noise: Noise): Effect[] {
+  const isCommon = (id: string): boolean => a.inAll(id) && b.inAll(id);
+  // Six runs show whether an order is steady.
+  const [before, after] = [a, b].map((side) =>
+    [...side.runs.slice(0, 3), ...side.runs.slice(3).slice(-3)].map((run) => ordersOf(run, noise, isCommon)),
+  );
+  const effects: Effect[] = [];
+  for (const [key, first] of before?.[0] ?? []) {
+    const other = after?.[0]?.get(key);
+    const isSteady = (all: typeof before, digests: string): boolean =>
+      all?.every((orders) => orders.get(key)?.digests === digests) === true;
+    if (other === undefined || other.digests === first.digests) continue;
+    if (!isSteady(before, first.digests) || !isSteady(after, other.digests)) continue;
+    const [request = "", section = ""] = key.split("\n");
+    const moved = firstInversion(first.sequences, other.sequences);
+    if (moved === null) continue;
+    effects.push({
+      ...{ kind: "order", signature: `order ${section} ${moved.a} ${moved.b}`, a: moved.a, b: moved.b },
+      ...{ lineA: moved.a, lineB: moved.b, offset: 0, places: [{ request, part: `${section}, order` }] },
+    });
+  }
+  return effects;
+}
+
+/** What stands where the two first differ; null when one is only longer (which is told as lines of its own). */
+function firstInversion(
+  a: readonly (readonly string[])[],
+  b: readonly (readonly string[])[],
+): { readonly a: string; readonly b: string } | null {
+  for (const [index, one] of a.entries()) {
+    const other = b[index];
+    if (other === undefined) return null;
+    const at = one.findIndex((line, i) => line !== other[i]);
+    const [x, y] = [one[at], other[at]];
+    if (at < 0 || x === undefined || y === undefined) continue;
+    if ([...one].toSorted().join("\0") !== [...other].toSorted().join("\0")) return null;
+    const name = (line: string): string => line.replace(/\n.*/s, "");
+    return name(x) === name(y) ? { a: x, b: y } : { a: name(x), b: name(y) };
+  }
+  return null;
+}
+
+/** One effect per signature, with all its places. */
+function merged(effects: readonly Effect[]): readonly Effect[] {
+  const all = new Map<string, Effect>();
+  for (const effect of effects) {
+    const known = all.get(effect.signature);
+    const places = known === undefined ? effect.places : [...known.places, ...effect.places];
+    all.set(effect.signature, { ...(known ?? effect), places });
+  }
+  return [...all.values()];
+}
+
+// ------------------------------------------------------------------------------------------------ how it looks to a person
+
+/** Nothing that a person would see. */
+const isInvisible = (text: string): boolean =>
+  /^[\s\p{Cf}\p{Mn}\p{Zs}\u115f\u1160\u3164\uffa0]*$/u.test(text);
+
+/** Whether two lines read the same, or differ in marks, spacing, case or look-alike letters alone. */
+export function isMarker(a: string, b: string): boolean {
+  return a !== b && folded(a) === folded(b);
+}
+
+/**
+ * What a person reads: compatibility forms folded (UAX 15), invisible characters, accents and modifier letters dropped, Cyrillic and Greek
+ * look-alikes as their Latin twins (a subset of UTS 39 confusables), marks and spaces dropped, case ignored.
+ */
+export function folded(text: string): string {
+  return text
+    .normalize("NFKD")
+    .replaceAll(/[\p{Cf}\p{Mn}\p{Me}\p{Lm}\u115f\u1160\u3164\uffa0]/gu, "")
+    .replaceAll(/[\u0370-\u058f\u13a0-\u13ff\u2c80-\u2cff\ua4d0-\ua4ff]/g, (c) => TWINS.get(c) ?? c)
+    .replaceAll(/[^\p{L}\p{N}‹›]/gu, "")
+    .toLowerCase();
+}
+
+const TWINS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ...{
+      а: "a",
+      в: "b",
+      с: "c",
+      ԁ: "d",
+      е: "e",
+      һ: "h",
+      і: "i",
+      ј: "j",
+      к: "k",
+      ӏ: "l",
+      м: "m",
+      н: "h",
+      о: "o",
+      р: "p",
+    },
+    ...{
+      ԛ: "q",
+      ѕ: "s",
+      т: "t",
+      ѵ: "v",
+      ԝ: "w",
+      х: "x",
+      у: "y",
+      А: "A",
+      В: "B",
+      С: "C",
+      Е: "E",
+      Н: "H",
+      І: "I",
+      Ј: "J",
+    },
+    ...{
+      К: "K",
+      М: "M",
+      О: "O",
+      Р: "P",
+      Ѕ: "S",
+      Т: "T",
+      Х: "X",
+      У: "Y",
+      α: "a",
+      ο: "o",
+      ρ: "p",
+      ν: "v",
+      υ: "u",
+      ι: "i",
+    },
+    ...{
+      κ: "k",
+      Α: "A",
+      Β: "B",
+      Ε: "E",
+      Ζ: "Z",
+      Η: "H",
+      Ι: "I",
+      Κ: "K",
+      Μ: "M",
+      Ν: "N",
+      Ο: "O",
+      Ρ: "P",
+      Τ: "T",
+      Υ: "Y",
+    },
+    ...{ Χ: "X", ո: "n", օ: "o", ս: "u", ց: "g", հ: "h" },
+  }),
+);

@@ -1,0 +1,213 @@
+/**
+ * Why an effect is no secret: a difference that is only the factor's own value, said as it is, or something that anybody
+ * can compute from it. What is explained is still reported, apart from the findings. Pure.
+ *
+ * A value that is merely written in another way (other separators, other apostrophe) is never explained here.
+ */
+import { createHash } from "node:crypto";
+import { homeInside, workspaceInside } from "../chamber/plan.ts";
+import type { Patch, Setting } from "../chamber/setting.ts";
+import type { Effect } from "./compare.ts";
+
+export interface Sides {
+  readonly a: Setting;
+  readonly b: Setting;
+  readonly patches: readonly Patch[];
+}
+
+/** A sentence, or null where nothing explains it. */
+export function explanationOf(effect: Effect, sides: Sides): string | null {
+  if (effect.kind === "order") return null;
+  return (
+    ownEffect(effect, sides) ??
+    literal(effect, sides) ??
+    computed(effect, sides) ??
+    placeholders(effect, sides)
+  );
+}
+
+/** What a proxy, a clock or a plain address does by itself. */
+function ownEffect({ a, b, kind, places }: Effect, { patches, b: after }: Sides): string | null {
+  const isHandshake = places.every((place) => place.part.startsWith("TLS ClientHello"));
+  if (isHandshake && kind === "removed" && after.base?.startsWith("http:") === true)
+    return "the base URL is plain HTTP";
+  const isProxy = patches.some((patch) => patch.kind === "variable" && /proxy/i.test(patch.name));
+  const text = `${a ?? ""}${b ?? ""}`;
+  if (isProxy && kind === "request" && /^(?:CONNECT|LOOK-UP) /.test(text))
+    return "it uses the proxy it is given";
+  const isClock = patches.some((patch) => patch.kind === "clock");
+  if (
+    isClock &&
+    kind === "content" &&
+    /^[\d\s.:T+Z-]+$/.test(text.replaceAll(/[‹›…]|\w+/g, (w) => (/^\d+$/.test(w) ? w : "")))
+  )
+    return isDateDigits(a, b) ? "it tells the date" : null;
+  return null;
+}
+
+const isDateDigits = (a: string | null, b: string | null): boolean =>
+  a !== null && b !== null && /^[\d …]+$/.test(a) && /^[\d …]+$/.test(b);
+
+/** The same line once the values of both sides have the same name. */
+function literal({ lineA, lineB }: Effect, sides: Sides): string | null {
+  if (lineA === null || lineB === null) return null;
+  const values = valuesOf(sides);
+  const named = (line: string): string =>
+    values
+      .reduce((text, value) => text.replaceAll(value, "‹value›"), line)
+      .replaceAll(
+        /‹(?:base-url|base-host|git-[a-z-]+|user|home|machine|dns-suffix|locale|zone)›/g,
+        "‹value›",
+      );
+  return named(lineA) === named(lineB) ? "it is the setting's own value, word for word" : null;
+}
+
+/** Longest first. */
+function valuesOf({ a, b, patches }: Sides): readonly string[] {
+  const all = [a, b].flatMap((setting) => {
+    const base = setting.base === null ? null : new URL(setting.base);
+    const host = setting.gitRemote.replace(/^[a-z+]+:\/\//, "").replace(/\/.*$/, "");
+    const variables = patches.flatMap((patch) =>
+      patch.kind === "variable" ? [setting.variables[patch.name]] : [],
+    );
+    return [
+      setting.base,
+      base?.host,
+      base?.hostname,
+      setting.gitRemote,
+      host,
+      setting.gitEmail,
+      setting.user,
+      setting.machine,
+      ...variables,
+    ];
+  });
+  const zones = [a, b].flatMap((setting) => [setting.localtime, setting.variables["TZ"]]);
+  return [
+    ...new Set([...all, ...zones].filter((v): v is string => typeof v === "string" && v.length >= 3)),
+  ].toSorted((p, q) => q.length - p.length);
+}
+
+const MAX_LENGTHS = 12;
+
+/** Digests, encodings, lengths and offsets of the values that the two sides differ in. */
+function computed({ a, b, lineA, lineB }: Effect, { a: before, b: after, patches }: Sides): string | null {
+  if (a === null || b === null) return null;
+  const isContent = patches.length === 0 || patches.some((patch) => patch.kind === "file");
+  if (isContent && isCount(lineA) && isCount(lineB))
+    return "it counts or digests the content that was changed";
+  for (const patch of patches) {
+    const [x, y] = [valueIn(before, patch), valueIn(after, patch)];
+    if (x === null || y === null) continue;
+    const name = derivationOf(lineA ?? a, lineB ?? b, formsOf(x, before, patch), formsOf(y, after, patch));
+    if (name !== null) return `it is the ${name} of the setting's value`;
+    const delta = Number(b) - Number(a);
+    const longer = y.length - x.length;
+    if (
+      /^\d+$/.test(a) &&
+      /^\d+$/.test(b) &&
+      longer !== 0 &&
+      delta % longer === 0 &&
+      delta / longer >= 1 &&
+      delta / longer <= MAX_LENGTHS
+    )
+      return "it counts characters of the setting's value";
+    if (patch.kind === "localtime" || (patch.kind === "variable" && patch.name === "TZ")) {
+      const [p, q] = [offsetMinutes(x), offsetMinutes(y)];
+      for (const factor of [1, -1, 60, -60, 1 / 60, -1 / 60])
+        if (Number(a) === p * factor && Number(b) === q * factor) return "it is the zone's offset from UTC";
+    }
+  }
+  return null;
+}
+
+const DERIVATIONS: Readonly<Record<string, (value: string) => string>> = {
+  "SHA-256": (value) => createHash("sha256").update(value).digest("hex"),
+  "SHA-1": (value) => createHash("sha1").update(value).digest("hex"),
+  MD5: (value) => createHash("md5").update(value).digest("hex"),
+  base64: (value) => Buffer.from(value).toString("base64").replaceAll("=", ""),
+  hex: (value) => Buffer.from(value).toString("hex"),
+  "URL encoding": (value) => encodeURIComponent(value),
+};
+
+/** Spellings of a value that a program may have digested. */
+function formsOf(value: string, setting: Setting, patch: Patch): readonly string[] {
+  if (patch.kind === "base") return [setting.base ?? "", value].flatMap((text) => [text, `${text}/`]);
+  if (patch.kind === "user") return [value, homeInside(setting), workspaceInside(setting)];
+  if (patch.kind !== "git-remote") return [value];
+  const bare = value.replace(/^[a-z+]+:\/\//, "");
+  return [value, bare].flatMap((text) => [text, text.replace(/\.git$/, "")]);
+}
+
+/** The way in which the one word that differs between the lines was made from the values, or null. */
+function derivationOf(
+  lineA: string,
+  lineB: string,
+  x: readonly string[],
+  y: readonly string[],
+): string | null {
+  const [wordsA, wordsB] = [lineA, lineB].map((line) => line.match(/[\w+/%=.-]{6,}/g) ?? []);
+  if (wordsA === undefined || wordsB === undefined || wordsA.length !== wordsB.length) return null;
+  const pairs = wordsA.map((word, at) => [word, wordsB[at] ?? ""] as const).filter(([p, q]) => p !== q);
+  if (pairs.length === 0) return null;
+  for (const [name, make] of Object.entries(DERIVATIONS))
+    for (const [at, form] of x.entries()) {
+      const [dx, dy] = [make(form), make(y[at] ?? "")];
+      if (pairs.every(([p, q]) => dx.startsWith(p) && dy.startsWith(q))) return name;
+    }
+  return null;
+}
+
+const isCount = (line: string | null): boolean =>
+  line !== null && /^(?:\d+(?:\.\d+)?|[0-9a-f]{8,})$/.test(line);
+
+function valueIn(setting: Setting, patch: Patch): string | null {
+  switch (patch.kind) {
+    case "base":
+      return setting.base === null ? null : new URL(setting.base).host;
+    case "localtime":
+      return setting.localtime;
+    case "variable":
+      return patch.name === "TZ"
+        ? (setting.variables["TZ"] ?? setting.localtime)
+        : (setting.variables[patch.name] ?? "");
+    case "user":
+      return setting.user;
+    case "machine":
+      return setting.machine;
+    case "git-remote":
+      return setting.gitRemote;
+    case "git-email":
+      return setting.gitEmail;
+    case "dns-suffix":
+    case "clock":
+    case "file":
+      return null;
+    default:
+      return patch satisfies never;
+  }
+}
+
+function offsetMinutes(zone: string): number {
+  try {
+    const parts = new Intl.DateTimeFormat("en-US", {
+      timeZone: zone,
+      timeZoneName: "longOffset",
+    }).formatToParts(Date.now());
+    const match = /([+-])(\d\d):(\d\d)/.exec(parts.find((part) => part.type === "timeZoneName")?.value ?? "");
+    return match === null ? 0 : (match[1] === "-" ? -1 : 1) * (Number(match[2]) * 60 + Number(match[3]));
+  } catch {
+    return Number.NaN; // no zone that Intl knows
+  }
+}
+
+/** Of a file, a prompt or a repository: lines that hold nothing but names and contents of what was changed. */
+function placeholders({ a, b, kind }: Effect, { patches }: Sides): string | null {
+  const isContent =
+    patches.length === 0 || patches.some((patch) => patch.kind === "file" || patch.kind.startsWith("git-"));
+  if (!isContent || (kind !== "added" && kind !== "removed" && kind !== "content")) return null;
+  const isBare = (text: string | null): boolean =>
+    text === null ||
+    (text.includes("‹") && (text.replaceAll(/‹[^›]*›/g, "").match(/[\p{L}\p{N}]/gu) ?? []).length <= 2);
+  return isBare(a) && isBare(b) ? "it names or quotes the file or prompt that was changed" : null;
+}
