@@ -71,7 +71,14 @@ export function takenIn(
       host: request.host,
       request: `${request.method} ${request.target.replace(/\?.*$/, "")}`.trim(),
     };
-    return find([text, ...unpacked(text)], needles).map((needle) => ({ ...needle, ...where }));
+    const plain = find([text], needles);
+    const inside = find(unpacked(text), needles)
+      .filter(({ canary }) => !plain.some((one) => one.canary === canary))
+      .map(({ canary, encoding }) => ({
+        canary,
+        encoding: encoding === "as it is" ? "base64" : `${encoding}, in base64`,
+      }));
+    return [...plain, ...inside].map((needle) => ({ ...needle, ...where }));
   });
   const asked = names.map((name) => ({ name, text: name.replaceAll(".", "") }));
   const lookedUp = asked.flatMap(({ name, text }) =>

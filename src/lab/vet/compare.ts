@@ -102,8 +102,9 @@ function moreRequests(lost: readonly Fact[], gained: readonly Fact[]): ReadonlyS
 }
 
 function requestEffects(facts: readonly Fact[], side: "added" | "removed"): Effect[] {
+  const whole = new Set(facts.filter((f) => f.section === "presence" && f.nth === 1).map((f) => f.request));
   return facts
-    .filter((fact) => fact.section === "presence")
+    .filter((fact) => fact.section === "presence" && (fact.nth === 1 || !whole.has(fact.request)))
     .map((fact) => {
       const text = fact.nth === 1 ? fact.request : `${fact.request} (number ${fact.nth})`;
       const [a, b] = side === "added" ? [null, text] : [text, null];
