@@ -39,6 +39,7 @@ async function place(
   answer: (heard: Heard, count: number) => { readonly head: string; readonly pieces: readonly Buffer[] },
   sections = "",
   channelOf = (host: string): string => (host === MODEL ? "llm" : "other"),
+  hosts: readonly string[] = ["*.example.com", MODEL],
 ): Promise<{
   rig: Rig;
   server: Destination;
@@ -70,7 +71,7 @@ async function place(
   const server = keep(await startDestination((socket, chunk) => void serve(socket, chunk)));
   const rig = keep(
     await startRig({
-      policy: policyOf({ ports: [server.port], rules: RULES + sections }),
+      policy: policyOf({ hosts, ports: [server.port], rules: RULES + sections }),
       label: (host) => ({
         ...{ destination: host, channel: channelOf(host), serverIn: "US", operatorLaw: "US" },
         ...{ trains: "no", dpa: "unknown" },
@@ -351,6 +352,100 @@ const chunks = (pieces: readonly Buffer[]): Buffer[] => [
 ];
 const STREAMS =
   "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\nX-Last: 2\r\n\r\n";
+
+/** A conversation of n turns as an agent of each protocol sends it, with a value in every other turn. */
+const DIALECTS: readonly (readonly [
+  name: string,
+  path: string,
+  host: string,
+  body: (turns: readonly string[]) => object,
+])[] = [
+  [
+    "Anthropic Messages, its cache mark moving",
+    "/v1/messages",
+    MODEL,
+    (turns) => ({
+      model: "m",
+      max_tokens: 9,
+      messages: turns.map((text, i) => ({
+        role: i % 2 === 0 ? "user" : "assistant",
+        content: [
+          { type: "text", text, ...(i === turns.length - 1 ? { cache_control: { type: "ephemeral" } } : {}) },
+        ],
+      })),
+    }),
+  ],
+  [
+    "OpenAI chat",
+    "/v1/chat/completions",
+    "api.openai.com",
+    (turns) => ({
+      model: "m",
+      messages: turns.map((content, i) => ({ role: i % 2 === 0 ? "user" : "assistant", content })),
+    }),
+  ],
+  [
+    "OpenAI Responses",
+    "/v1/responses",
+    "api.openai.com",
+    (turns) => ({
+      model: "m",
+      input: turns.map((output, i) => ({ type: "function_call_output", call_id: `c${i}`, output })),
+    }),
+  ],
+  [
+    "Gemini",
+    "/v1beta/models/m:streamGenerateContent",
+    "generativelanguage.googleapis.com",
+    (turns) => ({
+      contents: turns.map((text, i) => ({ role: i % 2 === 0 ? "user" : "model", parts: [{ text }] })),
+    }),
+  ],
+  [
+    "Bedrock Converse",
+    "/model/m/converse-stream",
+    "bedrock-runtime.us-east-1.amazonaws.com",
+    (turns) => ({
+      messages: turns.map((text, i) => ({ role: i % 2 === 0 ? "user" : "assistant", content: [{ text }] })),
+    }),
+  ],
+];
+
+describe("prompt-cache parity", () => {
+  const keys = Array.from({ length: 4 }, (_, i) => `ghp_${`${i}B3dE5gH`.repeat(5)}`);
+  it.each(DIALECTS)(
+    "%s: what two turns have in common leaves as the same bytes",
+    async (_, path, host, bodyOf) => {
+      const { heard, at, port } = await place(NOTED, "", () => "llm", ["*"]);
+      const wire = await at(host);
+      const turns: string[] = [];
+      const came: string[] = [];
+      for (let turn = 0; turn < 6; turn++) {
+        turns.push(
+          turn % 2 === 0
+            ? `k = "${keys[turn / 2]}" and \u00e9\n${"x".repeat(turn * 50)}`
+            : `I see ${keys[0]} there`,
+        );
+        came.push(JSON.stringify(bodyOf(turns)));
+        wire.write(post(port, came.at(-1) ?? "", { host, path }));
+        while (heard.length <= turn) await new Promise((resolve) => setImmediate(resolve));
+      }
+      for (let turn = 1; turn < came.length; turn++) {
+        const [before = "", after = ""] = [came[turn - 1], came[turn]];
+        let common = 0;
+        while (common < before.length && before[common] === after[common]) common++;
+        expect(common).toBeGreaterThan(20);
+        const [left, leaves] = [heard[turn - 1], heard[turn]].map((one) => one?.body.toString() ?? "");
+        let same = 0;
+        while (same < (left ?? "").length && left?.[same] === leaves?.[same]) same++;
+        // Placeholders are as long as their values here, so places in one are places in the other.
+        expect(same).toBeGreaterThanOrEqual(common);
+        expect(leaves).not.toMatch(new RegExp(keys.join("|")));
+        expect(leaves?.length).toBe(after.length);
+      }
+    },
+  );
+});
 
 describe("what comes back", () => {
   it("has the value again, wherever the stream is cut; thinking keeps the placeholder; the evidence is what came", async () => {
