@@ -57,6 +57,47 @@ describe("redaction", () => {
     expect(joined(chunks)).not.toContain(escaped);
   });
 
+  describe("a private key in lines", () => {
+    const lines = Array.from({ length: 6 }, (_, n) =>
+      Buffer.from(Array.from({ length: n === 5 ? 11 : 48 }, (_, k) => (k * 37 + n * 91 + 13) % 256)).toString(
+        "base64",
+      ),
+    );
+    const pem = [
+      ["-----BEGIN PRIVATE", "KEY-----"].join(" "),
+      ...lines,
+      ["-----END PRIVATE", "KEY-----"].join(" "),
+    ];
+    test.each<[string, (line: string, n: number) => string]>([
+      ["as it is", (line) => line],
+      ["with a tool's line numbers", (line, n) => `${String(n + 1).padStart(6)}→${line}`],
+      ["numbered by cat -n", (line, n) => `     ${n + 1}\t${line}`],
+      ["in a diff", (line) => `+${line}`],
+    ])("%s: its lines are replaced each, the same however they are shown", (_, dress) => {
+      const inspector = createInspector({ key });
+      const vault = createVault({ key });
+      const text = pem.map(dress).join("\n");
+      const part = { text, isNew: true, role: "tool", files: ["k.pem"] };
+      vault.learn([part], inspector.inspect([part]), ["secret"]);
+      const redacted = (said: string): string =>
+        (
+          JSON.parse(joined(vault.redact(Buffer.from(JSON.stringify({ said })), "json").chunks)) as {
+            said: string;
+          }
+        ).said;
+      const seen = redacted(text);
+      for (const line of lines) expect(seen).not.toContain(line);
+      // What the model writes back, without the numbers, is the key.
+      const plain = redacted(pem.join("\n"));
+      expect(pem.map(dress).length).toBe(seen.split("\n").length);
+      expect(plain.split("\n").map(dress).join("\n")).toBe(seen);
+      expect(vault.restore(plain, false)).toBe(pem.join("\n"));
+      // And what stands there instead is no finding.
+      const again = { text: seen, isNew: true, role: "tool" };
+      expect(vault.learn([again], inspector.inspect([again]), ["secret"]).findings).toEqual([]);
+    });
+  });
+
   test("a weak value is replaced behind its name only, not wherever the word stands", () => {
     const vault = createVault({ key });
     const text = "db_password: hunter2\nthe hunter2 comic";

@@ -153,7 +153,21 @@ export function createVault(options: {
     throw new Fault("inspect.full", { detail: "no free placeholder" });
   };
 
+  /**
+   * An armoured key is learned line by line: tools show files with numbers before their lines, and the model writes the
+   * lines back without.
+   */
   const add = (text: string, start: number, end: number, detector: string, dataClass: string): void => {
+    const value = text.slice(start, end);
+    if (!value.startsWith("-----BEGIN") || !value.includes("\n")) {
+      addOne(text, start, end, detector, dataClass);
+      return;
+    }
+    for (const line of armouredLines(value))
+      addOne(text, start + line.start, start + line.end, detector, dataClass);
+  };
+
+  const addOne = (text: string, start: number, end: number, detector: string, dataClass: string): void => {
     const value = text.slice(start, end);
     if (value.length > MAX_VALUE_CHARACTERS)
       throw new Fault("inspect.full", { detail: "one value is too long" });
@@ -213,8 +227,14 @@ export function createVault(options: {
   const isOwn = (value: string): boolean => {
     if (values.size === 0) return false;
     const hits = machine(false).search(value);
-    const covered = hits.reduce((sum, { start, end }) => sum + end - start, 0);
-    return hits.length > 0 && value.length - covered < SHORTEST_OWN_REST;
+    let rest = "";
+    let from = 0;
+    for (const { start, end } of hits) {
+      rest += value.slice(from, start);
+      from = end;
+    }
+    rest += value.slice(from);
+    return hits.length > 0 && (rest.startsWith("-----") ? bareOf(rest) : rest).length < SHORTEST_OWN_REST;
   };
 
   /** Only of a text that shows one file: which of several a value stands in is not told. */
@@ -335,6 +355,34 @@ const metIn = (places: readonly Place[]): Met[] => [
     ]),
   ).values(),
 ];
+
+/** What tools, diffs and quotations put before a line. */
+const LINE_HEAD = /^[ \t]*(?:\d{1,6}[→\t:|])?[ \t]*(?:[+>|-](?![-+>|]))?[ \t]*/;
+const SHORTEST_LINE = 8;
+
+/** The lines of an armoured key that hold it, without what stands round them. */
+function armouredLines(value: string): { readonly start: number; readonly end: number }[] {
+  const found: { start: number; end: number }[] = [];
+  let at = 0;
+  for (const line of value.split("\n")) {
+    const head = LINE_HEAD.exec(line)?.[0].length ?? 0;
+    const content = line.slice(head);
+    const held = /^[A-Za-z][A-Za-z-]*: |-----/.test(content) ? null : /[A-Za-z0-9+/=]{8,}/.exec(content);
+    if (held !== null && held[0].length >= SHORTEST_LINE)
+      found.push({ start: at + head + held.index, end: at + head + held.index + held[0].length });
+    at += line.length + 1;
+  }
+  return found;
+}
+
+/** An armoured text without its armour. */
+const bareOf = (value: string): string =>
+  value
+    .split("\n")
+    .map((line) => line.replace(LINE_HEAD, ""))
+    .filter((line) => !/^[A-Za-z][A-Za-z-]*: |-----/.test(line))
+    .join("")
+    .replace(/[\s"',;\\]/g, "");
 
 /** A finding with this many characters beside a placeholder holds something of its own. */
 const SHORTEST_OWN_REST = 8;
