@@ -514,6 +514,7 @@ describe("what is new", () => {
       ],
       ["one that a command shows", command("cat a/.env"), ["a/.env"], ["a/.env"]],
       ["some lines of it", command("sed -n '1,200p' a/.env"), ["a/.env"], ["a/.env"]],
+      ["one in quotes", command("cat 'a/.env'"), ["a/.env"], ["a/.env"]],
       ["its beginning", command("head -n 20 /home/agent/work/a/.env"), ["a/.env"], ["a/.env"]],
       ["a shell may have gone elsewhere", command("cat a/.env", "Bash"), [], ["a/.env"]],
       [

@@ -141,13 +141,13 @@ function commandOf(args: unknown): readonly string[] {
 }
 
 /** A command that shows one file, and in which no character means anything to a shell. */
-const SHOWS_ONE =
-  /^\s*(?:cat|nl|head|tail|bat)(?: +-{1,2}[\w=]+| +\d+)* +(?!-)([\w@%+,./-]{1,500})\s*$|^\s*sed +-n +['"]?\d+(?:,\d+)?p['"]? +([\w@%+,./-]{1,500})\s*$/;
+const SHOWS_ONE = [
+  /^\s*(?:cat|nl|head|tail|bat)(?: +-{1,2}[\w=]+| +\d+)* +(?!-)(['"]?)([\w@%+,./-]{1,500})\1\s*$/,
+  /^\s*sed +-n +(?:'\d+(?:,\d+)?p'|"\d+(?:,\d+)?p"|\d+(?:,\d+)?p) +(['"]?)([\w@%+,./-]{1,500})\1\s*$/,
+];
 
-function fileShown(command: string): string | null {
-  const found = SHOWS_ONE.exec(command);
-  return found?.[1] ?? found?.[2] ?? null;
-}
+const fileShown = (command: string): string | null =>
+  SHOWS_ONE.map((form) => form.exec(command)?.[2]).find((path) => path !== undefined) ?? null;
 
 const MAX_NAMED = 64;
 const MAX_COMMAND = 20_000;

@@ -5,7 +5,7 @@
  *
  * Patches are codex' and copilot's form (`*** Begin Patch`). One patch of one file is an edit of that file, given to
  * `apply_patch` as its input, as a command's words, as a quoted here-document that is the whole command, or as a string
- * that is the whole code. Anything else that a command or code does cannot be told, and gets nothing.
+ * in code that does nothing else. Anything else that a command or code does cannot be told, and gets nothing.
  */
 
 export interface Sink {
@@ -91,14 +91,21 @@ function heredoc(script: string): Sink | null {
   return patched(text);
 }
 
+const LITERAL = String.raw`("(?:[^"\\\n]|\\.)*")`;
+const CALL_OF = (call: string): RegExp =>
+  new RegExp(String.raw`^\s*(?:const \w+\s*=\s*)?await tools\.${call};?\s*(?:text\([\w.() ]*\);?\s*)?$`);
+const PATCH_CALL = CALL_OF(String.raw`apply_patch\(${LITERAL}\)`);
+const COMMAND_CALL = CALL_OF(
+  String.raw`(?:exec_command|shell)\(\{\s*"?(?:cmd|command)"?\s*:\s*${LITERAL}\s*\}\)`,
+);
+
+/** One call with one string, of which nothing but the result is shown. */
 function patchInCode(source: string): Sink | null {
-  const literal =
-    /^\s*(?:const \w+\s*=\s*)?await tools\.apply_patch\(("(?:[^"\\\n]|\\.)*")\);?\s*(?:text\([\w.() ]*\);?\s*)?$/.exec(
-      source,
-    )?.[1];
-  if (literal === undefined) return null;
+  const patch = PATCH_CALL.exec(source)?.[1];
+  const command = COMMAND_CALL.exec(source)?.[1];
   try {
-    return patched(String(JSON.parse(literal)));
+    if (patch !== undefined) return patched(String(JSON.parse(patch)));
+    return command === undefined ? null : heredoc(String(JSON.parse(command)));
   } catch {
     return null; // an escape that JavaScript has and JSON has not
   }

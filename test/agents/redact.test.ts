@@ -17,8 +17,21 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** Codex edits by commands: what it writes cannot be told, so its files keep the placeholder. */
+/**
+ * Codex edits by commands. What most of them write cannot be told, and keeps the placeholder; a patch of one file can.
+ */
 const EDITS_BY_COMMAND: ReadonlySet<string> = new Set(["codex"]);
+const patchOf = (word: () => string): readonly Step[] =>
+  ["settings.ini", "other.ini"].map((path) => ({
+    kind: "shell",
+    get command() {
+      const change =
+        path === "other.ini"
+          ? `*** Add File: ${path}\n+token = ${word()}`
+          : `*** Update File: ${path}\n@@\n-token = ${word()}\n+token = ${word()} # patched`;
+      return `apply_patch <<'EOF'\n*** Begin Patch\n${change}\n*** End Patch\nEOF`;
+    },
+  }));
 
 describe.each(AGENTS)("$name", (agent) => {
   it("writes the real key into its own file alone; the model never sees it", async () => {
@@ -35,6 +48,7 @@ describe.each(AGENTS)("$name", (agent) => {
           return `token = ${word()}\nregion = eu\n`;
         },
       },
+      ...(agent.name === "codex" ? patchOf(word) : []),
       {
         kind: "edit",
         path: "settings.ini",
@@ -78,7 +92,9 @@ describe.each(AGENTS)("$name", (agent) => {
     expect(received.join()).not.toContain(KEY);
     const read = (name: string): string => readFileSync(join(place.workspace, name), "utf8");
     expect(read("copy.ini").trim()).toBe(`token = ${word()}\nregion = eu`);
-    const own = EDITS_BY_COMMAND.has(agent.name) ? KEY : `${KEY} # read`;
+    const isByCommand = EDITS_BY_COMMAND.has(agent.name);
+    const own = isByCommand ? `${KEY} # patched` : `${KEY} # read`;
+    if (isByCommand) expect(read("other.ini").trim()).toBe(`token = ${word()}`);
     expect(read("settings.ini")).toBe(`[git]\ntoken = ${own}\nregion = eu\n`);
     expect(read("sent.txt")).toBe(word());
     expect(stdout).toContain(`The token is ${KEY}, done.`);
