@@ -22,7 +22,7 @@ decide
   register <action>               what may start, and who runs the servers: list, approve, revoke, add
   provenance <agent>              where a build came from, and what nobody could check
   template <agent>                take a build's own words, to notice when they change
-  policy <action>                 check, explain, diff, replay, prove, export, compile
+  policy <action>                 check, test, explain, diff, replay, prove, export, compile, reload
   scan <path…|->                  find secrets and personal data in files or a diff
   why <detector>                  what a detector looks for
   classify <folder>               fingerprints of classified code, for a policy to name
@@ -152,6 +152,8 @@ sallyport ledger wrap-with -- COMMAND…      from now on this command wraps ses
 sallyport ledger rewrap                     from now on a new key in organisation.keys does
 sallyport ledger rotate-key, retire-key     a new signing key; both sign until the old one is retired`,
   policy: `sallyport policy check [files…]            parse, layer, and tell what should have been reviewed
+sallyport policy test [files…] [--table FILE]   the documents' examples, and a table of what people expect
+sallyport policy explain "may an engineer's claude send internal code to api.mistral.ai?"
 sallyport policy explain --to HOST [--agent NAME] [--data CLASS] [--model M] [--build B] [--repo R]
 sallyport policy diff BEFORE AFTER           what a change changes, in sentences; exits with 4 when it loosens
 sallyport policy replay [files…]             run a policy over the recorded ledger and list what would change

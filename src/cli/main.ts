@@ -141,6 +141,7 @@ async function command(argv: readonly string[]): Promise<number> {
           },
           ...{
             properties: text,
+            table: text,
             out: text,
             lang: text,
             cedar: { type: "boolean" },

@@ -11,6 +11,7 @@ import {
   type Policy,
   type PolicyDocument,
   parseDocument,
+  READY_PROFILES,
   study,
 } from "../policy/index.ts";
 import { loadRegister } from "./destinations.ts";
@@ -28,6 +29,7 @@ export interface PolicyFlags {
   readonly repo?: string;
   readonly model?: string;
   readonly properties?: string;
+  readonly table?: string;
   readonly out?: string;
   readonly lang?: string;
   readonly cedar?: boolean;
@@ -44,8 +46,14 @@ export async function policy(words: readonly string[], flags: PolicyFlags, place
   switch (action) {
     case "check":
       return check(await documents(files, flags, places), say);
-    case "explain":
-      return explain(await documents(files, flags, places), places, flags, language, say);
+    case "explain": {
+      const asked = questionIn(files, places);
+      if (asked === null) return explain(await documents(files, flags, places), places, flags, language, say);
+      const meant = { ...flags, ...asked };
+      return explain(await documents([], meant, places), places, meant, language, say);
+    }
+    case "test":
+      return test(await documents(files, flags, places), flags, places, say);
     case "diff": {
       const [before, after] = files;
       if (before === undefined || after === undefined)
@@ -144,6 +152,70 @@ function check(found: readonly PolicyDocument[], say: Say): number {
     ].join("\n"),
   );
   return late.length > 0 ? 4 : 0;
+}
+
+/**
+ * `may an engineer's claude send internal code to api.mistral.ai?`: the words before `send` end in the agent and may hold
+ * a profile's name; data classes are written with spaces or underscores. null: it is no such question.
+ */
+function questionIn(
+  words: readonly string[],
+  places: Places,
+): Pick<PolicyFlags, "profile" | "agent" | "data" | "to"> | null {
+  const [, who = "", what = "", to = ""] =
+    /^may\s+(.+?)\s+send\s+(.+?)\s+to\s+(\S+?)\s*\??$/i.exec(words.join(" ").trim()) ?? [];
+  if (to === "") return null;
+  const named = who.split(/\s+/).map((word) => word.replace(/['’]s?$/, ""));
+  const agent = named.at(-1) ?? "";
+  const profile = named
+    .slice(0, -1)
+    .find(
+      (word) => READY_PROFILES.includes(word) || existsSync(join(places.config, "profiles", `${word}.yaml`)),
+    );
+  const data = what.replace(/^(?:my|our|the|its|their)\s+/i, "").replace(/\s+/g, "_");
+  return { agent, data, to, ...(profile === undefined ? {} : { profile }) };
+}
+
+/** The documents' own examples have run when they were read; the table is what somebody expects beside them. */
+async function test(
+  found: readonly PolicyDocument[],
+  flags: PolicyFlags,
+  places: Places,
+  say: Say,
+): Promise<number> {
+  const examples = found
+    .flatMap(({ data }) => [
+      ...(data.send?.rules ?? []),
+      ...(data.network?.allow ?? []),
+      ...(data.network?.deny ?? []),
+    ])
+    .reduce((sum, rule) => sum + (rule.match?.length ?? 0) + (rule.not_match?.length ?? 0), 0);
+  const label = await labels(places);
+  const known = (host: string, port: number): Partial<Point> => lawful(label(host, port, "/"))[0];
+  const tested =
+    flags.table === undefined
+      ? []
+      : study.checkExpectations(
+          layer(found),
+          study.parseExpectations(await readFile(flags.table, "utf8"), flags.table),
+          known,
+        );
+  if (examples + tested.length === 0)
+    throw new Fault("usage.invalid", {
+      detail: "there is nothing to test: no rule has examples and there is no table",
+      remedy: "write `match` and `not_match` into rules, or add --table FILE",
+    });
+  const failed = tested.filter(({ holds }) => !holds);
+  say(
+    { examples, cases: tested.length, failed },
+    [
+      ...failed.map(
+        ({ title, expected, got }) => `FAILED  ${title}\n        expected ${expected}\n        got ${got}`,
+      ),
+      `${examples} examples in the documents hold; ${tested.length - failed.length} of ${tested.length} expectations hold`,
+    ].join("\n"),
+  );
+  return failed.length > 0 ? 4 : 0;
 }
 
 async function explain(

@@ -232,7 +232,48 @@ describe("a document that contradicts itself is refused", () => {
     profile(`network: { default: deny, allow: [${a}], deny: [${d}] }\n${SEND}`);
   const send = (...rules: string[]): string =>
     profile(`${NET}send:\n  default: deny\n  rules:\n${rules.map((r) => `    - { ${r} }\n`).join("")}`);
+  /** A waiver with one field changed, and more of the same with changes of their own. */
+  const waived = (change: string, more: string): string => {
+    const fields: Record<string, string> = {
+      id: "W",
+      rule: "A-1",
+      scope: "{ repo: [vault] }",
+      reason: "r",
+      requester: "ann",
+      approver: "bob",
+      from: "2026-11-20",
+      until: "2026-11-21",
+    };
+    const written = (own: string): string => {
+      const [name = "", value = ""] = own.split(/: (.*)/s);
+      return `{ ${Object.entries({ ...fields, [name]: value })
+        .map(([key, one]) => `${key}: ${one}`)
+        .join(", ")} }`;
+    };
+    const list = [change, ...(more === "" ? [] : ["id: W"])].map(written).join(", ");
+    return profile(
+      `${NET}send: { default: allow, rules: [{ ${rule}, when: { data: [secret] }, then: deny, waivable: true }] }\nwaivers: [${list}]`,
+    );
+  };
   const cases: [what: string, text: string, where: string, detail: RegExp][] = [
+    [
+      "a waiver of a rule that is not waivable",
+      waived("rule: A-1", "").replace("waivable: true", "waivable: false"),
+      "waivers[0].rule",
+      /not waivable/,
+    ],
+    ["a waiver of another document's rule", waived("rule: G-1", ""), "waivers[0].rule", /no send rule `G-1`/],
+    ["a waiver without a scope", waived("scope: {}", ""), "waivers[0].scope", /change of the rule/],
+    ["a waiver of one's own", waived("approver: ann", ""), "waivers[0].approver", /nobody grants their own/],
+    ["a waiver for too long", waived("until: 2027-11-20", ""), "waivers[0].until", /366 days/],
+    ["a waiver that ends before it begins", waived("until: 2026-11-19", ""), "waivers[0].until", /0 days/],
+    ["two waivers of one id", waived("id: W", ", { id: W }"), "waivers[1].id", /a second waiver `W`/],
+    [
+      "guardrails that let people answer themselves",
+      "apiVersion: sallyport/v1\nkind: Guardrails\nmetadata: { name: g, owner: o }\napprovals: { self: allow }\n",
+      "approvals.self",
+      /answer their own questions/,
+    ],
     [
       "one id, two rules",
       net(allow("a.example"), deny("b.example").replace("id: d", "id: a")),

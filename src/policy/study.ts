@@ -12,6 +12,7 @@ export {
 } from "./budget.ts";
 export { type CedarExport, exportCedar } from "./cedar.ts";
 export { type Change, diff } from "./diff.ts";
+export { checkExpectations, type Expectation, parseExpectations, type Tested } from "./expectation.ts";
 export { type Explanation, explain, type Refused, type RefusedAbout, refuser } from "./explain.ts";
 export { modelFor, type OwnModel, parseModels, SPEECHES } from "./models.ts";
 export { COMPILED_AGENTS, compileNative, type Gap, type NativeSettings, placeOf } from "./native.ts";

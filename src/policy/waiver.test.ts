@@ -9,6 +9,8 @@ import { matches } from "./match.ts";
 import {
   type Answer,
   BREAK_GLASS_MS,
+  documentWaivers,
+  LONGEST_ANSWER_MS,
   LONGEST_WAIVER_MS,
   settle,
   type Waiver,
@@ -95,41 +97,101 @@ test("break-glass needs one person, for an hour", () => {
   expect(verdict([waiver({ kind: "break-glass", approver: "ann" })], { repo: "vault" })).toBe("allow");
 });
 
-test("waivers never exceed their scope, and inside it count as the rule's consent", () => {
-  fc.assert(
-    fc.property(
-      documentArbitrary("p", ["Profile"]),
-      ruleArbitrary,
-      pointArbitrary,
-      (document, scoped, at) => {
-        const rules = (document.data.send?.rules ?? []).map((rule) => ({ ...rule, waivable: true }));
-        const withRules = (list: typeof rules): PolicyDocument => ({
-          ...document,
-          data: { ...document.data, send: { ...document.data.send, rules: list } } as PolicyData,
-        });
-        fc.pre(rules.length > 0 && Object.keys(scoped.when).length > 0);
-        const before = layer([withRules(rules)]);
-        const { policy: after, active } = withWaivers(
-          before,
-          [waiver({ rule: "p/R-0", scope: scoped.when })],
-          NOW,
-        );
-        expect(active).toHaveLength(1);
-        const plain = ({ verdict, redact, rerouteTo }: ReturnType<typeof decide>) => ({
-          verdict,
-          redact,
-          rerouteTo,
-        });
-        const consenting = rules.map((rule) =>
-          // biome-ignore lint/suspicious/noThenProperty: the document's own word
-          rule.id === "R-0" ? { ...rule, then: "allow" as const } : rule,
-        );
-        const expected = matches({ when: scoped.when }, at) ? layer([withRules(consenting)]) : before;
-        expect(plain(decide(after, at))).toEqual(plain(decide(expected, at)));
-      },
-    ),
-    { numRuns: 400 },
-  );
+test.each(["waiver", "break-glass", "answer"] as const)(
+  "a %s never exceeds its scope, and inside it counts as the rule's consent",
+  (kind) => {
+    fc.assert(
+      fc.property(
+        documentArbitrary("p", ["Profile"]),
+        ruleArbitrary,
+        pointArbitrary,
+        (document, scoped, at) => {
+          const rules = (document.data.send?.rules ?? []).map((rule) => ({
+            ...rule,
+            waivable: true,
+            // biome-ignore lint/suspicious/noThenProperty: the document's own word
+            ...(kind === "answer" && rule.id === "R-0" ? { then: "ask" as const } : {}),
+          }));
+          const withRules = (list: typeof rules): PolicyDocument => ({
+            ...document,
+            data: { ...document.data, send: { ...document.data.send, rules: list } } as PolicyData,
+          });
+          fc.pre(rules.length > 0 && Object.keys(scoped.when).length > 0);
+          const before = layer([withRules(rules)]);
+          const { policy: after, active } = withWaivers(
+            before,
+            [waiver({ rule: "p/R-0", scope: scoped.when, kind })],
+            NOW,
+          );
+          expect(active).toHaveLength(1);
+          const plain = ({ verdict, redact, rerouteTo }: ReturnType<typeof decide>) => ({
+            verdict,
+            redact,
+            rerouteTo,
+          });
+          const consenting = rules.map((rule) =>
+            // biome-ignore lint/suspicious/noThenProperty: the document's own word
+            rule.id === "R-0" ? { ...rule, then: "allow" as const } : rule,
+          );
+          const expected = matches({ when: scoped.when }, at) ? layer([withRules(consenting)]) : before;
+          expect(plain(decide(after, at))).toEqual(plain(decide(expected, at)));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  },
+);
+
+test("an answer is to a rule that asks, by somebody else unless policy lets, and long only where the rule is waivable", () => {
+  const asks = (o: { self?: string; waivable?: boolean }) =>
+    layer([
+      parseDocument(
+        `apiVersion: sallyport/v1
+kind: Profile
+metadata: { name: p, owner: o }
+approvals: { self: ${o.self ?? "deny"} }
+network: { default: deny }
+send:
+  default: deny
+  rules:
+    - { id: A, title: t, because: b, when: { data: [secret] }, then: ask, waivable: ${o.waivable ?? false} }
+    - { id: D, title: t, because: b, when: { data: [personal] }, then: deny, waivable: true }
+`,
+        "p.yaml",
+      ),
+    ]);
+  const why = (policy: ReturnType<typeof asks>, change: Partial<Waiver>): string =>
+    withWaivers(policy, [waiver({ kind: "answer", scope: { data: ["secret"] }, ...change })], NOW).refused[0]
+      ?.because ?? "holds";
+  expect(why(asks({}), {})).toBe("holds");
+  expect(why(asks({}), { approver: "ann" })).toMatch(/nobody answers their own/);
+  expect(why(asks({ self: "allow" }), { approver: "ann" })).toBe("holds");
+  expect(why(asks({}), { rule: "p/D" })).toMatch(/asks nothing/);
+  expect(why(asks({}), { expiresAt: NOW + LONGEST_ANSWER_MS + 1 })).toMatch(/must last 720 minutes/);
+  expect(why(asks({ waivable: true }), { expiresAt: NOW + LONGEST_ANSWER_MS + 1 })).toBe("holds");
+});
+
+test("a document's own waivers hold on their days, for its own rules", () => {
+  const text = (waivers: string): string => `apiVersion: sallyport/v1
+kind: Profile
+metadata: { name: p, owner: o }
+network: { default: deny }
+send:
+  default: allow
+  rules: [{ id: A, title: t, because: b, when: { data: [secret] }, then: deny, waivable: true }]
+waivers: [${waivers}]
+`;
+  const one = "id: W, rule: A, scope: { repo: [vault] }, reason: r, requester: ann, approver: bob";
+  const document = parseDocument(text(`{ ${one}, from: 2026-11-20, until: 2026-11-21 }`), "p.yaml");
+  const own = layer([document]);
+  const at = (day: string): string =>
+    decide(withWaivers(own, documentWaivers(own), Date.parse(day)).policy, point({ repo: "vault" })).verdict;
+  expect(["2026-11-19T23:59Z", "2026-11-20", "2026-11-21T23:59Z", "2026-11-22"].map(at)).toEqual([
+    "deny",
+    "allow",
+    "allow",
+    "deny",
+  ]);
 });
 
 describe("a question is settled by the first answer that counts, else by its deadline", () => {
@@ -140,10 +202,11 @@ describe("a question is settled by the first answer that counts, else by its dea
     verdict,
     reason: "r",
   });
-  test.each<[what: string, answers: Answer[], now: number, state: string]>([
+  test.each<[what: string, answers: Answer[], now: number, state: string, self?: boolean]>([
     ["nobody yet", [], 150, "open"],
     ["nobody in time", [], 200, "expired"],
     ["a clock that tells no time", [], Number.NaN, "expired"],
+    ["one's own yes where policy lets", [answer("ann", 150, "allow")], 151, "allowed", true],
     ["somebody else's yes", [answer("bob", 150, "allow")], 151, "allowed"],
     ["one's own yes", [answer("ann", 150, "allow")], 151, "open"],
     ["one's own no", [answer("ann", 150, "deny")], 151, "denied"],
@@ -151,7 +214,7 @@ describe("a question is settled by the first answer that counts, else by its dea
     ["a yes from before the question", [answer("bob", 99, "allow")], 150, "open"],
     ["two at one moment", [answer("bob", 150, "allow"), answer("eve", 150, "deny")], 151, "denied"],
     ["a no after a yes", [answer("eve", 160, "deny"), answer("bob", 150, "allow")], 170, "allowed"],
-  ])("%s: %s", (_, answers, now, state) => {
-    expect(settle(question, answers, now).state).toBe(state);
+  ])("%s: %s", (_, answers, now, state, self = false) => {
+    expect(settle({ ...question, self }, answers, now).state).toBe(state);
   });
 });

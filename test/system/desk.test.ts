@@ -30,6 +30,13 @@ describe("sallyport policy", () => {
       4,
       /refuses this[\s\S]*Allowed when/,
     ],
+    [
+      "answer a question asked in words",
+      ["explain", "may engineer's claude send internal code to api.mistral.ai?"],
+      4,
+      /refuses this: claude sends internal_code to api\.mistral\.ai:443[\s\S]*engineer\/send\.default/,
+    ],
+    ["test the documents' own examples", ["test", "engineer"], 0, /^6 examples in the documents hold/],
     ["explain in Chinese", ["explain", "--to", "statsig.anthropic.com", "--lang", "zh-CN"], 4, /拒绝/],
     ["explain what is allowed", ["explain", "--to", "api.anthropic.com/v1/messages"], 0, /allows this/],
     ["a looser document is told as looser", ["diff", "restricted", "default"], 4, /^LOOSER/m],
@@ -46,6 +53,24 @@ describe("sallyport policy", () => {
     const done = await place.run(["policy", ...args]);
     expect(done.code, done.stderr).toBe(code);
     expect(done.stdout).toMatch(words);
+  });
+
+  it("tests a table of what people expect, and exits with 4 when it does not hold", async () => {
+    const table = join(place.workspace, "expected.yaml");
+    const cases = (verdict: string): string =>
+      `apiVersion: sallyport/v1\nkind: Expectations\ncases:\n  - { title: Secrets are masked, send: { host: api.anthropic.com, data: secret }, expect: ${verdict}, by: [engineer/secrets-masked] }\n`;
+    writeFileSync(table, cases("redact"));
+    expect((await place.run(["policy", "test", "engineer", "--table", table])).code).toBe(0);
+    writeFileSync(table, cases("allow"));
+    const done = await place.run(["policy", "test", "engineer", "--table", table, "--json"]);
+    expect(done.code).toBe(4);
+    expect(JSON.parse(done.stdout).failed).toMatchObject([
+      { title: "Secrets are masked", got: "redact by engineer/secrets-masked" },
+    ]);
+    writeFileSync(table, "apiVersion: sallyport/v1\nkind: Expectations\ncases: [{ expect: deny }]\n");
+    expect((await place.run(["policy", "test", "engineer", "--table", table])).stderr).toMatch(
+      /expected\.yaml:3:\d+ cases\[0\]/,
+    );
   });
 
   it("proves a property of guardrails under any profile, and names the guardrail that no property needs", async () => {
