@@ -245,6 +245,8 @@ it("an old copy that goes on signing with the ledger's own key is named by what 
   };
   cpSync(options.directory, old.directory, { recursive: true });
   cpSync(options.keyDirectory, old.keyDirectory, { recursive: true });
+  const stale = `${options.directory}-stale`;
+  cpSync(options.directory, stale, { recursive: true });
   const second = await openLedgerWith(witnessed, {});
   await second.hold("case-1", [], "local:0");
   await second.close();
@@ -256,12 +258,17 @@ it("an old copy that goes on signing with the ledger's own key is named by what 
   expect(note).not.toContain("witness.example");
   expect(mock.answers.at(-1)).toBe(422);
   const policy = policyOf(mock);
-  const stale = await verifyLedger(old.directory, key, { policy });
-  expect(stale).toMatchObject({ ok: true, size: 6, witnessed: { size: 1 } });
+  const alone = await verifyLedger(old.directory, key, { policy });
+  expect(alone).toMatchObject({ ok: true, size: 6, witnessed: { size: 1 } });
   // What the witness, or anyone else, kept of the true one names the fork.
   mkdirSync(join(old.directory, "witnessed"), { recursive: true });
   cpSync(join(options.directory, "witnessed"), join(old.directory, "witnessed"), { recursive: true });
   expect((await verifyLedger(old.directory, key, { policy })).problems[0]?.problem).toBe(
     "history is forked: its first 3 entries are not those that w cosigned",
   );
+  cpSync(join(options.directory, "witnessed"), join(stale, "witnessed"), { recursive: true });
+  expect(await verifyLedger(stale, key, { policy })).toMatchObject({
+    problems: [{ at: "checkpoint", problem: "the ledger was rolled back: 3 entries w cosigned, it has 1" }],
+    witnessed: { size: 1 },
+  });
 });
