@@ -18,6 +18,23 @@ test("no profile of an unknown name is made up", () => {
   expect(readyProfile("defualt")).toBeNull();
 });
 
+test.each([...READY_PROFILES])(
+  "%s: an order to a model, or an odd shape, is recorded and treated like public text",
+  (name) => {
+    const policy = policyOf(name);
+    for (const channel of ["llm", "mcp", "auth", "package", "scm", "telemetry", "unknown"] as const)
+      for (const operatorLaw of ["SELF", "unknown"])
+        for (const dpa of ["signed", "unknown"]) {
+          const of = (data: string): string =>
+            decide(policy, { ...UNKNOWN_POINT, channel, operatorLaw, dpa, trains: "no", data }).verdict;
+          expect([of("injection"), of("concealed")], `${channel} ${operatorLaw} ${dpa}`).toEqual([
+            of("public"),
+            of("public"),
+          ]);
+        }
+  },
+);
+
 describe("the table of promises", () => {
   test.each<[profile: string, host: string, port: number, verdict: string]>([
     ["default", "api.anthropic.com", 443, "allow"],
