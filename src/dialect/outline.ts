@@ -71,7 +71,7 @@ interface Frame {
 /** One pass over one body. */
 interface Pass extends Cursor {
   readonly stack: Frame[];
-  readonly items: Item[];
+  items: Item[];
   readonly members: Member[];
   /** By container: the names seen. */
   readonly names: Map<string, Set<string>>;
@@ -179,7 +179,7 @@ function takeHead(pass: Pass, prefix: number): number {
   const count = firstWhere(earlier.items, (item) => item.end + 1 > prefix);
   const last = earlier.items[count - 1];
   if (last === undefined) return 0;
-  for (let i = 0; i < count; i++) pass.items.push(earlier.items[i] as Item); // i < count <= length
+  pass.items = earlier.items.slice(0, count);
   for (const member of earlier.members) {
     if (member.at > last.start) break;
     pass.members.push(member);

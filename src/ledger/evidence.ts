@@ -48,10 +48,13 @@ const MAX_ITEMS = 64;
 const MAX_PLAIN_BYTES = 256 * 1024 * 1024;
 const MAX_CHUNKS = 2 ** 20;
 const MAX_REMEMBERED_BODY = 16 * 1024 * 1024;
+/** Whether a session sends most of it again each time: only that is worth comparing. */
+const REPEATED: ReadonlySet<EvidenceRef["role"]> = new Set(["request-body", "frames"]);
+const SMALL_BODY = 4 * 1024;
 /** Bytes between two hash states of a remembered body. */
 const STATE_EVERY_BYTES = 32 * 1024;
 /** Below this compressing costs more time than it saves bytes. */
-const MIN_COMPRESSED_BYTES = 1024;
+const MIN_COMPRESSED_BYTES = 4096;
 const RANDOM_BYTES = 1024;
 
 /** What one session has stored so far, by one process. Owned by the ledger; forgotten when a write is refused. */
@@ -119,14 +122,28 @@ export class Pack {
     bytes: Buffer,
     fresh: Buffer[],
   ): { readonly digest: Buffer; readonly runs: Buffer } {
+    if (bytes.length < SMALL_BODY || !REPEATED.has(role)) {
+      const digest = hashOnce("sha256", bytes, "buffer");
+      return { digest, runs: encodeRuns(this.#piecesOf(bytes, [], digest, fresh)) };
+    }
     // What is the same as in the last body of this role, up to the last element they share, is cut the same.
     const last = this.#bodies.get(role);
     const shared = last === undefined ? 0 : samePrefix(last.bytes, bytes);
-    const pieces: Piece[] = last === undefined ? [] : sharedPieces(last, shared);
-    const known = pieces.at(-1);
-    let start = known?.end ?? 0;
     const { digest, states } = hashFrom(last?.states ?? [], shared, bytes);
-    for (const cut of cutPoints(bytes, known)) {
+    const known = last === undefined ? [] : sharedPieces(last, shared);
+    const pieces = this.#piecesOf(bytes, known, digest, fresh);
+    if (bytes.length <= MAX_REMEMBERED_BODY)
+      this.#bodies.set(role, { bytes: keepInPlace(bytes, last?.bytes ?? null, shared), pieces, states });
+    else this.#bodies.delete(role);
+    return { digest, runs: encodeRuns(pieces) };
+  }
+
+  /** The pieces of `bytes`, of which those in `known` come first; chunks that the pack does not hold go into `fresh`. */
+  #piecesOf(bytes: Buffer, known: Piece[], digest: Buffer, fresh: Buffer[]): readonly Piece[] {
+    const pieces = known;
+    const resume = known.at(-1);
+    let start = resume?.end ?? 0;
+    for (const cut of cutPoints(bytes, resume)) {
       const chunk = bytes.subarray(start, cut.end);
       start = cut.end;
       const isAll = chunk.length === bytes.length;
@@ -139,10 +156,7 @@ export class Pack {
       }
       pieces.push({ ...cut, chunk: at });
     }
-    if (bytes.length <= MAX_REMEMBERED_BODY)
-      this.#bodies.set(role, { bytes: keepInPlace(bytes, last?.bytes ?? null, shared), pieces, states });
-    else this.#bodies.delete(role);
-    return { digest, runs: encodeRuns(pieces) };
+    return pieces;
   }
 
   #randomBytes(count: number): Buffer {

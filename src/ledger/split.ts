@@ -23,6 +23,8 @@ const MAX_ARRAY_DEPTH = 3;
 /** Pieces of what is no JSON; the mask has 12 bits, so a cut stands every 4 KiB on average. */
 const [MIN_CONTENT_BYTES, MAX_CONTENT_BYTES] = [1024, 16 * 1024];
 const CONTENT_MASK = 0xfff00000;
+/** Up to this length it is one piece: most are replies, which nobody sends again. */
+const WHOLE_BYTES = 32 * 1024;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -47,7 +49,7 @@ export function cutPoints(bytes: Buffer, from: Cut = START): Cut[] {
   if (bytes.length === 0) return [];
   const cuts: Cut[] = [];
   if (from.depth > 0 || startsLikeJson(bytes)) scan(bytes, from, cuts);
-  else cutByContent(bytes, from.end, cuts);
+  else if (bytes.length > WHOLE_BYTES) cutByContent(bytes, from.end, cuts);
   if (from.end < bytes.length) cuts.push({ ...START, end: bytes.length, resumeAt: bytes.length });
   return cuts;
 }
