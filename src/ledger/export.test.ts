@@ -2,8 +2,8 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
-import { asSessionId, type EventBody, exchangeId } from "../core/index.ts";
-import { type ExportFormat, exportEntries } from "./export.ts";
+import { asSessionId, type EventBody, exchangeId, type LedgerEvent } from "../core/index.ts";
+import { type ExportFormat, encodeBatch, exportEntries } from "./export.ts";
 import { openLedger } from "./index.ts";
 
 const home = mkdtempSync(join(tmpdir(), "export-"));
@@ -189,3 +189,36 @@ it("entries that no checkpoint covers wait, unless asked for", async () => {
   await ledger.close();
   expect(await count(false)).toBe(1);
 });
+
+it.each<[string, EventBody, number]>([
+  ["a lost recorder", { kind: "recorder.lost", session, detail: "killed" }, 3],
+  ["a connection refused", refused(), 3],
+  ["an exception granted by one person alone", waiver(true), 3],
+  ["an exception granted", waiver(false), 2],
+  [
+    "a session's end",
+    { kind: "session.ended", session, reason: "exited", exitCode: 0, setAside: [], appeared: [] },
+    1,
+  ],
+])("the severity of %s is told", (_, body, severity) => {
+  const event = { v: 1, at: 0, ...body } as LedgerEvent;
+  const encoded = encodeBatch("ocsf", "example.org/log", [{ index: 0, event }]).body;
+  expect(JSON.parse(encoded)).toMatchObject({ severity_id: severity });
+});
+
+function refused(): Extract<EventBody, { kind: "connection.refused" }> {
+  return { kind: "connection.refused", session, door: "tls", host: "h", port: 1, rule: "r", reason: "no" };
+}
+function waiver(breakGlass: boolean): EventBody {
+  const people = { requester: "a", approver: "b" };
+  return {
+    kind: "waiver.granted",
+    waiver: "w",
+    rule: "r",
+    where: {},
+    reason: "x",
+    expiresAt: 1,
+    breakGlass,
+    ...people,
+  };
+}

@@ -146,9 +146,19 @@ export function encodeBatch(
   }
 }
 
+/** Kinds that somebody should look at. */
+const WARNINGS: ReadonlySet<LedgerEvent["kind"]> = new Set([
+  "connection.refused",
+  "exchange.failed",
+  "admission.refused",
+  "policy.rejected",
+  "recorder.lost",
+]);
+
 /** RFC 5424 severities: 4 warning, 5 notice, 6 informational. */
 function severityOf(event: LedgerEvent): 4 | 5 | 6 {
-  if (event.kind === "connection.refused" || event.kind === "exchange.failed") return 4;
+  if (WARNINGS.has(event.kind)) return 4;
+  if (event.kind === "waiver.granted") return event.breakGlass ? 4 : 5;
   if (event.kind !== "exchange.judged" || event.verdict === "allow") return 6;
   return event.verdict === "deny" ? 4 : 5;
 }
