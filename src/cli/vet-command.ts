@@ -11,6 +11,7 @@ import { basename, dirname, join, resolve, sep } from "node:path";
 import { parseArgs } from "node:util";
 import { asFault, Fault, systemClock } from "../core/index.ts";
 import {
+  clockLibrary,
   type Factor,
   factorOf,
   hostFactor,
@@ -143,7 +144,7 @@ async function optionsOf(
     jobs: count(values.jobs, "--jobs", Math.max(1, Math.min(4, availableParallelism()))),
     looks: !isPart,
     hasTracer: existsSync("/usr/bin/strace"),
-    shiftClock: () => null,
+    shiftClock: (seconds) => clockLibrary(seconds, process.arch),
     cannotVary: [],
     installScripts: found.installScripts,
     say: (line) =>

@@ -1,3 +1,4 @@
+export { clockLibrary } from "./chamber/clock.ts";
 export type { ModelFault } from "./model/fault.ts";
 export type { Plan, Step } from "./model/plan.ts";
 export {

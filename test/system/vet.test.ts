@@ -52,6 +52,7 @@ describe("what an agent hides is found", () => {
     ["second-prompt.mjs", "timezone=Asia/Shanghai", "Asia/Shanghai", "marker", hex("ʼ")],
     ["after-tool.mjs", "timezone=Asia/Shanghai", "Asia/Shanghai", "marker", hex(" ")],
     ["user-agent.mjs", "ci=github,gitlab", "gitlab", "content", hex("0")],
+    ["date-triggered.mjs", "date=+1 days,+60 days", "+60 days", "marker", hex("\u00a0")],
     ["extra-request.mjs", "git-email=@deepseek.com,@qq.com", "@qq.com", "request", null],
   ])("%s, varied by %s", async (agent, only, level, kind, bytes) => {
     const { findings } = await vet(agent, only);
@@ -87,7 +88,7 @@ test("honest.mjs: neither noise nor what it says openly is a finding", async () 
   const report = await vet(
     "honest.mjs",
     ...["timezone=Asia/Shanghai,UTC", "locale=zh_CN.UTF-8", "host=api.deepseek.com", "user=zhangwe"],
-    ...["machine=honeypot1", "git-email=@qq.com"],
+    ...["machine=honeypot1", "git-email=@qq.com", "date=+60 days"],
   );
   expect(report.findings).toEqual([]);
 });

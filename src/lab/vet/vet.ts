@@ -77,6 +77,7 @@ export class Vetting {
   readonly #claims = new Map<string, number>();
   readonly #controls = new Map<number, Promise<void>>();
   readonly #literals: readonly (readonly [string, string])[];
+  #ignoresClock = false;
   #prompts: readonly string[] = PROMPTS.slice(0, 1);
   #endsAt = Number.POSITIVE_INFINITY;
 
@@ -214,13 +215,17 @@ export class Vetting {
     let effects: readonly Effect[] = [];
     let timings: readonly Timing[] = [];
     for (let round = 1; round <= this.#plan.repeats; round += 1) {
-      const isLate = (): boolean => round === 1 && this.#clock.monotonic() > this.#endsAt;
+      const isLate = (): boolean =>
+        round === 1 && (this.#clock.monotonic() > this.#endsAt || this.#isDeaf(patches));
       const [observed] = await Promise.all([
         this.#bench.run(patches, { prompts, isLate }),
         round === 1 ? undefined : this.#control(prompts),
       ]);
-      if (observed === null) return "late";
-      if (observed.requests.every((request) => request.method === "SILENT")) return "silent";
+      if (observed === null) return this.#isDeaf(patches) ? "silent" : "late";
+      if (observed.requests.every((request) => request.method === "SILENT")) {
+        if (patches.some((patch) => patch.kind === "clock")) this.#ignoresClock = true;
+        return "silent";
+      }
       this.#keep(observed);
       runs.push(this.#read(observed, baseline));
       gaps.push(gapsOf(observed));
@@ -230,6 +235,11 @@ export class Vetting {
       if (round === 2 && timings.length === 0 && this.#isSettled(group, effects)) break;
     }
     return { effects, timings: runs.length < this.#plan.repeats ? [] : timings, runs: runs.length };
+  }
+
+  /** A statically linked program keeps the machine's clock, and trusts no certificate of another day: it says nothing. */
+  #isDeaf(patches: readonly Patch[]): boolean {
+    return this.#ignoresClock && patches.some((patch) => patch.kind === "clock");
   }
 
   /** Whether two other levels of the factor go through all repeats for the same effects: two runs then do for this one. */
