@@ -4,12 +4,13 @@
  * of our own servers instead by `judge` itself, with that server's labels.
  */
 import { Fault, type FindingTally, type SourceTally, type Verdict } from "../core/index.ts";
-import { type Decision, decide, type Point, type RuleRef } from "../policy/index.ts";
+import { type Decision, decide, type Point, type RuleRef, study } from "../policy/index.ts";
 import type { Target } from "./exchange.ts";
 import type { About } from "./matter.ts";
 import { findWay, type Way } from "./reroute.ts";
 import type { DestinationLabels, GatewaySession, Reading } from "./session.ts";
 import type { Standing } from "./standing.ts";
+import { toolUseOf } from "./tool-use.ts";
 
 interface Judged {
   readonly destination: string | null;
@@ -77,7 +78,7 @@ export function judge(
   const { decoded } = reading;
   const points = pointsOf(about, decoded.model, reading.classes, session);
   const [first, ...others] = points;
-  const decision = decide(standing.policy, first, ...others);
+  const decision = refusedTools(decoded, about, standing) ?? decide(standing.policy, first, ...others);
   const judged: Judged = {
     ...placed(about, session),
     dialect: decoded.dialect,
@@ -93,6 +94,13 @@ export function judge(
     approvals,
   };
   return carriedOut(judged, decision, points, about, reading, session, standing);
+}
+
+/** What policy says of the tools it reaches out by; null: nothing against them. */
+function refusedTools(decoded: Reading["decoded"], about: About, { policy }: Standing): Decision | null {
+  if (!study.speaksOfTools(policy)) return null;
+  const rules = study.refuseTools(policy, toolUseOf(decoded, endOf(about).host));
+  return rules.length === 0 ? null : { verdict: "deny", redact: [], rerouteTo: null, rules };
 }
 
 function carriedOut(

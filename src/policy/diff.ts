@@ -127,6 +127,7 @@ function grantChanges(old: Policy, fresh: Policy, language: Language): readonly 
     ["commands to ask about", "须询问的命令", old.programs.ask, fresh.programs.ask, false],
     ["commands refused", "禁止的命令", old.programs.deny, fresh.programs.deny, false],
     ["agents' tools switched off", "关闭的代理工具", old.tools.deny, fresh.tools.deny, false],
+    ["MCP tools refused", "禁止的 MCP 工具", old.mcpTools.deny, fresh.mcpTools.deny, false],
     ["MCP servers", "MCP 服务器", serversOf(old, fresh), serversOf(fresh, old), true],
     ["repository's own settings", "代码仓库自带设置", usesOf(old), usesOf(fresh), true],
     ["budgets", "额度", budgetsOf(old), budgetsOf(fresh), false],

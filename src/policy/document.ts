@@ -252,9 +252,14 @@ const sections = {
       "which agents start, and with which hooks, servers and skills of the repository: those the register approves, or any; default: any",
     ),
   mcp: z
-    .strictObject({ servers: z.array(Word).max(500).optional() })
+    .strictObject({
+      servers: z.array(Word).max(500).optional(),
+      tools: z.strictObject({ deny: z.array(Word).max(2_000).optional() }).optional(),
+    })
     .optional()
-    .describe("MCP servers the agent may use, by name; without the list: any"),
+    .describe(
+      "MCP servers the agent may use, by name, those over HTTP by their host; without the list: any. `tools.deny`: tools of servers over HTTP that are not called",
+    ),
 };
 const network = {
   allow: z.array(AllowRule).max(MAX_RULES).optional(),

@@ -111,6 +111,8 @@ export interface Policy {
   readonly admission: { readonly builds: Admission; readonly extensions: Admission };
   /** MCP servers that may be used, by name; null: any. */
   readonly mcpServers: readonly string[] | null;
+  /** Tools of MCP servers over HTTP that are not called. */
+  readonly mcpTools: { readonly deny: readonly string[] };
   readonly inspect: InspectPolicy;
   readonly approvals: {
     /** Whether the person who asked may answer; never where the agent could answer in their place: without a sandbox. */
@@ -188,6 +190,7 @@ export function layer(documents: readonly PolicyDocument[]): Policy {
     },
     inspect: inspectPolicy(sorted),
     mcpServers: inAll(sorted.map(({ data }) => data.mcp?.servers)),
+    mcpTools: { deny: union(sorted, (data) => data.mcp?.tools?.deny) },
     approvals: {
       self:
         sandboxMode(sorted) === "bubblewrap" &&

@@ -20,6 +20,7 @@ export { type Overdue, overdue } from "./overdue.ts";
 export { type Property, parseProperties } from "./property.ts";
 export { type Mutant, mutate, type Proof, prove, proveUnderAnyProfile } from "./prove.ts";
 export { type Judgement, type Replay, replay } from "./replay.ts";
+export { refuseTools, speaksOfTools, type ToolUse } from "./tools.ts";
 export {
   type Answer,
   documentWaivers,
