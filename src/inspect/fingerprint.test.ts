@@ -43,6 +43,14 @@ describe("classified code", () => {
   test("public code that the repository shares is taken out of the index", () => {
     expect(openCodeIndex(key, indexOf(secretCode)).match(secretCode)).toEqual([]);
   });
+  test("what many files have in common is nobody's: a licence, a preamble", () => {
+    const licence = code("licence of a kind", 60);
+    const builder = buildCodeIndex(key);
+    for (let i = 0; i < 9; i++) builder.add("payments", `${licence}\n${code(`own words of file ${i}`, 60)}`);
+    const made = openCodeIndex(key, builder.encode());
+    expect(made.match(`${licence}\n${code("something else", 60)}`)).toEqual([]);
+    expect(made.match(code("own words of file 3", 60))).toHaveLength(1);
+  });
   test("reveals no line", () => {
     expect(Buffer.from(indexOf()).toString("latin1")).not.toMatch(/ledger|compute/);
   });

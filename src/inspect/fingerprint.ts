@@ -21,6 +21,8 @@ const SAMPLE_ONE_IN = 18;
 const SPAN = 60;
 const FALSE_RATE = 512;
 const RICE_BITS = 9;
+/** What stands in so many files of one label is a licence, a preamble or generated: other projects have it too. */
+const BOILERPLATE_FILES = 8;
 const MATCH_HITS = 4;
 /** Source characters within which the hits must lie. */
 const WINDOW = 1_600;
@@ -121,7 +123,7 @@ function lineHead(text: string, start: number): number {
   return digits - start;
 }
 
-/** An index under the key over everything `add`ed; texts `except`ed (public code) take their fingerprints out again. */
+/** An index under the key over everything `add`ed, file by file; texts `except`ed (public code) take their fingerprints out again. */
 export function buildCodeIndex(key: Uint8Array): {
   add(label: string, text: string): void;
   except(text: string): void;
@@ -129,17 +131,20 @@ export function buildCodeIndex(key: Uint8Array): {
 } {
   requireKey(key);
   const sample = createSampler(key);
-  const sets = new Map<string, Set<number>>();
+  /** By label: in how many files each fingerprint stands. */
+  const sets = new Map<string, Map<number, number>>();
   const common = new Set<number>();
   return {
     add(label, text) {
       let set = sets.get(label);
       if (set === undefined) {
-        set = new Set();
+        set = new Map();
         sets.set(label, set);
       }
       const into = set;
-      sample(text, (hash) => into.add(hash));
+      const own = new Set<number>();
+      sample(text, (hash) => own.add(hash));
+      for (const hash of own) into.set(hash, (into.get(hash) ?? 0) + 1);
       if (into.size > MAX_LABEL_FINGERPRINTS)
         throw new Fault("inspect.full", { detail: "too much code under one label" });
     },
@@ -152,7 +157,9 @@ export function buildCodeIndex(key: Uint8Array): {
         chunks.push(
           encodeSet(
             label,
-            [...set].filter((hash) => !common.has(hash)),
+            [...set].flatMap(([hash, files]) =>
+              files < BOILERPLATE_FILES && !common.has(hash) ? [hash] : [],
+            ),
           ),
         );
       return Buffer.concat(chunks);
