@@ -1,8 +1,8 @@
 /**
  * Head of line: 32 streams at 20 ms a token; what the way through the gateway adds to each token, alone, with five 1 MB
- * prompts a second, and with fifty of 200 KB.  node bench/gateway/hol.ts [direct|block|sallyport …]
+ * prompts a second (conversations that go on; and such as were never seen), and with fifty of 200 KB.  node bench/gateway/hol.ts [direct|block|sallyport …]
  */
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,11 +13,20 @@ const HERE = import.meta.dirname;
 const folder = mkdtempSync(join(tmpdir(), "bench-hol-"));
 const run = promisify(execFile);
 const [SLOW, FAST] = [9720, 9721];
+const children: ChildProcess[] = [];
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGTERM");
+});
+const ended = (child: ChildProcess): Promise<unknown> => {
+  const over = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  return over;
+};
 const start = (core: number, args: readonly string[]): Promise<number> => {
   const child = spawn("taskset", ["-c", String(core), process.execPath, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  process.on("exit", () => child.kill("SIGTERM"));
+  children.push(child);
   return new Promise((resolve) => child.stdout.once("data", () => resolve(child.pid ?? 0)));
 };
 await start(1, [join(HERE, "destination.ts"), String(SLOW), "20"]);
@@ -60,12 +69,12 @@ for (const name of names) {
     ms: 5000,
     pid,
   };
-  const prompts = (size: number, clients: number): Task => ({
+  const prompts = (size: number, clients: number, fresh: Task["fresh"] = "tail"): Task => ({
     ...way,
     size,
     clients,
     streams: false,
-    fresh: "tail",
+    fresh,
     pauseMs: 1000,
     warmMs: 1500,
     ms: 5000,
@@ -74,11 +83,14 @@ for (const name of names) {
   await load({ ...streams, ms: 500 });
   const alone = await load(streams);
   const [big] = await Promise.all([load(streams), load(prompts(1_000_000, 5))]);
+  const [unseen] = await Promise.all([load(streams), load(prompts(1_000_000, 5, "all"))]);
   const [many] = await Promise.all([load(streams), load(prompts(200_000, 50))]);
   const tell = (r: { delay50: number; delay99: number }): string => `${r.delay50} / ${r.delay99}`;
   console.log(
-    `${name.padEnd(22)} alone ${tell(alone)}   +5/s of 1 MB ${tell(big)}   +50/s of 200 KB ${tell(many)} (ms, p50 / p99)`,
+    `${name.padEnd(22)} alone ${tell(alone)}   +5/s of 1 MB ${tell(big)}   the same, never seen ${tell(unseen)}   +50/s of 200 KB ${tell(many)} (ms, p50 / p99)`,
   );
 }
+// Gateways first: they still write into the folder.
+await Promise.all(children.map((child) => ended(child)));
 rmSync(folder, { recursive: true, force: true });
 process.exit(0);
