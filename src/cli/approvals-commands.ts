@@ -103,6 +103,12 @@ async function watch(line: StationLine, json: boolean): Promise<number> {
     else if (text !== null) process.stdout.write(`${printable(text)}\n`);
   });
   await line.ask({ op: "subscribe" });
+  // What was asked before anybody watched; a question that came in between is told twice.
+  const { questions } = await line.ask<ApprovalList>({ op: "approvals", action: { do: "list" } });
+  for (const question of questions)
+    process.stdout.write(
+      json ? `${JSON.stringify({ what: "asked", question })}\n` : `${printable(questionText(question))}\n`,
+    );
   await line.closed;
   return 0;
 }

@@ -363,11 +363,18 @@ async function judgements(places: Places): Promise<study.Judgement[]> {
     if (event.kind === "exchange.judged")
       found.push({
         entry: index,
-        verdict: event.verdict,
+        verdict: decidedIn(event),
         points: pointsOf(event, agents.get(event.session) ?? "unknown", label),
       });
   }
   return found;
+}
+
+/** What the rules said; what people, servers or budgets made of it afterwards is not the policy's to change. */
+function decidedIn(event: Extract<LedgerEvent, { kind: "exchange.judged" }>): Verdict {
+  if (event.rules.includes("gateway.unroutable") || event.rerouted !== undefined) return "reroute";
+  if (event.rules.includes("gateway.not-approved") || event.approvals !== undefined) return "ask";
+  return event.rules.includes("gateway.over-budget") ? "allow" : event.verdict;
 }
 
 function pointsOf(

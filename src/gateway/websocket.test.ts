@@ -212,6 +212,23 @@ describe("messages", () => {
     expect(t.rig.of("exchange.judged")[1]).toMatchObject({ verdict: "deny", rules: ["no-secrets"] });
   });
 
+  it("a message that is asked about waits, and so do those after it; a yes lets them go on in their order", async () => {
+    const t = await talk({ rules: SECRET_RULE.replace("then: deny", "then: ask") });
+    const { approvals } = t.rig.gateway;
+    const asked = new Promise<string>((resolve) => {
+      approvals.subscribe((told) => told.what === "asked" && resolve(told.question.id));
+    });
+    const frames = [agentFrame("the key is AKIAIOSFODNN7EXAMPLQ"), agentFrame("and more")];
+    for (const frame of frames) t.wire.write(frame);
+    const id = await asked;
+    expect(t.sent()).toHaveLength(0);
+    await approvals.answer(id, { verdict: "allow", by: "local:1", reason: "", scope: "once" });
+    const both = Buffer.concat(frames);
+    expect(await arrived(t, both.length)).toEqual(both);
+    expect(t.rig.of("exchange.judged")[1]).toMatchObject({ verdict: "allow", approvals: [id] });
+    t.wire.close();
+  });
+
   it("any division of the frames gives the same frames out", async () => {
     await fc.assert(
       fc.asyncProperty(

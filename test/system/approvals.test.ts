@@ -120,6 +120,27 @@ describe("a question", () => {
     expect((await place.run(["verify"])).code).toBe(0);
   });
 
+  it("is followed by who watches, as data: the door for a console", async () => {
+    const asking = startRun(["./agent.js", MESSAGES, SECRET]);
+    const id = await told(asking);
+    const watching = place.start(["approvals", "watch", "--json"]);
+    await watching.until("stdout", `"id":"${id}"`);
+    await place.run(["approvals", "deny", id]);
+    const text = await watching.until("stdout", '"what":"answered"');
+    await asking.finished;
+    watching.child.kill();
+    const news = text
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(news).toContainEqual(
+      expect.objectContaining({
+        what: "asked",
+        question: expect.objectContaining({ id, classes: ["secret"] }),
+      }),
+    );
+  });
+
   it("a no is the agent's error, in the person's language", async () => {
     const running = startRun(["./agent.js", MESSAGES, SECRET], { LC_ALL: "zh_CN.UTF-8" });
     const id = await told(running);
