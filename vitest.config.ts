@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 // unit: no root, no bubblewrap, no network beyond loopback. system: real bubblewrap and processes.
+// probe: the real agents try to break every grant (docs/probes.md).
 // agents: real agents from npm, installed on demand into a cache (see test/agents/agents.json).
 export default defineConfig({
   test: {
@@ -12,6 +13,16 @@ export default defineConfig({
           include: ["test/system/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "probe",
+          include: ["test/probe/**/*.test.ts"],
+          testTimeout: 600_000,
+          // As for `agents`, whose programs these are.
+          retry: 1,
           fileParallelism: false,
         },
       },

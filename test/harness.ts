@@ -36,9 +36,13 @@ export class Place {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(this.workspace, name), text);
   }
 
-  start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
+  start(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    cwd: string = this.workspace,
+  ): Running {
     const child = spawn(SALLYPORT, args, {
-      cwd: this.workspace,
+      cwd,
       env: { ...cleanEnvironment(), SALLYPORT_HOME: this.state, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
