@@ -84,7 +84,7 @@ describe("the reader", () => {
           decoder.withdraw(decoded);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 });

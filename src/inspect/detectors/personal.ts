@@ -585,6 +585,64 @@ const DOCUMENTS: readonly Reader[] = [
     counterexamples: ["passport-local strategy", "passport 1.0.0"],
   }),
   named({
+    id: "fi-hetu",
+    title: "Finnish personal identity code",
+    source: "https://dvv.fi/en/personal-identity-code",
+    anchors: ["hetu", "henkil", "personal identity code", "personbeteckning"],
+    after: /^[A-Za-zäö .:#="']{0,24}?([0-3]\d[01]\d{3}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y])(?![A-Za-z0-9])/i,
+    check: (_, raw) =>
+      "0123456789ABCDEFHJKLMNPRSTUVWXY".charAt(Number(raw.slice(0, 6) + raw.slice(7, 10)) % 31) ===
+      raw.charAt(10).toUpperCase(),
+    examples: ["HETU: 131052-308T"],
+    counterexamples: ["HETU: 131052-308U", "hetu 131052"],
+  }),
+  named({
+    id: "de-rvnr",
+    title: "German social security number",
+    source:
+      "https://www.deutsche-rentenversicherung.de/DRV/DE/Experten/Arbeitgeber-und-Steuerberater/summa-summarum/Lexikon/V/versicherungsnummer.html",
+    anchors: ["sozialversicherung", "rentenversicherung", "versicherungsnummer", "rvnr", "svnr"],
+    after: /^[A-Za-z .:#="'-]{0,24}?(\d{2} ?[0-3]\d[01]\d{3} ?[A-Z] ?\d{2} ?\d)(?![A-Za-z0-9])/i,
+    check: (value) => {
+      const letter = String(value.charCodeAt(8) - 64).padStart(2, "0");
+      const digits = value.slice(0, 8) + letter + value.slice(9, 11);
+      const sum = [2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1].reduce((total, weight, i) => {
+        const product = weight * Number(digits[i]);
+        return total + Math.floor(product / 10) + (product % 10);
+      }, 0);
+      return sum % 10 === Number(value[11]);
+    },
+    examples: ["Sozialversicherungsnummer: 65 170839 J 003", "RVNR 65170839J003"],
+    counterexamples: ["RVNR 65170839J004"],
+  }),
+  named({
+    id: "in-gstin",
+    title: "Indian GST number of a trader",
+    source: "https://www.gst.gov.in/",
+    anchors: ["gstin", "gst no", "gst number"],
+    after: /^[A-Za-z .:#="']{0,16}?(\d{2}[A-Z]{5}\d{4}[A-Z][A-Z1-9]Z[0-9A-Z])(?![A-Za-z0-9])/i,
+    check: (value) => {
+      const sum = [...value.slice(0, 14)].reduce((total, char, i) => {
+        const product = Number.parseInt(char, 36) * (1 + (i % 2));
+        return total + Math.floor(product / 36) + (product % 36);
+      }, 0);
+      return (36 - (sum % 36)) % 36 === Number.parseInt(value.charAt(14), 36);
+    },
+    examples: ["GSTIN: 27AAPFU0939F1ZV"],
+    counterexamples: ["GSTIN: 27AAPFU0939F1ZW"],
+  }),
+  named({
+    id: "us-mbi",
+    title: "US Medicare beneficiary identifier, named as one",
+    source: "https://www.cms.gov/medicare/new-medicare-card/understanding-the-mbi-format",
+    anchors: ["mbi", "medicare"],
+    after:
+      /^[A-Za-z .:#="']{0,24}?([1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y]{2}\d{2})(?![A-Za-z0-9])/,
+    check: () => true,
+    examples: ["MBI: 1EG4-TE5-MK73", "Medicare number 1EG4TE5MK73"],
+    counterexamples: ["MBI: 1SG4-TE5-MK73", "combi 1EG4TE5MK73"],
+  }),
+  named({
     id: "it-fiscal-code",
     title: "Italian fiscal code",
     source: "https://www.agenziaentrate.gov.it/portale/web/guest/schede/istanze/richiesta-ts_cf",
