@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -167,7 +168,7 @@ describe.skipIf(suite === undefined)(
     // Stricter than RFC 8259 on purpose.
     const REFUSED = /duplicated_key/;
 
-    it("takes what must be taken, refuses what must be refused, at every place of a body", () => {
+    it("takes what must be taken, refuses what must be refused, and shows every text of both", () => {
       expect(files.length).toBeGreaterThan(300);
       for (const file of files) {
         const body = readFileSync(join(suite ?? "", file));
@@ -179,17 +180,35 @@ describe.skipIf(suite === undefined)(
           const isStrict = decodes(whole);
           if (file.startsWith("y_")) expect([file, isStrict]).toEqual([file, !REFUSED.test(file)]);
           if (file.startsWith("n_")) expect([file, isStrict]).toEqual([file, false]);
+          // What is left to the parser is read as JSON.parse reads it, or not at all.
+          if (isStrict) expect([file, isJson(whole.toString())]).toEqual([file, true]);
+          expect([file, hidden(whole)]).toEqual([file, []]);
         }
+        expect([file, hidden(body)]).toEqual([file, []]);
       }
     });
   },
 );
 
-/** Whether a decoder takes the body for strict JSON. */
-function decodes(body: Buffer): boolean {
-  const request = { method: "POST", host: "x", path: "/v1/embeddings", headers: [], body };
-  return createDecoder().decode(request).elements.length > 0;
+/** Texts of a body that no part shows: its strings where it is JSON, else all of its printable runs. */
+function hidden(body: Buffer): readonly string[] {
+  const { parts } = decoded(body);
+  const shown = parts.map(({ text }) => text).join("\n");
+  const runs = body.toString("latin1").match(/[\x20-\x7e]{4,}/g) ?? [];
+  const said = isUtf8(body) && isJson(body.toString()) ? stringsIn(JSON.parse(body.toString())) : runs;
+  return said.filter((text) => !shown.includes(text));
 }
+
+function stringsIn(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(stringsIn) : [];
+}
+
+const decoded = (body: Buffer): ReturnType<ReturnType<typeof createDecoder>["decode"]> =>
+  createDecoder().decode({ method: "POST", host: "x", path: "/v1/embeddings", headers: [], body });
+
+/** Whether a decoder takes the body for strict JSON. */
+const decodes = (body: Buffer): boolean => decoded(body).elements.length > 0;
 
 describe("bodies that parsers disagree about", () => {
   test.each([
@@ -227,6 +246,36 @@ describe("bodies that parsers disagree about", () => {
     const body = Buffer.from(`{"x":${text},"m":[${text}]}`);
     expect(decodes(body)).toBe(isStrict);
     expect(isJson(body.toString())).toBe(isStrict);
+    expect(hidden(body)).toEqual([]);
+  });
+
+  // What RFC 8259 leaves to the parser, and what is told by bytes alone.
+  const bytes = (...values: readonly (string | number)[]): Buffer =>
+    Buffer.concat(values.map((one) => (typeof one === "string" ? Buffer.from(one) : Buffer.of(one))));
+  test.each<[string, Buffer, boolean]>([
+    ["half a pair", bytes('["\\uD888 hidden"]'), true],
+    ["the wrong half first", bytes('["\\uDc00\\uD800 hidden"]'), true],
+    ["a noncharacter", bytes('["\uffff hidden"]'), true],
+    ["a number beyond a double", bytes('[1e9999,-1e-9999,"hidden"]'), true],
+    ["a number of 100 digits", bytes(`[${"9".repeat(100)},"hidden"]`), true],
+    ["a lone continuation byte", bytes('["hidden', 0x81, '"]'), false],
+    ["an overlong slash", bytes('["hidden', 0xc0, 0xaf, '"]'), false],
+    ["a surrogate in UTF-8", bytes('["hidden', 0xed, 0xa0, 0x80, '"]'), false],
+    ["Latin-1", bytes('["hidden', 0xe9, '"]'), false],
+    ["cut in a character", bytes('["hidden', 0xe0, 0xff, '"]'), false],
+    ["a byte order mark", bytes('\ufeff["hidden"]'), false],
+    ["half an escape", bytes('["hidden\\u12"]'), false],
+    ["an escape of UTF-16 cut short", bytes('["\\ud83d\\u hidden"]'), false],
+    ["a quote never closed", bytes('["hidden'), false],
+    ["no byte at all in the list", bytes('["hidden",,1]'), false],
+    ["100,000 lists never closed", bytes(`["hidden",${"[".repeat(100_000)}`), false],
+    ["lists and objects never closed", bytes(`["hidden",${'[{"":'.repeat(50_000)}`), false],
+    ["500 lists in lists", bytes(`["hidden",${"[".repeat(500)}${"]".repeat(500)}]`), false],
+  ])("%s: nothing throws and nothing is hidden", (_, body, isStrict) => {
+    expect(decodes(body)).toBe(isStrict);
+    expect(decoded(body).understood).toBe(false);
+    expect(decoded(body).parts.some(({ text }) => text.includes("hidden"))).toBe(true);
+    expect(hidden(body)).toEqual([]);
   });
 });
 
