@@ -5,6 +5,7 @@
  */
 import { asFault, Fault } from "../core/index.ts";
 import type { RestorerOptions } from "../inspect/index.ts";
+import { AWS_CHUNKED, isAwsChunked, unchunkedAws } from "./aws-chunked.ts";
 import { codingsOf, redoCodings, undoCodings } from "./coding.ts";
 import { converse } from "./conversation.ts";
 import type { Custody } from "./custody.ts";
@@ -121,20 +122,23 @@ async function contentOf(inbound: Inbound, rooms: Rooms): Promise<Buffer> {
   const [only] = inbound.body;
   const bytes =
     inbound.body.length === 1 && only !== undefined ? only : Buffer.concat(inbound.body, inbound.bodyBytes);
-  const codings = codingsOf(inbound.headers);
-  if (codings.length === 0) return bytes;
-  const content = await undoCodings(bytes, codings, rooms.limits);
+  const named = codingsOf(inbound.headers);
+  const isChunked = isAwsChunked(inbound.headers, named);
+  // The chunks are outermost, wherever their name stands in the list.
+  const codings = isChunked ? named.filter((name) => name !== AWS_CHUNKED) : named;
+  const framed = isChunked ? unchunkedAws(bytes) : bytes;
+  const content =
+    framed === null || codings.length === 0 ? framed : await undoCodings(framed, codings, rooms.limits);
   if (content === null)
     throw new Fault("gateway.unreadable", {
-      detail: `content-encoding \`${codings.join(", ").slice(0, 60)}\``,
+      detail: `content-encoding \`${(framed === null ? [AWS_CHUNKED] : codings).join(", ").slice(0, 60)}\``,
     });
   return content;
 }
 
 /** The request with another body, coded as its own was; its length field says the new length, all else stays. */
 async function withBody(inbound: Inbound, content: Buffer): Promise<Inbound> {
-  if (SIGNS_BODY.some((name) => headerOf(inbound.headers, name) !== null) || isSigned(inbound.headers))
-    throw unredacted("the request is signed over its body");
+  if (isSigned(inbound.headers)) throw unredacted("the request is signed over its body");
   const codings = codingsOf(inbound.headers);
   const first = inbound.body.find((piece) => piece.length > 0) ?? content;
   const body = await redoCodings(content, codings, first);
@@ -149,11 +153,17 @@ async function withBody(inbound: Inbound, content: Buffer): Promise<Inbound> {
   return { ...inbound, headers, framing, body: [body], bodyBytes: body.length };
 }
 
-/** Fields that hold a digest of the body; AWS' signature (SigV4) covers one too. */
-const SIGNS_BODY = ["content-md5", "content-digest", "digest", "repr-digest"] as const;
+/** Fields that hold a digest of the body. */
+const DIGEST =
+  /^(?:content-md5|content-digest|digest|repr-digest|x-amz-content-sha256|x-amz-checksum-.*|x-goog-hash)$/i;
+/**
+ * Cloud signatures, whose schemes cover the body or its length: Amazon (SigV4, SigV4A), Google, Alibaba Cloud, Tencent
+ * Cloud, Volcengine.
+ */
+const SIGNATURE = /^(?:(?:AWS4|GOOG4|ACS3|TC3)-|HMAC-SHA256\b)/i;
 const isSigned = (headers: RawHeaders): boolean =>
-  /^AWS4-/.test(headerOf(headers, "authorization") ?? "") &&
-  headerOf(headers, "x-amz-content-sha256") !== "UNSIGNED-PAYLOAD";
+  headers.some(([name, value]) => DIGEST.test(name) && value !== "UNSIGNED-PAYLOAD") ||
+  SIGNATURE.test(headerOf(headers, "authorization") ?? "");
 
 function destinationOf(
   inbound: Inbound,
