@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -56,6 +56,20 @@ test.each<[what: string, spoil: (file: string) => void, code: string]>([
   spoil(file);
   await expect(documents.read()).rejects.toMatchObject({ code });
   expect(documents.hasChanged).toBe(false);
+});
+
+test("T41 a link to where the agent can write is not taken up either", async () => {
+  const target = join(folder, "work/mine.yaml");
+  const link = join(folder, "mine.yaml");
+  writeFileSync(target, text("deny"));
+  symlinkSync(target, link);
+  const documents = new WatchedDocuments(
+    layer([parseDocument(text("deny"), link)]),
+    join(folder, "work"),
+    parseDocument,
+  );
+  writeFileSync(target, text("allow"));
+  expect(await documents.read()).toBeNull();
 });
 
 test("T41 what the agent can write is not taken up: it would write its own permission", async () => {

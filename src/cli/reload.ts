@@ -5,7 +5,7 @@
  * Not taken up again: what lies where the agent can write (it would write its own permission), the repository's own
  * document for the same reason, and a document that is gone (removing guardrails loosens; it takes a new session).
  */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -81,10 +81,14 @@ export class WatchedDocuments {
 
   #isWatched({ file, data }: PolicyDocument): boolean {
     if (data.kind === "Repository" || !isAbsolute(file)) return false;
-    const writable = [this.#workspace, ...this.#policy.files.write].map((path) =>
-      path.startsWith("~/") ? join(homedir(), path.slice(2)) : path,
+    // Without a sandbox the agent can write whatever the person can.
+    if (this.#policy.sandbox.mode === "none") return file === GUARDRAILS_FILE;
+    const writable = [this.#workspace, ...this.#policy.files.write]
+      .map((path) => (path.startsWith("~/") ? join(homedir(), path.slice(2)) : path))
+      .flatMap((path) => [path, realPath(path)]);
+    return ![file, realPath(file)].some((path) =>
+      writable.some((folder) => path === folder || path.startsWith(`${folder}/`)),
     );
-    return !writable.some((folder) => file === folder || file.startsWith(`${folder}/`));
   }
 
   #look(): string {
@@ -92,6 +96,15 @@ export class WatchedDocuments {
       .filter((document) => this.#isWatched(document))
       .map(({ file }) => file);
     return [...new Set([...files, GUARDRAILS_FILE])].map(identityOf).join(" ");
+  }
+}
+
+/** A link may lead to where the agent can write. */
+function realPath(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file; // it is gone: reading it says so
   }
 }
 

@@ -170,6 +170,21 @@ describe("a question", () => {
     await at.rig.seen("approval.asked", 2);
   });
 
+  it("allowed while nobody waits is allowed for the same values alone, whatever else asks meanwhile", async () => {
+    const at = await place();
+    const first = await asked(at);
+    first.wire.close();
+    await at.rig.seen("exchange.judged");
+    await at.rig.gateway.approvals.answer(first.question.id, yes());
+    const other = await at.open();
+    other.write(request(at.authority, `another key: ${["AKIAIOSFODNN7", "OTHERKEY"].join("").slice(0, 20)}`));
+    await at.rig.seen("approval.asked", 2);
+    expect(at.server.received).toEqual([]);
+    const again = await at.open();
+    again.write(request(at.authority, `the key is ${SECRET}`));
+    await again.until("ok");
+  });
+
   it("whose session ends is closed on the record", async () => {
     const at = await place();
     await asked(at);

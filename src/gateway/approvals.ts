@@ -83,7 +83,10 @@ interface Waiting {
 }
 
 interface Question extends Omit<OpenQuestion, "isWaiting"> {
+  /** The same for all that ask the same of the same destination: what a no for the session is remembered by. */
   readonly key: string;
+  /** … about the same values: whose next try it is. */
+  readonly exact: string;
   readonly points: readonly [Point, ...Point[]];
   readonly sitting: Sitting;
   readonly deadline: Deadline;
@@ -165,7 +168,8 @@ export class Approvals {
     const key = keyOf(asking, sitting);
     const denial = this.#denials.get(sitting.session.id)?.get(key);
     if (denial !== undefined) return denied(notApproved(asking, sitting, { denial }));
-    const known = this.#adoptable(key);
+    const exact = `${key} ${asking.fingerprint}`;
+    const known = this.#adoptable(exact);
     if (known?.once != null) {
       this.#drop(known);
       return { state: "allowed", question: known.id, grants: known.once };
@@ -174,7 +178,7 @@ export class Approvals {
     if (known === undefined && own.length >= MOST_QUESTIONS)
       return denied(new Fault("gateway.busy", { detail: `${own.length} questions wait for an answer` }));
     try {
-      const question = known ?? (await this.#open(id, key, asking, matter, sitting));
+      const question = known ?? (await this.#open(id, { key, exact }, asking, matter, sitting));
       return await this.#wait(question, id, matter);
     } catch (error) {
       const cause = asFault(error);
@@ -258,15 +262,15 @@ export class Approvals {
     this.#tell({ what: "ended", waiver: first });
   }
 
-  #adoptable(key: string): Question | undefined {
+  #adoptable(exact: string): Question | undefined {
     return [...this.#questions.values()].find(
-      (question) => question.key === key && question.waiting === null,
+      (question) => question.exact === exact && question.waiting === null,
     );
   }
 
   async #open(
     id: ExchangeId,
-    key: string,
+    keys: Pick<Question, "key" | "exact">,
     asking: Asking,
     matter: Matter,
     sitting: Sitting,
@@ -279,7 +283,7 @@ export class Approvals {
     const [point] = asking.points;
     const question: Omit<Question, "deadline"> = {
       id,
-      key,
+      ...keys,
       session: session.id,
       agent: session.agent,
       requester: session.principal ?? "local:0",
@@ -425,7 +429,14 @@ export class Approvals {
 const denied = (fault: Fault): Settled => ({ state: "denied", fault });
 
 const shown = (question: Question): OpenQuestion => {
-  const { key: _key, points: _points, sitting: _sitting, deadline: _deadline, ...rest } = question;
+  const {
+    key: _key,
+    exact: _exact,
+    points: _points,
+    sitting: _sitting,
+    deadline: _deadline,
+    ...rest
+  } = question;
   const { waiting, once: _once, isClosing: _closing, ...open } = rest;
   return { ...open, isWaiting: waiting !== null };
 };

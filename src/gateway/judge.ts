@@ -3,6 +3,7 @@
  * What policy wants changed is judged again as it is to leave: redacted content by `judgeRedacted`, and what goes to one
  * of our own servers instead by `judge` itself, with that server's labels.
  */
+import { createHash } from "node:crypto";
 import { Fault, type FindingTally, type SourceTally, type Verdict } from "../core/index.ts";
 import { type Decision, decide, type Point, type RuleRef, study } from "../policy/index.ts";
 import type { Target } from "./exchange.ts";
@@ -49,6 +50,8 @@ export type Asking = Judged & {
   readonly asking: readonly RuleRef[];
   /** The points they ask about, the first of which people are shown. */
   readonly points: readonly [Point, ...Point[]];
+  /** The same for requests that hold the same findings; without findings, for those of the same text. */
+  readonly fingerprint: string;
 };
 /** It goes to a server of ours instead, if `judge` says so of it as it is to leave. */
 export type Detour = Judged & { readonly passes: "rerouted"; readonly way: Way };
@@ -122,6 +125,7 @@ function carriedOut(
       passes: "asked",
       asking: rules.filter((ref) => isAsking(ref, standing)),
       points: [shown, ...more],
+      fingerprint: fingerprintOf(reading),
     };
   }
   if (rerouteTo !== null) {
@@ -133,6 +137,14 @@ function carriedOut(
   const verdictNow = about.way === null ? verdict : "reroute";
   if (verdict === "redact") return { ...judged, passes: "redacted", classes: redact };
   return { ...judged, verdict: verdictNow, passes: true };
+}
+
+function fingerprintOf({ inspection, decoded }: Reading): string {
+  const found = [...new Set(inspection.findings.map(({ hash }) => hash))].sort();
+  const told = found.length > 0 ? found : decoded.parts.map(({ text }) => text);
+  const hash = createHash("sha256");
+  for (const one of told) hash.update(`${one.length}:${one}`);
+  return hash.digest("hex");
 }
 
 const isAsking = (ref: RuleRef, { policy }: Standing): boolean =>
