@@ -119,7 +119,10 @@ async function optionsOf(
   signal: AbortSignal,
 ): Promise<{ readonly vet: VetOptions; close(): Promise<void> }> {
   const found = await targetOf(typed, places);
-  const chosen = await factorsOf(found.target.name, values);
+  const hasClock = clockLibrary(1, process.arch) !== null;
+  const chosen = (await factorsOf(found.target.name, values)).filter(
+    ({ name }) => hasClock || name !== "date",
+  );
   const began = performance.now();
   const isPart = values.quick === true || values.only !== undefined || values.factors !== undefined;
   const vet: VetOptions = {
@@ -145,7 +148,7 @@ async function optionsOf(
     looks: !isPart,
     hasTracer: existsSync("/usr/bin/strace"),
     shiftClock: (seconds) => clockLibrary(seconds, process.arch),
-    cannotVary: [],
+    cannotVary: hasClock ? [] : [`date: no shifted clock for ${process.arch}`],
     installScripts: found.installScripts,
     say: (line) =>
       process.stderr.write(

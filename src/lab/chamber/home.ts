@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { WORKSPACE_NAME } from "./plan.ts";
 import type { Setting } from "./setting.ts";
@@ -95,8 +96,8 @@ export class HomeMaker {
     return home;
   }
 
-  discard(home: string): void {
-    rmSync(home, { recursive: true, force: true });
+  async discard(home: string): Promise<void> {
+    await rm(home, { recursive: true, force: true });
   }
 
   #homeFiles(setting: Setting): Record<string, string> {
@@ -120,7 +121,8 @@ export class HomeMaker {
 
   /** A folder with a repository of two commits: one adds a file with a canary, the next deletes it. Null without git. */
   #repository(setting: Setting): string | null {
-    const key = `${setting.gitRemote} ${setting.gitEmail}`;
+    const files = setting.files.filter((file) => file.place === "workspace");
+    const key = JSON.stringify([setting.gitRemote, setting.gitEmail, files]);
     const known = this.#repositories.get(key);
     if (known !== undefined) return known;
     const made = this.#makeRepository(setting, join(this.#folder, `repository-${this.#repositories.size}`));
@@ -128,7 +130,7 @@ export class HomeMaker {
     return made;
   }
 
-  #makeRepository({ gitRemote, gitEmail }: Setting, at: string): string | null {
+  #makeRepository({ gitRemote, gitEmail, files }: Setting, at: string): string | null {
     mkdirSync(at, { recursive: true });
     const who = { NAME: "Quillon Marsh", EMAIL: gitEmail, DATE };
     const env = {
@@ -144,7 +146,11 @@ export class HomeMaker {
     };
     const git = (...args: string[]): boolean =>
       spawnSync("git", args, { cwd: at, env, stdio: "ignore", shell: false }).status === 0;
-    for (const [path, text] of Object.entries(committedFiles())) {
+    // Committed too, so that the tree is clean whatever is in it.
+    const own = files.flatMap(({ place, path, text }) =>
+      place === "workspace" ? [[path, text] as const] : [],
+    );
+    for (const [path, text] of [...Object.entries(committedFiles()), ...own]) {
       mkdirSync(dirname(join(at, path)), { recursive: true });
       writeFileSync(join(at, path), text);
     }

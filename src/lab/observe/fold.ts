@@ -14,6 +14,8 @@ export interface Line {
   readonly section: Section;
   readonly path: string;
   readonly text: string;
+  /** Request, section and path in one. */
+  readonly place: string;
 }
 
 export interface ReadRequest {
@@ -56,6 +58,7 @@ export function readRun(
     echoes.set(base, echo);
     return echo;
   };
+  const places = new Map<string, string>();
   const contacted = new Set(requests.map((request) => request.host.replace(/:\d+$/, "")));
   const read = requests.map((request) => {
     const plain = echoFor(null);
@@ -65,10 +68,13 @@ export function readRun(
     // Elsewhere the base URL is quoted, not addressed.
     const isBase = around.setting.base === null || new URL(around.setting.base).host === request.host;
     const echo = isItself && isBase ? plain : based;
-    const lines = itemsOf(request).map(({ section, path, text }) => ({
-      ...{ section, path: echo.replace(path), text: echo.replace(text) },
-    }));
-    return { name: isItself ? asItself : asBase, lines };
+    const name = isItself ? asItself : asBase;
+    const lines = itemsOf(request).map((item) => {
+      const path = echo.replace(item.path);
+      const place = interned(places, `${name}\n${item.section}\n${path}`);
+      return { section: item.section, path, text: echo.replace(item.text), place };
+    });
+    return { name, lines };
   });
   const silent = lookedUp
     .filter((name) => !contacted.has(name))
@@ -77,6 +83,14 @@ export function readRun(
     requests: [...read, ...silent],
     echoed: new Set([...echoes.values()].flatMap((echo) => [...echo.met])),
   };
+}
+
+/** One string for equal ones: they are kept and compared by the ten thousand. */
+function interned(known: Map<string, string>, text: string): string {
+  const one = known.get(text);
+  if (one !== undefined) return one;
+  known.set(text, text);
+  return text;
 }
 
 /** A session says most things many times. */
@@ -121,7 +135,7 @@ export function factsOf(run: ReadRun, noise: Noise): ReadonlyMap<string, Fact> {
   for (const request of run.requests) {
     add(request.name, "presence", "", "");
     for (const line of request.lines)
-      add(request.name, line.section, line.path, noise.mask(placeOf(request.name, line), line.text));
+      add(request.name, line.section, line.path, noise.mask(line.place, line.text));
   }
   return facts;
 }
@@ -139,7 +153,7 @@ export function ordersOf(
   for (const request of run.requests) {
     const bySection = new Map<string, string[]>();
     for (const line of request.lines) {
-      const text = noise.mask(placeOf(request.name, line), line.text);
+      const text = noise.mask(line.place, line.text);
       if (!isCommon(`${request.name}\n${line.section}\n${line.path}\n${text}`)) continue;
       const key = `${request.name}\n${line.section}`;
       const list = bySection.get(key) ?? [];
@@ -173,7 +187,7 @@ function linesByPlace(run: ReadRun, noise: Noise): Map<string, { masked: string;
   const out = new Map<string, { masked: string; text: string }[]>();
   for (const request of run.requests)
     for (const line of request.lines) {
-      const place = placeOf(request.name, line);
+      const { place } = line;
       const list = out.get(place) ?? [];
       list.push({ masked: noise.mask(place, line.text), text: line.text });
       out.set(place, list);

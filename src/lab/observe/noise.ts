@@ -47,7 +47,8 @@ const context = (tokens: readonly Token[], at: number): string =>
 /** Above this a line is compared whole. */
 const MAX_TOKENS = 4000;
 
-const MAX_MASKS = 50_000;
+/** Of one location. */
+const MAX_MASKS = 2_000;
 
 /** Slots learnt so far. Owns its map; `learn` may be called at any time, `version` tells when masks have changed. */
 export class Noise {
@@ -56,7 +57,7 @@ export class Noise {
   readonly #places = new Set<string>();
   version = 0;
   /** Masked lines of this version. */
-  readonly #masks = new Map<string, string>();
+  readonly #masks = new Map<string, Map<string, string>>();
   #masksOf = 0;
 
   /** Two lines of one location that stand for each other in two control runs. True when a slot was learnt. */
@@ -93,12 +94,12 @@ export class Noise {
     if (!this.#places.has(place)) return line;
     if (this.#masksOf !== this.version) this.#masks.clear();
     this.#masksOf = this.version;
-    const key = `${place}\n${line}`;
-    const known = this.#masks.get(key);
+    const ofPlace = this.#masks.get(place) ?? new Map<string, string>();
+    if (ofPlace.size === 0 || ofPlace.size > MAX_MASKS) this.#masks.set(place, new Map());
+    const known = ofPlace.get(line);
     if (known !== undefined) return known;
-    if (this.#masks.size > MAX_MASKS) this.#masks.clear();
     const masked = this.#mask(place, line);
-    this.#masks.set(key, masked);
+    this.#masks.get(place)?.set(line, masked);
     return masked;
   }
 

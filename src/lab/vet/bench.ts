@@ -143,7 +143,7 @@ export class Bench {
         written: before === null ? null : changedSince(before, listing(home)),
       };
     } finally {
-      this.#homes.discard(home);
+      await this.#homes.discard(home);
     }
   }
 

@@ -38,7 +38,9 @@ export class Side {
   readonly #noise: Noise;
   #first: ReadonlyMap<string, Fact> = new Map();
   readonly #all = new Map<string, Fact>();
-  #unsteady: ReadonlySet<string> | null = null;
+  readonly #unsteady = new Map<string, boolean>();
+  /** Made when it is asked for. */
+  #places: ReadonlyMap<string, readonly string[]> | null = null;
   /** How many runs have a fact. */
   readonly counts = new Map<string, number>();
 
@@ -51,7 +53,8 @@ export class Side {
     const facts = factsOf(run, this.#noise);
     if (this.runs.length === 0) this.#first = facts;
     for (const [id, fact] of facts) this.#all.set(id, fact);
-    this.#unsteady = null;
+    this.#unsteady.clear();
+    this.#places = null;
     this.runs.push(run);
     for (const id of facts.keys()) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
   }
@@ -62,8 +65,23 @@ export class Side {
 
   /** Whether runs disagree on what is at the fact's place: then how often a line comes there says nothing. */
   isUnsteadyAt(fact: Fact): boolean {
-    this.#unsteady ??= new Set([...this.#all.values()].filter((one) => !this.inAll(one.id)).map(placeKey));
-    return this.#unsteady.has(placeKey(fact));
+    const key = placeKey(fact);
+    const known = this.#unsteady.get(key);
+    if (known !== undefined) return known;
+    const there = this.#byPlace().get(key) ?? [];
+    const isUnsteady = there.some((id) => !this.inAll(id));
+    this.#unsteady.set(key, isUnsteady);
+    return isUnsteady;
+  }
+
+  #byPlace(): ReadonlyMap<string, readonly string[]> {
+    this.#places ??= idsByPlace(this.#all);
+    return this.#places;
+  }
+
+  /** Whether any run has something at the fact's place. */
+  hasPlace(key: string): boolean {
+    return this.#byPlace().has(key);
   }
 
   /** Facts that all runs have. */
@@ -72,10 +90,25 @@ export class Side {
   }
 }
 
+const BARE_NUMBER = /^-?\d+(?:\.\d+)?$|^‹(?:number|value)›$/;
+
 const placeKey = (fact: Fact): string => `${fact.request}\n${fact.section}\n${fact.path}`;
 
+function idsByPlace(facts: ReadonlyMap<string, Fact>): ReadonlyMap<string, readonly string[]> {
+  const out = new Map<string, string[]>();
+  for (const [id, fact] of facts) {
+    const key = placeKey(fact);
+    const list = out.get(key);
+    if (list === undefined) out.set(key, [id]);
+    else list.push(id);
+  }
+  return out;
+}
+
 export function effectsBetween(a: Side, b: Side, noise: Noise): readonly Effect[] {
-  const counts = (fact: Fact): boolean => fact.nth === 1 || !(a.isUnsteadyAt(fact) || b.isUnsteadyAt(fact));
+  // How often a line comes, and which bare number comes, says nothing where either side's own runs disagree.
+  const counts = (fact: Fact): boolean =>
+    (fact.nth === 1 && !BARE_NUMBER.test(fact.text)) || !(a.isUnsteadyAt(fact) || b.isUnsteadyAt(fact));
   const lost = [...a.stable()].filter((fact) => !b.counts.has(fact.id) && counts(fact));
   const gained = [...b.stable()].filter((fact) => !a.counts.has(fact.id) && counts(fact));
   const requests = [...requestEffects(lost, "removed"), ...requestEffects(gained, "added")];
@@ -86,13 +119,15 @@ export function effectsBetween(a: Side, b: Side, noise: Noise): readonly Effect[
   return merged([...requests, ...withoutCompany(lines), ...orderEffects(a, b, noise)]);
 }
 
-/** An empty line that comes or goes with a paragraph is part of it: a marker only where nothing else changed. */
+/** Spacing that comes or goes with visible text in the same request is part of it: a marker only where it stands alone. */
 function withoutCompany(effects: readonly Effect[]): readonly Effect[] {
-  const key = (effect: Effect): string => effect.places.map((p) => `${p.request}\n${p.part}`).join("\n");
-  const isBlank = (effect: Effect): boolean => isInvisible(effect.a ?? "") && isInvisible(effect.b ?? "");
-  const told = new Set(effects.filter((effect) => !isBlank(effect)).map(key));
-  return effects.filter((effect) => !(isBlank(effect) && told.has(key(effect))));
+  const requestOf = (effect: Effect): string => effect.places[0]?.request ?? "";
+  const isBlank = (effect: Effect): boolean => isSpacing(effect.a ?? "") && isSpacing(effect.b ?? "");
+  const told = new Set(effects.filter((effect) => effect.kind !== "marker").map(requestOf));
+  return effects.filter((effect) => !(isBlank(effect) && told.has(requestOf(effect))));
 }
+
+const isSpacing = (text: string): boolean => /^[ \t\r\n]*$/.test(text);
 
 /** Request names of which one side has more: what repeats in the additional ones is no change of its own. */
 function moreRequests(lost: readonly Fact[], gained: readonly Fact[]): ReadonlySet<string> {
@@ -269,9 +304,9 @@ function meeting(a: readonly string[], b: readonly string[], i: number, j: numbe
 
 function orderEffects(a: Side, b: Side, noise: Noise): Effect[] {
   const isCommon = (id: string): boolean => a.inAll(id) && b.inAll(id);
-  // Six runs show whether an order is steady.
+  // Four runs show whether an order is steady.
   const [before, after] = [a, b].map((side) =>
-    [...side.runs.slice(0, 3), ...side.runs.slice(3).slice(-3)].map((run) => ordersOf(run, noise, isCommon)),
+    [...side.runs.slice(0, 2), ...side.runs.slice(2).slice(-2)].map((run) => ordersOf(run, noise, isCommon)),
   );
   const effects: Effect[] = [];
   for (const [key, first] of before?.[0] ?? []) {

@@ -36,17 +36,13 @@ function ownEffect({ a, b, kind, places }: Effect, { patches, b: after }: Sides)
   if (isProxy && kind === "request" && /^(?:CONNECT|LOOK-UP) /.test(text))
     return "it uses the proxy it is given";
   const isClock = patches.some((patch) => patch.kind === "clock");
-  if (
-    isClock &&
-    kind === "content" &&
-    /^[\d\s.:T+Z-]+$/.test(text.replaceAll(/[‹›…]|\w+/g, (w) => (/^\d+$/.test(w) ? w : "")))
-  )
-    return isDateDigits(a, b) ? "it tells the date" : null;
-  return null;
+  return isClock && isDate(a) && isDate(b) ? "it tells the date, or counts from it" : null;
 }
 
-const isDateDigits = (a: string | null, b: string | null): boolean =>
-  a !== null && b !== null && /^[\d …]+$/.test(a) && /^[\d …]+$/.test(b);
+const DATE_WORD =
+  /^(?:\d+|‹[^›]*›|(?:mon|tues|wednes|thurs|fri|satur|sun)day|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)$/i;
+const isDate = (text: string | null): boolean =>
+  text === null || text.split(" … ").every((piece) => DATE_WORD.test(piece));
 
 /** The same line once the values of both sides have the same name. */
 function literal({ lineA, lineB }: Effect, sides: Sides): string | null {
@@ -92,10 +88,10 @@ const MAX_LENGTHS = 12;
 
 /** Digests, encodings, lengths and offsets of the values that the two sides differ in. */
 function computed({ a, b, lineA, lineB }: Effect, { a: before, b: after, patches }: Sides): string | null {
-  if (a === null || b === null) return null;
   const isContent = patches.length === 0 || patches.some((patch) => patch.kind === "file");
-  if (isContent && isCount(lineA) && isCount(lineB))
+  if (isContent && isCount(lineA ?? lineB) && isCount(lineB ?? lineA))
     return "it counts or digests the content that was changed";
+  if (a === null || b === null) return null;
   for (const patch of patches) {
     const [x, y] = [valueIn(before, patch), valueIn(after, patch)];
     if (x === null || y === null) continue;

@@ -120,7 +120,7 @@ export function ordinaryFactors(agent: string): readonly Factor[] {
     {
       name: "date",
       baseline: "today",
-      levels: [1, 60, 400, 1100, -365].map((days) =>
+      levels: [60, 400, 1100, -365].map((days) =>
         one(`${days > 0 ? "+" : ""}${days} days`, { kind: "clock", value: days * DAY }),
       ),
     },

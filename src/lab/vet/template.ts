@@ -4,7 +4,7 @@
  * definitions and header sets are all in it. Pure.
  */
 import { createHash } from "node:crypto";
-import { placeOf, type ReadRun } from "../observe/fold.ts";
+import type { ReadRun } from "../observe/fold.ts";
 import type { Noise } from "../observe/noise.ts";
 
 export interface WireTemplate {
@@ -51,7 +51,7 @@ function linesOf(run: ReadRun, noise: Noise): Map<string, Seen> {
     };
     for (const line of request.lines) {
       if (line.section !== "body") continue;
-      const text = noise.mask(placeOf(request.name, line), line.text);
+      const text = noise.mask(line.place, line.text);
       entry.lines.set(`${line.path}\n${text}`, { path: line.path, text });
     }
     all.set(request.name, entry);
