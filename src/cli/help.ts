@@ -215,11 +215,15 @@ of its surroundings at a time, and tells what it then sends differently, down to
       --budget SECONDS      after it nothing new is begun (150)
       --jobs N              runs at a time
       --quick               no combinations, no switches, 3 repeats
+      --range A..B          in which of an agent's releases findings come and go (with --only: these)
+      --compare             two builds: hosts, requests, headers, tools, prompts, settings, files that changed
 
 Exit codes: 0 nothing found, 1 findings, 2 usage, 3 it could not be run.
 
   sallyport vet claude@2.1.169 --only timezone=Asia/Shanghai
-  sallyport vet ./my-agent --json`,
+  sallyport vet ./my-agent --json
+  sallyport vet claude --range 2.1.190..2.1.200
+  sallyport vet --compare claude@2.1.197 claude@2.1.198`,
   why: "sallyport why <detector>\n\nWhat a detector looks for, where its rule comes from, and examples.",
   up: "sallyport up\n\nStarts the station now instead of with the first `run`. With SALLYPORT_METRICS_PORT set it serves /metrics\n(Prometheus), /healthz and /readyz on that port of loopback.",
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",

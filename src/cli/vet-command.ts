@@ -4,32 +4,34 @@
  * Exit codes: 0 nothing found, 1 findings, 2 usage, 3 it could not be run.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
-import { availableParallelism, homedir, tmpdir } from "node:os";
-import { basename, dirname, join, resolve, sep } from "node:path";
+import { existsSync } from "node:fs";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { asFault, Fault, systemClock } from "../core/index.ts";
 import {
+  bisect,
   clockLibrary,
+  compareBuilds,
+  comparisonText,
   type Factor,
   factorOf,
+  findingKey,
   hostFactor,
-  insidePath,
   ordinaryFactors,
   reportHtml,
   reportText,
-  type Target,
   type VetOptions,
   type VetReport,
   vetBuild,
 } from "../lab/index.ts";
-import { AGENTS, type AgentKind, agentNamed, locateAgent, splitVersion } from "../register/index.ts";
+import { type AgentKind, agentNamed, splitVersion } from "../register/index.ts";
 import { readMachineFacts } from "../sandbox/index.ts";
-import { ensureAgent } from "./install.ts";
 import type { Places } from "./places.ts";
 import { hashFile } from "./prepare.ts";
 import { faultText, printable, wantsColor } from "./print.ts";
+import { isExecutable, targetOf } from "./vet-target.ts";
 
 const FLAGS = {
   json: { type: "boolean" },
@@ -41,13 +43,14 @@ const FLAGS = {
   jobs: { type: "string" },
   quick: { type: "boolean" },
   hosts: { type: "string" },
+  range: { type: "string" },
+  compare: { type: "boolean" },
 } as const;
 type Values = ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>["values"];
 
 const DEFAULT_REPEATS = 5;
 const QUICK_REPEATS = 3;
 const DEFAULT_BUDGET_S = 150;
-const NODE_INSIDE = "/opt/node/bin/node";
 
 export async function vetCommand(argv: readonly string[], places: Places): Promise<number> {
   const { values, positionals } = parsed(argv);
@@ -56,6 +59,9 @@ export async function vetCommand(argv: readonly string[], places: Places): Promi
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, stop);
   try {
     const [typed, ...more] = positionals;
+    if (values.compare === true) return await compare(positionals, values, places, stopping.signal);
+    if (values.range !== undefined && typed !== undefined)
+      return await history(typed, values.range, values, places, stopping.signal);
     if (typed === undefined || more.length > 0)
       throw usage("`vet` needs one build", "for example: sallyport vet claude@2.1.169");
     return await vetOne(typed, values, places, stopping.signal);
@@ -105,6 +111,148 @@ async function vetOne(typed: string, values: Values, places: Places, signal: Abo
   } finally {
     await options.close();
   }
+}
+
+// ------------------------------------------------------------------------------------------------------ several builds
+
+/** What changed between two builds: both run unchanged, their own words and files compared. */
+async function compare(
+  typed: readonly string[],
+  values: Values,
+  places: Places,
+  signal: AbortSignal,
+): Promise<number> {
+  const [a, b, ...more] = typed;
+  if (a === undefined || b === undefined || more.length > 0)
+    throw usage(
+      "`vet --compare` needs two builds",
+      "for example: sallyport vet --compare claude@2.1.197 claude@2.1.198",
+    );
+  const facts = [];
+  for (const one of [a, b]) facts.push(await factsOf(one, values, places, signal));
+  const [before, after] = facts;
+  if (before === undefined || after === undefined) return 3;
+  const comparison = compareBuilds(before, after);
+  process.stdout.write(
+    values.json === true
+      ? `${JSON.stringify({ a, b, ...comparison })}\n`
+      : comparisonText(comparison, printable),
+  );
+  return 0;
+}
+
+async function factsOf(
+  typed: string,
+  values: Values,
+  places: Places,
+  signal: AbortSignal,
+): Promise<Parameters<typeof compareBuilds>[0]> {
+  const { vet, close } = await optionsOf(typed, { ...values, factors: "none" }, places, signal);
+  try {
+    const { report, template } = await vetBuild({ ...vet, looks: true });
+    const { files, settings } = await readFiles(vet.target.folder);
+    return { report, template, files, settings };
+  } finally {
+    await close();
+  }
+}
+
+const MAX_TEXT_BYTES = 512 * 1024 * 1024;
+
+/** Every file's digest, and the environment variables that code reads by name. */
+async function readFiles(
+  folder: string | null,
+): Promise<{ readonly files: Map<string, string>; readonly settings: readonly string[] }> {
+  const files = new Map<string, string>();
+  const settings = new Set<string>();
+  if (folder === null) return { files, settings: [] };
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    files.set(path.slice(folder.length + 1), await hashFile(path));
+    const isCode = /\.[cm]?js$/.test(path) || isExecutable(path);
+    if (!isCode || (await stat(path)).size > MAX_TEXT_BYTES) continue;
+    for (const [, name] of (await readFile(path))
+      .toString("latin1")
+      .matchAll(/\bprocess\.env\.([A-Z][A-Z0-9_]{2,})/g))
+      if (name !== undefined) settings.add(name);
+  }
+  return { files, settings: [...settings].toSorted() };
+}
+
+/** In which releases findings come and go. Each is fetched into the agents' folder and vetted with the given factors. */
+async function history(
+  typed: string,
+  range: string,
+  values: Values,
+  places: Places,
+  signal: AbortSignal,
+): Promise<number> {
+  const kind = agentNamed(typed);
+  const [from, to] = range.split("..");
+  if (kind === null || from === undefined || to === undefined || to === "")
+    throw usage(
+      "`--range` needs an agent's name and A..B",
+      "for example: sallyport vet claude --range 2.1.190..2.1.200",
+    );
+  const versions = releasesOf(kind, from, to);
+  const limits = {
+    ...values,
+    quick: true,
+    only: values.only ?? [
+      "timezone=Asia/Shanghai",
+      "locale=zh_CN.UTF-8",
+      "host=api.deepseek.com,llm.example.cn",
+    ],
+  };
+  const { turns, probed } = await bisect(versions, async (version) => {
+    const { vet, close } = await optionsOf(`${kind.name}@${version}`, limits, places, signal);
+    try {
+      process.stderr.write(`sallyport: vetting ${kind.name}@${version}\n`);
+      const { report } = await vetBuild({ ...vet, combinations: "none" });
+      return new Set(report.findings.map(findingKey));
+    } finally {
+      await close();
+    }
+  });
+  const looked = [...probed].map(([version, findings]) => ({ version, findings: [...findings] }));
+  if (values.json === true)
+    process.stdout.write(
+      `${JSON.stringify({ agent: kind.name, releases: versions.length, turns, probed: looked })}\n`,
+    );
+  else {
+    for (const { version, findings } of looked)
+      process.stdout.write(printable(`${version}  ${findings.length} findings\n`));
+    for (const turn of turns)
+      process.stdout.write(
+        printable(
+          `${turn.event === "appears" ? `not in ${turn.from}, in ${turn.to}` : `in ${turn.from}, not in ${turn.to}`}: ${turn.finding}
+`,
+        ),
+      );
+  }
+  return turns.length > 0 || looked.some(({ findings }) => findings.length > 0) ? 1 : 0;
+}
+
+/** Published releases from `from` to `to`, oldest first, as npm's registry lists them. */
+function releasesOf(kind: AgentKind, from: string, to: string): readonly string[] {
+  const done = spawnSync("npm", ["view", kind.package, "versions", "--json"], {
+    encoding: "utf8",
+    shell: false,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const listed: unknown = done.status === 0 ? JSON.parse(done.stdout) : null;
+  if (!Array.isArray(listed))
+    throw new Fault("setup.failed", { detail: `npm does not list the releases of ${kind.package}` });
+  const rank = (version: string): number =>
+    version.split(".").reduce((sum, part) => sum * 100_000 + Number(part), 0);
+  const plain = listed.filter((one): one is string => typeof one === "string" && /^\d+\.\d+\.\d+$/.test(one));
+  const chosen = plain
+    .filter((one) => rank(one) >= rank(from) && rank(one) <= rank(to))
+    .toSorted((a, b) => rank(a) - rank(b));
+  if (chosen.length === 0)
+    throw usage(`no release of ${kind.package} from ${from} to ${to}`, "see `npm view PACKAGE versions`");
+  return chosen;
 }
 
 async function print(report: VetReport, values: Values): Promise<void> {
@@ -196,167 +344,3 @@ const splitLevels = (all: readonly Factor[], name: string, text: string): readon
   all.find((factor) => factor.name === name)?.levels.some((level) => level.name === text) === true
     ? [text]
     : text.split(",");
-
-// ------------------------------------------------------------------------------------------------------------- the build
-
-interface Found {
-  readonly target: Target;
-  readonly installScripts: readonly string[];
-  close(): Promise<void>;
-}
-
-const nothingToClose = async (): Promise<void> => {};
-
-async function targetOf(typed: string, places: Places): Promise<Found> {
-  const { name, version } = splitVersion(typed);
-  const kind = agentNamed(name);
-  if (kind !== null) return knownBuild(kind, version ?? kind.tested, places);
-  const path = resolve(typed);
-  const info = await stat(path).catch(() => null);
-  if (info === null)
-    throw new Fault("agent.unknown", {
-      detail: `\`${typed}\``,
-      remedy: `name one of ${AGENTS.map((a) => a.name).join(", ")} with a version, or give a path`,
-    });
-  if (info.isDirectory()) return { ...(await folderBuild(await realpath(path))), close: nothingToClose };
-  if (/\.(?:tgz|tar\.gz|tar)$/.test(path)) return tarballBuild(path);
-  return { target: await fileBuild(await realpath(path), places), installScripts: [], close: nothingToClose };
-}
-
-async function knownBuild(kind: AgentKind, version: string, places: Places): Promise<Found> {
-  const folder = await realpath(await ensureAgent(kind, version, places));
-  const located = await locateAgent(`${kind.name}@${version}`, {
-    ...{ path: "", cwd: "/", agentsFolder: places.agents, arch: process.arch, node: process.execPath },
-  });
-  const target: Target = {
-    ...{ name: kind.name, version, sha256: await hashFile(located.executable), folder, kind },
-    command: located.program.map((part) =>
-      part === process.execPath ? NODE_INSIDE : insidePath(folder, part),
-    ),
-  };
-  return {
-    target,
-    installScripts: installScripts(join(folder, "node_modules", kind.package, "package.json")),
-    close: nothingToClose,
-  };
-}
-
-async function tarballBuild(path: string): Promise<Found> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), "sallyport-vet-")));
-  const close = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  const done = spawnSync("tar", ["-xf", path, "-C", folder, "--no-same-owner"], {
-    stdio: ["ignore", "ignore", "pipe"],
-    encoding: "utf8",
-  });
-  const inner = join(folder, "package");
-  if (done.status !== 0) {
-    await close();
-    throw new Fault("agent.not-executable", {
-      at: path,
-      detail: `it cannot be unpacked: ${done.stderr.trim().split("\n").at(-1) ?? ""}`,
-    });
-  }
-  try {
-    return { ...(await folderBuild(existsSync(inner) ? inner : folder)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-/** A package (the first of its `bin`), or a folder with one executable. */
-async function folderBuild(folder: string): Promise<Omit<Found, "close">> {
-  const manifest = packageAt(join(folder, "package.json"));
-  const bin = typeof manifest["bin"] === "string" ? manifest["bin"] : Object.values(manifest["bin"] ?? {})[0];
-  const entries = await readdir(folder, { withFileTypes: true });
-  const runnable = entries.filter((entry) => entry.isFile() && isExecutable(join(folder, entry.name)));
-  const file =
-    typeof bin === "string"
-      ? join(folder, bin)
-      : runnable.length === 1
-        ? join(folder, runnable[0]?.name ?? "")
-        : null;
-  if (file === null || !existsSync(file))
-    throw new Fault("agent.not-executable", {
-      at: folder,
-      detail: "no `bin` in its package.json, and not exactly one executable",
-    });
-  const name = typeof manifest["name"] === "string" ? manifest["name"] : basename(folder);
-  const kind =
-    AGENTS.find((agent) => agent.package === name || name.startsWith(`${agent.package}-linux-`)) ?? null;
-  const version = typeof manifest["version"] === "string" ? manifest["version"] : null;
-  const target: Target = {
-    ...{ name: kind?.name ?? name, version, sha256: await hashFile(file), folder, kind },
-    command: commandFor(file, insidePath(folder, file)),
-  };
-  return { target, installScripts: installScripts(join(folder, "package.json")) };
-}
-
-async function fileBuild(file: string, places: Places): Promise<Target> {
-  const isSystem = file.startsWith("/usr/");
-  const folder = isSystem ? null : await folderToShow(file, places);
-  const inside = folder === null ? file : insidePath(folder, file);
-  return {
-    name: basename(file),
-    version: null,
-    sha256: await hashFile(file),
-    folder,
-    command: commandFor(file, inside),
-    kind: null,
-  };
-}
-
-/** Its package or its folder, so that what it loads is there; the file alone where that would show a home or more. */
-async function folderToShow(file: string, places: Places): Promise<string> {
-  const tooWide = new Set([
-    "/",
-    "/tmp",
-    "/var/tmp",
-    "/home",
-    "/root",
-    "/opt",
-    "/srv",
-    homedir(),
-    await realpath(tmpdir()),
-    places.state,
-  ]);
-  const isWide = (folder: string): boolean => tooWide.has(folder) || homedir().startsWith(`${folder}${sep}`);
-  for (let folder = dirname(file); !isWide(folder); folder = dirname(folder))
-    if (existsSync(join(folder, "package.json")) && depthFrom(folder, file) <= 3) return folder;
-  return isWide(dirname(file)) ? file : dirname(file);
-}
-
-const depthFrom = (folder: string, file: string): number => file.slice(folder.length + 1).split(sep).length;
-
-function commandFor(file: string, inside: string): readonly string[] {
-  const head = readFileSync(file).subarray(0, 128).toString("latin1");
-  const isNode = /^#![^\n]*\bnode\b/.test(head) || (/\.[cm]?js$/.test(file) && !head.startsWith("#!"));
-  if (isNode) return [NODE_INSIDE, inside];
-  if (!isExecutable(file))
-    throw new Fault("agent.not-executable", { at: file, detail: "no permission to execute" });
-  return [inside];
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false; // said by whoever asked
-  }
-}
-
-function packageAt(file: string): Record<string, unknown> {
-  if (!existsSync(file)) return {};
-  const value: unknown = JSON.parse(readFileSync(file, "utf8"));
-  // Each field is checked where it is used.
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function installScripts(file: string): readonly string[] {
-  const scripts = packageAt(file)["scripts"];
-  if (typeof scripts !== "object" || scripts === null) return [];
-  return Object.entries(scripts).flatMap(([name, text]) =>
-    /^(?:pre|post)?install$|^prepare$/.test(name) ? [`${name}: ${String(text)}`] : [],
-  );
-}

@@ -9,6 +9,7 @@ export {
   startScriptedModel,
 } from "./model/server.ts";
 export { type VetOptions, type Vetted, vetBuild } from "./vet/build.ts";
+export { bisect, compareBuilds, comparisonText, findingKey } from "./vet/builds.ts";
 export { type Factor, factorOf, hostFactor, ordinaryFactors } from "./vet/factors.ts";
 export type { Finding } from "./vet/findings.ts";
 export { reportHtml } from "./vet/html.ts";

@@ -137,7 +137,7 @@ async function lookRound(
   if (watched === null) return null;
   const notObserved = options.hasTracer
     ? ["files and programs: from one traced run; a build that notices the tracer may behave otherwise"]
-    : ["files read and programs started: strace is not installed (`sallyport setup --for-vet`)"];
+    : ["files read and programs started: install the system's strace package"];
   const effects = switched.flatMap(({ name, observed }) =>
     observed === null ? [] : [switchEffect(name, watched, observed)],
   );
