@@ -65,6 +65,8 @@ async function readIndex({
       return found;
     });
     if (size > MAX_INDEX_BYTES) throw new Error("it is too large");
+    // So are the kernel's own files, some of which never end.
+    if (size === 0) throw new Error("it is empty");
     return { at, bytes: await readFile(at) };
   } catch (cause) {
     throw new Fault("inspect.index", { at, cause, detail: cause instanceof Error ? cause.message : "" });

@@ -228,7 +228,8 @@ export class Reader {
 
   /** Counts what is new in it against what may go to such a place in a session. */
   weigh(reading: Reading, to: string, isModel: boolean): Reading {
-    const fresh = reading.decoded.parts.filter(({ isNew }) => isNew);
+    // What is new was inspected.
+    const fresh = reading.asked.filter(({ isNew }) => isNew);
     const amount = amountOf(
       fresh.map(({ text, role }) => (role === "encoded" ? "" : text)),
       isModel,
@@ -246,9 +247,9 @@ export class Reader {
 
   /** Reads the documents that the request carries, old ones too; what is known of them is remembered by their bytes. */
   readDocuments(reading: Reading, documents: DocumentReader): Reading | Promise<Reading> {
-    const { parts } = reading.decoded;
+    const parts = this.#carriesDocuments ? reading.decoded.parts : reading.asked;
     const carried = parts.flatMap((part) => {
-      const document = part.isNew || this.#carriesDocuments ? documentIn(part.text) : null;
+      const document = documentIn(part.text);
       return document === null ? [] : [{ part, document }];
     });
     this.#carriesDocuments ||= carried.length > 0;
