@@ -71,17 +71,111 @@ describe("the specification's rules", () => {
     ],
     ["text beyond ASCII", "data: 我現在\u2028都看🎉\n\n", [["", "我現在\u2028都看🎉"]]],
     ["a null in the data", "data: a\0b\n\n", [["", "a\0b"]]],
+    // What the suites of eventsource-parser and undici ask about (both MIT; the streams are our own).
+    [
+      "times to wait, good and bad, are no data",
+      "retry:1000\nretry:2000x\nretry:\nretry\ndata:x\n\n",
+      [["", "x"]],
+    ],
+    ["a null in an id", "id: a\0b\ndata: x\n\n", [["", "x"]]],
+    ["an id and no data", "id: 7\n\ndata: x\n\n", [["", "x"]]],
+    ["a time and no data", "retry: 50\n\ndata: x\n\n", [["", "x"]]],
+    ["a comment between the lines of one event", "data: one\n:left out\r\ndata: two\n\n", [["", "one\ntwo"]]],
+    [
+      "comments of every kind",
+      `data:1\r\r:\0\n:\r\ndata:2\n\n:${"x".repeat(100)}\rdata:3\n\n:data:no\r:${"y".repeat(100)}\ndata:4\n\ndata:5`,
+      [
+        ["", "1"],
+        ["", "2"],
+        ["", "3"],
+        ["", "4"],
+      ],
+    ],
+    ["a colon alone, many times", ":\n::\n:::\n\n: :\n\ndata::\n\n", [["", ":"]]],
+    ["a name alone between lines of data", "data: one\ndata\r\ndata: two\n\n", [["", "one\n\ntwo"]]],
+    [
+      "what looks like data and is none",
+      "data:abc\n data\ndata\nother:xxx\njusttext\n:c\ndata:123\n\n",
+      [["", "abc\n\n123"]],
+    ],
+    [
+      "CRLF twice is one end",
+      "data: one\r\n\r\ndata: two\r\n\r\n",
+      [
+        ["", "one"],
+        ["", "two"],
+      ],
+    ],
+    [
+      "CR, CR and LF are one end",
+      "data: one\r\r\ndata: two\r\r\n",
+      [
+        ["", "one"],
+        ["", "two"],
+      ],
+    ],
+    [
+      "LF and CR are two line ends",
+      "data: one\n\rdata: two\n\r",
+      [
+        ["", "one"],
+        ["", "two"],
+      ],
+    ],
+    [
+      "the same event twice",
+      "event: e\ndata: x\n\nevent: e\ndata: x\n\n",
+      [
+        ["e", "x"],
+        ["e", "x"],
+      ],
+    ],
+    ["the last of two names", "event: a\nevent: b\ndata: x\n\n", [["b", "x"]]],
+    ["a name that is spaces", "event:  \ndata:x\n\n", [[" ", "x"]]],
+    ["a tab is not taken off", "data:\tx\n\n", [["", "\tx"]]],
+    ["fields named like data", "dat: a\ndataa: b\ndata\0: c\ndata: d\n\n", [["", "d"]]],
+    ["half a mark is no mark", "\u00efdata: no\ndata: x\n\n", [["", "x"]]],
+    ["only line ends", "\n\r\r\n\n", []],
+    ["nothing", "", []],
+    ["only a mark", BOM, []],
+    [
+      "other line ends of Unicode end nothing",
+      "data: a\u0085b\u2029c\u000bd\n\n",
+      [["", "a\u0085b\u2029c\u000bd"]],
+    ],
   ];
-  test.each(rows)("%s", (_, stream, events) => {
-    expect(read(stream)).toEqual(events);
-    expect(
-      read(
-        ...Buffer.from(stream)
-          .toString("latin1")
-          .split("")
-          .map((c) => Buffer.from(c, "latin1")),
-      ),
-    ).toEqual(events);
+  test.each(rows)("%s, in one piece, in any two, byte by byte", (_, stream, events) => {
+    const bytes = Buffer.from(stream);
+    expect(read(bytes)).toEqual(events);
+    for (let at = 0; at <= bytes.length; at++)
+      expect(read(bytes.subarray(0, at), bytes.subarray(at))).toEqual(events);
+    expect(read(...[...bytes].map((byte) => Buffer.of(byte)))).toEqual(events);
+  });
+
+  test.each<[string, Buffer]>([
+    ["a lone continuation", Buffer.of(0x80)],
+    ["an overlong form", Buffer.of(0xc0, 0xaf)],
+    ["a character cut short", Buffer.of(0xf0, 0x9f, 0x8e)],
+    ["Latin-1", Buffer.of(0x63, 0x61, 0x66, 0xe9)],
+    ["UTF-16's mark", Buffer.of(0xff, 0xfe)],
+  ])("bytes that are no UTF-8 reach the reader as they are, and end with their line: %s", (_, odd) => {
+    const stream = Buffer.concat([
+      Buffer.from("event: "),
+      odd,
+      Buffer.from("\n:"),
+      odd,
+      Buffer.from("\ndata: <"),
+      odd,
+      Buffer.from(">\n\ndata: after\n\n"),
+    ]);
+    const whole = Buffer.concat([Buffer.from("<"), odd, Buffer.from(">")]);
+    for (let at = 0; at <= stream.length; at++) {
+      const told: Buffer[] = [];
+      const parser = createEventParser(({ data }) => told.push(Buffer.from(data)));
+      parser.feed(stream.subarray(0, at));
+      parser.feed(stream.subarray(at));
+      expect(told).toEqual([whole, Buffer.from("after")]);
+    }
   });
 });
 
