@@ -147,6 +147,9 @@ function pathFor(pseudo: ReadonlyMap<string, string>, headers: RawHeaders, autho
   const path = pseudo.get(":path") ?? "";
   if (!METHOD.test(pseudo.get(":method") ?? ""))
     throw new Fault("gateway.malformed", { detail: "the method is no token" });
+  // With `:protocol` (RFC 8441) nghttp2 resets the stream itself, as it was not offered.
+  if (pseudo.get(":method") === "CONNECT")
+    throw new Fault("gateway.malformed", { detail: "CONNECT within a tunnel is not served" });
   if (pseudo.get(":scheme") !== "https" || !/^\/[\x21-\x7e]*$/.test(path) || path.includes("#"))
     throw new Fault("gateway.malformed", { detail: "the request target has no form that is served" });
   for (const named of [pseudo.get(":authority"), headerOf(headers, "host")])

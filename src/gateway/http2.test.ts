@@ -328,4 +328,33 @@ describe("refusals", () => {
     expect(answer.head[1]).toBe("503");
     expect(reached).toBe(false);
   });
+
+  it("a WebSocket over HTTP/2 (RFC 8441) is not offered, and one all the same is reset; the others go on", async () => {
+    const world = new World();
+    const reached: string[] = [];
+    const port = await startH2(world, (stream, raw) => {
+      reached.push(raw.join(" "));
+      stream.respond({ ":status": 200 });
+      stream.end("ok");
+    });
+    const rig = await startRig({ policy: policyOf({ ports: [port] }), extraRoots: [world.root] });
+    closing.push(() => rig.close());
+    const authority = `a.example.com:${port}`;
+    const session = await agent(rig, authority);
+    const target = [":authority", authority, ":scheme", "https", ":path", "/"];
+    expect((await ask(session, [":method", "GET", ...target])).body).toBe("ok");
+    expect(session.remoteSettings.enableConnectProtocol).toBe(false);
+
+    const chat = ask(session, [":method", "CONNECT", ":protocol", "websocket", ...target]);
+    await expect(chat).rejects.toThrow("NGHTTP2_PROTOCOL_ERROR");
+    const tunnel = await ask(session, [":method", "CONNECT", ":authority", authority]);
+    expect(tunnel.head[1]).toBe("400");
+    expect(tunnel.body).toContain("CONNECT");
+    expect(rig.of("connection.refused")).toMatchObject([
+      { rule: "gateway.malformed", host: "a.example.com" },
+    ]);
+
+    expect((await ask(session, [":method", "GET", ...target])).body).toBe("ok");
+    expect(reached.filter((head) => !head.startsWith(":method GET"))).toEqual([]);
+  });
 });
