@@ -55,7 +55,12 @@ function literal({ lineA, lineB }: Effect, sides: Sides): string | null {
         /‹(?:base-url|base-host|git-[a-z-]+|user|home|machine|dns-suffix|locale|zone)›/g,
         "‹value›",
       );
-  return named(lineA) === named(lineB) ? "it is the setting's own value, word for word" : null;
+  if (named(lineA) === named(lineB)) return "it is the setting's own value, word for word";
+  const isLanguage = sides.patches.some(
+    (patch) => patch.kind === "variable" && /^(?:LANG|LC_)/.test(patch.name),
+  );
+  const undated = (line: string): string => named(line).replaceAll(/‹date \S+ /g, "‹date ");
+  return isLanguage && undated(lineA) === undated(lineB) ? "it is the date, as the language writes it" : null;
 }
 
 /** Longest first. */
