@@ -50,7 +50,7 @@ type Values = ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>["values"];
 
 const DEFAULT_REPEATS = 5;
 const QUICK_REPEATS = 3;
-const DEFAULT_BUDGET_S = 150;
+const DEFAULT_BUDGET_S = 120;
 
 export async function vetCommand(argv: readonly string[], places: Places): Promise<number> {
   const { values, positionals } = parsed(argv);
