@@ -79,7 +79,8 @@ export function judge(
   approvals: readonly string[] = [],
 ): Judgement | Condition | Asking | Detour {
   const { decoded } = reading;
-  const points = pointsOf(about, decoded.model, reading.classes, session);
+  const held = heldIn(reading.classes, decoded.understood, about, session, standing);
+  const points = pointsOf(about, decoded.model, held, session);
   const [first, ...others] = points;
   const decision = refusedTools(decoded, about, standing) ?? decide(standing.policy, first, ...others);
   const judged: Judged = {
@@ -171,7 +172,8 @@ export function judgeRedacted(
   session: GatewaySession,
   standing: Standing,
 ): Judgement {
-  const [first, ...others] = pointsOf(about, asked.model, left, session);
+  const held = heldIn(left, asked.understood, about, session, standing);
+  const [first, ...others] = pointsOf(about, asked.model, held, session);
   const { verdict, rules } = decide(standing.policy, first, ...others);
   if (verdict === "allow")
     return {
@@ -187,6 +189,24 @@ export function judgeRedacted(
 /** It stays here, under the fault's code as one of its rules. */
 export function denied({ rules, ...judged }: Judged, fault: Fault): Judgement {
   return { ...judged, verdict: "deny", rules: [...rules, fault.code], passes: false, fault };
+}
+
+/** The data class of what goes to a model or a tool server and was read as text only. */
+const NOT_UNDERSTOOD = "not_understood";
+
+/** The classes found, and that it was not understood, where a rule speaks of that: no other policy is to notice. */
+function heldIn(
+  found: ReadonlySet<string>,
+  isUnderstood: boolean,
+  about: About,
+  session: GatewaySession,
+  { policy }: Standing,
+): ReadonlySet<string> {
+  if (isUnderstood || !/^(?:llm|mcp)$/.test(labelsOf(about, session).channel)) return found;
+  const isNamed = policy.send.rules.some(({ rule: { when, unless } }) =>
+    [when, unless].some((labels) => labels?.data?.includes(NOT_UNDERSTOOD)),
+  );
+  return isNamed ? new Set([...(found.size === 0 ? ["public"] : found), NOT_UNDERSTOOD]) : found;
 }
 
 /** One point for each data class and each law: the strictest answer wins. */

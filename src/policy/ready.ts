@@ -260,18 +260,18 @@ const ownApproval = `approvals: { self: allow, seconds: 240 } # the person thems
 const engineerRules = `    - id: everyday-code
       title: { en: Everyday code may go to models under contract, zh-CN: 日常代码可发送给已签约的模型 }
       because: { en: This is the job, zh-CN: 这是工作所需 }
-      when: { channel: [llm, mcp], data: [public, internal_code, unread, injection, concealed], dpa: [signed], trains: ["no", opt_in] }
+      when: { channel: [llm, mcp], data: [public, internal_code, unread, not_understood, injection, concealed], dpa: [signed], trains: ["no", opt_in] }
       then: allow
       not_match: [{ channel: llm, data: internal_code }]
     - id: public-text
       title: { en: Text with nothing to protect may go to any model server we know, zh-CN: 无需保护的文本可发送给任何已登记的模型服务器 }
       because: { en: There is nothing in it to protect, zh-CN: 其中没有需要保护的内容 }
-      when: { channel: [llm], data: [public, injection, concealed] }
+      when: { channel: [llm], data: [public, not_understood, injection, concealed] }
       then: allow
     - id: own-servers
       title: { en: Classified and personal data may go to our own servers, zh-CN: 涉密及个人数据可发送到自有服务器 }
       because: { en: It does not leave, zh-CN: 数据没有外流 }
-      when: { channel: [llm], data: [classified, confidential, internal_code, personal, unread, injection, concealed], operatorLaw: [SELF] }
+      when: { channel: [llm], data: [classified, confidential, internal_code, personal, unread, not_understood, injection, concealed], operatorLaw: [SELF] }
       then: allow
 ${secretsMasked}    - id: personal-masked
       title: { en: Personal data is masked before anything is sent, zh-CN: 发送前先遮盖个人数据 }
@@ -338,7 +338,7 @@ send:
     - id: own-servers
       title: { en: Everything but secrets may go to our own servers, zh-CN: 除机密凭据外均可发往自有服务器 }
       because: { en: It does not leave, zh-CN: 数据没有外流 }
-      when: { operatorLaw: [SELF], data: [public, internal_code, classified, confidential, personal, unread, injection, concealed] }
+      when: { operatorLaw: [SELF], data: [public, internal_code, classified, confidential, personal, unread, not_understood, injection, concealed] }
       then: allow
       match: [{ operatorLaw: SELF, data: classified }]
       not_match: [{ data: classified }]
@@ -371,7 +371,7 @@ send:
     - id: contracted-models
       title: { en: Code may go to models under contract, zh-CN: 代码可发送给已签约的模型 }
       because: { en: The contract forbids training on it, zh-CN: 合同禁止将其用于训练 }
-      when: { channel: [llm], data: [public, internal_code, injection, concealed], dpa: [signed], trains: ["no"] }
+      when: { channel: [llm], data: [public, internal_code, not_understood, injection, concealed], dpa: [signed], trains: ["no"] }
       then: allow
     - id: secrets-stay
       title: { en: Secrets and personal data do not leave, zh-CN: 机密凭据与个人数据不得外发 }
