@@ -142,7 +142,7 @@ describe("low and slow", () => {
 `;
     const { rig, post } = await place({ label: () => LABELS }, rules);
     const pieces = Array.from({ length: 40 }, (_, i) =>
-      createHmac("sha256", KEY).update(String(i)).digest("base64url").repeat(8),
+      createHmac("sha256", KEY).update(String(i)).digest("base64url").repeat(32),
     );
     const answers: string[] = [];
     for (const piece of pieces) answers.push(await post([user(`note ${piece}`)]));

@@ -6,7 +6,8 @@
  * with letters and digits, by the frequencies of their characters; Shannon 1948). A model is sent the workspace, that is
  * its work, so of models characters alone are counted; anybody else is sent little. Measured (bench/inspect/flow.ts):
  * sessions of five agents over 144 steps sent their model 0.8 to 1.3 million characters with 80,000 to 360,000 bits. The
- * budget of others is a fifth of the bits of such a session, for a place that has no business with its code.
+ * budget of others leaves room for what has business with such runs: a thousand downloads whose paths hold a SHA-256, or
+ * six hundred requests that each have a number of their own in a header.
  */
 import type { FindingTally } from "../core/index.ts";
 
@@ -26,8 +27,8 @@ const MODELS: FlowBudget = {
   all: { characters: 512e6, bits: Number.POSITIVE_INFINITY },
 };
 const OTHERS: FlowBudget = {
-  each: { characters: 1e6, bits: 64e3 },
-  all: { characters: 4e6, bits: 256e3 },
+  each: { characters: 1e6, bits: 256e3 },
+  all: { characters: 4e6, bits: 1e6 },
 };
 
 export const VOLUME = "volume";

@@ -70,6 +70,7 @@ describe("the table of promises", () => {
     ["default", { channel: "llm", data: "volume" }, "allow"],
     ["default", { channel: "unknown", data: "volume" }, "ask"],
     ["default", { channel: "scm", data: "volume" }, "allow"],
+    ["default", { channel: "auth", data: "volume" }, "allow"],
     ["ci", { channel: "mcp", data: "volume" }, "deny"],
     ["default", { channel: "llm", data: "classified" }, "allow"],
     ["ci", { channel: "llm", data: "canary" }, "deny"],

@@ -212,7 +212,7 @@ const restrictedStays = `    - id: restricted-stays
 const volume = (then: "ask" | "deny"): string => `    - id: volume-noticed
       title: { en: More than usual to one place stops and asks, zh-CN: 向同一处外发超常量内容时停下询问 }
       because: { en: A value can leave a few characters at a time; a model is sent the workspace and anybody else little, zh-CN: 机密可分多次少量外泄；除模型外，其他去处通常只收到少量内容 }
-      when: { data: [volume], channel: [auth, package, mcp, update, other, unknown] }
+      when: { data: [volume], channel: [package, mcp, update, other, unknown] }
       unless: { operatorLaw: [SELF] }
       then: ${then}
 `;
