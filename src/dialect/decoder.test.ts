@@ -1,4 +1,4 @@
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { createDecoder } from "./decoder.ts";
@@ -1013,6 +1013,96 @@ describe("other bodies", () => {
     ["UTF-16", "application/proto", field(1, Buffer.from("deep text", "utf16le")), "deep text"],
     ["no message at all", "application/proto", Buffer.from("\xff\xffdeep text\xff", "latin1"), "deep text"],
     ["text with a control character", "application/proto", field(1, "\x01deep text"), "deep text"],
+    [
+      "twenty messages in messages",
+      "application/proto",
+      Array.from({ length: 20 }).reduce<Buffer>(
+        (inner) => field(2, Buffer.concat([Buffer.of(8, 7), inner])),
+        field(3, "deep text"),
+      ),
+      "deep text",
+    ],
+    [
+      "a list of strings, one after another",
+      "application/proto",
+      Buffer.concat(["one", "two", "deep text", ""].map((text) => field(4, text))),
+      "deep text",
+    ],
+    [
+      "numbers packed as characters",
+      "application/proto",
+      field(5, Buffer.from([...Buffer.from("deep text")])),
+      "deep text",
+    ],
+    [
+      "a map of names and texts",
+      "application/proto",
+      field(6, Buffer.concat([field(1, "deep text"), field(2, "x")])),
+      "deep text",
+    ],
+    [
+      "the second of three envelopes, compressed",
+      "application/grpc",
+      Buffer.concat([
+        envelope(0, message),
+        envelope(1, gzipSync(field(1, "hidden there"))),
+        envelope(0, message),
+      ]),
+      "hidden there",
+    ],
+    ["an envelope in zstd", "application/grpc+proto", envelope(1, zstdCompressSync(message)), "deep text"],
+    ["an envelope in deflate", "application/grpc", envelope(1, deflateSync(message)), "deep text"],
+    [
+      "an envelope in brotli",
+      "application/connect+proto",
+      envelope(1, brotliCompressSync(message)),
+      "deep text",
+    ],
+    [
+      "a compressed envelope before one cut short",
+      "application/connect+proto",
+      Buffer.concat([envelope(1, gzipSync(message)), Buffer.of(0, 0)]),
+      "deep text",
+    ],
+    [
+      "text in the rest behind the last envelope",
+      "application/connect+proto",
+      Buffer.concat([envelope(0, field(1, "x")), Buffer.from("deep text")]),
+      "deep text",
+    ],
+    ["gRPC's type without envelopes", "application/grpc", message, "deep text"],
+    [
+      "the last word of a stream, escaped",
+      "application/connect+proto",
+      Buffer.concat([envelope(0, field(1, "x")), envelope(2, Buffer.from('{"error":"deep\\u0020text"}'))]),
+      "deep text",
+    ],
+    [
+      "trailers of gRPC for the web",
+      "application/grpc-web+proto",
+      Buffer.concat([envelope(0, field(1, "x")), envelope(0x80, Buffer.from("grpc-message: deep text\r\n"))]),
+      "deep text",
+    ],
+    [
+      "base64 that is padded in its middle",
+      "application/grpc-web-text+proto",
+      Buffer.from(
+        envelope(0, field(1, "x")).toString("base64") + envelope(1, gzipSync(message)).toString("base64"),
+      ),
+      "deep text",
+    ],
+    [
+      "an old group",
+      "application/proto",
+      Buffer.concat([Buffer.of(0x0b), field(2, "deep text"), Buffer.of(0x0c)]),
+      "deep text",
+    ],
+    [
+      "a field that claims more than there is",
+      "application/proto",
+      Buffer.concat([Buffer.of(0x0a, 0x7f), Buffer.from("deep text")]),
+      "deep text",
+    ],
   ])("protobuf: %s hides nothing", (_, type, body, hidden) => {
     expect(all(type, body)).toContain(hidden);
   });

@@ -29,7 +29,7 @@ const unpackedText = (inner: Buffer): readonly Cut[] => {
 };
 
 /** What is in a gzip file; the bytes themselves when they are none, or too many. */
-export function unpacked(packed: Buffer): Buffer {
+function unpacked(packed: Buffer): Buffer {
   if (packed[0] !== 0x1f || packed[1] !== 0x8b) return packed;
   try {
     return gunzipSync(packed, { maxOutputLength: MAX_UNPACKED_BYTES });
@@ -38,7 +38,7 @@ export function unpacked(packed: Buffer): Buffer {
   }
 }
 
-const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
+export const MAX_UNPACKED_BYTES = 64 * 1024 * 1024;
 
 const opaque = (value: string, pointer = ""): Cut => ({ pointer, value, role: "opaque" });
 

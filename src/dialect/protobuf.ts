@@ -7,7 +7,8 @@
  * all bytes that were not told as text are searched for runs of text.
  */
 import { isUtf8 } from "node:buffer";
-import { plainCuts, textRuns, unpacked } from "./plain.ts";
+import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from "node:zlib";
+import { MAX_UNPACKED_BYTES, plainCuts, textRuns } from "./plain.ts";
 import { CONTROL, type Cut } from "./unit.ts";
 
 const MAX_DEPTH = 24;
@@ -19,31 +20,55 @@ export const isProtobuf = (contentType: string): boolean =>
 
 export function protobufCuts(body: Buffer, contentType: string): readonly Cut[] {
   const isText = /^application\/grpc-web-text/i.test(contentType);
-  const bytes = isText ? Buffer.from(body.toString("latin1"), "base64") : body;
+  const bytes = isText ? fromBase64(body.toString("latin1")) : body;
   const isEnveloped = /^application\/(grpc|connect\+)/i.test(contentType);
-  const messages = (isEnveloped ? envelopes(bytes) : null) ?? [bytes];
-  const isJson = /\bjson\b/i.test(contentType);
+  const messages = isEnveloped ? envelopes(bytes) : [{ bytes, isJson: false }];
+  const isAllJson = /\bjson\b/i.test(contentType);
   return messages.flatMap((message, i) => {
-    if (isJson) return plainCuts(message, "application/json");
-    return messageCuts(message, messages.length > 1 ? `/${i}` : "");
+    if (isAllJson || message.isJson) return plainCuts(message.bytes, "application/json");
+    return messageCuts(message.bytes, messages.length > 1 ? `/${i}` : "");
   });
 }
 
-/** The messages of enveloped frames; null when the bytes are no such frames. */
-function envelopes(body: Buffer): readonly Buffer[] | null {
-  const messages: Buffer[] = [];
-  let at = 0;
-  while (at < body.length) {
-    if (at + 5 > body.length) return null;
+/** Base64 that may end and begin anew: gRPC for the web pads each message by itself. */
+const fromBase64 = (text: string): Buffer =>
+  Buffer.concat((text.match(/[^=]+/g) ?? []).map((piece) => Buffer.from(piece, "base64")));
+
+interface Envelope {
+  readonly bytes: Buffer;
+  /** The last word of a stream of Connect. */
+  readonly isJson: boolean;
+}
+
+/** The messages of enveloped frames; what is no whole frame is one by itself. */
+function envelopes(body: Buffer): readonly Envelope[] {
+  const messages: Envelope[] = [];
+  let room = MAX_UNPACKED_BYTES;
+  for (let at = 0; at < body.length; ) {
     const flags = body[at] ?? 0;
-    const end = at + 5 + body.readUInt32BE(at + 1);
-    if (end > body.length) return null;
-    const message = body.subarray(at + 5, end);
-    // Each message may be compressed by itself; gzip is what gRPC and Connect demand.
-    messages.push((flags & 1) === 0 ? message : unpacked(message));
+    const end = at + 5 > body.length ? Number.POSITIVE_INFINITY : at + 5 + body.readUInt32BE(at + 1);
+    if (end > body.length) {
+      messages.push({ bytes: body.subarray(at), isJson: false });
+      break;
+    }
+    const packed = body.subarray(at + 5, end);
+    const bytes = (flags & 1) === 0 ? packed : decompressed(packed, room);
+    if (bytes !== packed) room = Math.max(1, room - bytes.length);
+    messages.push({ bytes, isJson: (flags & 2) !== 0 });
     at = end;
   }
   return messages;
+}
+
+/** By which coding, a header says that is not at hand: each is tried. What none undoes stays as it is. */
+function decompressed(message: Buffer, maxOutputLength: number): Buffer {
+  for (const undo of [gunzipSync, zstdDecompressSync, inflateSync, brotliDecompressSync])
+    try {
+      return undo(message, { maxOutputLength });
+    } catch {
+      // The next one.
+    }
+  return message;
 }
 
 /** One message on its way to be read. */
