@@ -14,6 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "bench-hol-"));
 const run = promisify(execFile);
 const [SLOW, FAST] = [9720, 9721];
 const children: ChildProcess[] = [];
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 process.on("exit", () => {
   for (const child of children) child.kill("SIGTERM");
 });
