@@ -91,4 +91,4 @@ test("honest.mjs: neither noise nor what it says openly is a finding", async () 
     ...["machine=honeypot1", "git-email=@qq.com", "date=+60 days"],
   );
   expect(report.findings).toEqual([]);
-});
+}, 120_000);

@@ -3,7 +3,6 @@
  * occurrences, each request's order. A fact that all runs of one environment have and no run of the other has is a
  * difference; a fact that runs of the same environment do not agree on is noise and decides nothing.
  */
-import { createHash } from "node:crypto";
 import { type Echo, echoOf, type Surroundings } from "./echo.ts";
 import type { SeenRequest } from "./http.ts";
 import { itemsOf, type Section } from "./leaves.ts";
@@ -121,53 +120,42 @@ function requestName(request: SeenRequest, echo: Echo): string {
 
 export const placeOf = (request: string, line: Line): string => `${request}\n${line.section}\n${line.path}`;
 
-/** All facts of a run, by id. */
-export function factsOf(run: ReadRun, noise: Noise): ReadonlyMap<string, Fact> {
+/** A run's facts by id, and the ids of each request's lines in order, by request name and section. */
+export interface FoldedRun {
+  readonly facts: ReadonlyMap<string, Fact>;
+  readonly sequences: ReadonlyMap<string, readonly (readonly string[])[]>;
+}
+
+/** Made once for what the noise has learnt so far: folds are asked for again and again. */
+export const foldRun = (run: ReadRun, noise: Noise): FoldedRun => noise.kept(run, () => makeFold(run, noise));
+
+function makeFold(run: ReadRun, noise: Noise): FoldedRun {
   const facts = new Map<string, Fact>();
   const counts = new Map<string, number>();
-  const add = (request: string, section: Fact["section"], path: string, text: string): void => {
-    const base = `${request}\n${section}\n${path}\n${text}`;
+  const sequences = new Map<string, string[][]>();
+  const add = (base: string, request: string, section: Fact["section"], path: string, text: string): void => {
     const nth = (counts.get(base) ?? 0) + 1;
     counts.set(base, nth);
     const id = nth === 1 ? base : `${base}\n${nth}`;
     facts.set(id, { id, request, section, path, text, nth });
   };
   for (const request of run.requests) {
-    add(request.name, "presence", "", "");
-    for (const line of request.lines)
-      add(request.name, line.section, line.path, noise.mask(line.place, line.text));
-  }
-  return facts;
-}
-
-/**
- * The order of what two environments have in common: for each request name and section, one digest per request over the
- * sequence of its lines that `isCommon` accepts; sorted, as requests may overtake each other.
- */
-export function ordersOf(
-  run: ReadRun,
-  noise: Noise,
-  isCommon: (id: string) => boolean,
-): ReadonlyMap<string, { readonly digests: string; readonly sequences: readonly (readonly string[])[] }> {
-  const all = new Map<string, string[][]>();
-  for (const request of run.requests) {
-    const bySection = new Map<string, string[]>();
+    add(`${request.name}\npresence\n\n`, request.name, "presence", "", "");
+    const lists = new Map<string, string[]>();
     for (const line of request.lines) {
       const text = noise.mask(line.place, line.text);
-      if (!isCommon(`${request.name}\n${line.section}\n${line.path}\n${text}`)) continue;
-      const key = `${request.name}\n${line.section}`;
-      const list = bySection.get(key) ?? [];
-      list.push(`${line.path}\n${text}`);
-      bySection.set(key, list);
+      const base = noise.once(`${line.place}\n${text}`);
+      add(base, request.name, line.section, line.path, text);
+      const list = lists.get(line.section);
+      if (list === undefined) lists.set(line.section, [base]);
+      else list.push(base);
     }
-    for (const [key, list] of bySection) all.set(key, [...(all.get(key) ?? []), list]);
+    for (const [section, list] of lists) {
+      const key = `${request.name}\n${section}`;
+      sequences.set(key, [...(sequences.get(key) ?? []), list]);
+    }
   }
-  return new Map(
-    [...all].map(([key, sequences]) => {
-      const digests = sequences.map((list) => createHash("sha256").update(list.join("\0")).digest("hex"));
-      return [key, { digests: digests.toSorted().join(" "), sequences }];
-    }),
-  );
+  return { facts, sequences };
 }
 
 /** Learns from two control runs what varies; returns when another look would teach nothing. */

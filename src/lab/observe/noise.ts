@@ -47,6 +47,7 @@ const context = (tokens: readonly Token[], at: number): string =>
 /** Above this a line is compared whole. */
 const MAX_TOKENS = 4000;
 
+const MAX_TEXTS = 200_000;
 /** Of one location. */
 const MAX_MASKS = 2_000;
 
@@ -59,6 +60,8 @@ export class Noise {
   /** Masked lines of this version. */
   readonly #masks = new Map<string, Map<string, string>>();
   #masksOf = 0;
+  readonly #texts = new Map<string, string>();
+  readonly #kept = new WeakMap<object, { readonly version: number; readonly made: unknown }>();
 
   /** Two lines of one location that stand for each other in two control runs. True when a slot was learnt. */
   learn(place: string, one: string, other: string): boolean {
@@ -88,6 +91,25 @@ export class Noise {
     this.#places.add(place);
     if (known.size > size) this.version += 1;
     return known.size > size;
+  }
+
+  /** What was made of `from` under these masks. One kind of thing per object. */
+  kept<T>(from: object, make: () => T): T {
+    const known = this.#kept.get(from);
+    // Only this function writes to it, with what the same caller makes.
+    if (known?.version === this.version) return known.made as T;
+    const made = make();
+    this.#kept.set(from, { version: this.version, made });
+    return made;
+  }
+
+  /** One string object for equal ones: ids are looked up by the hundred thousand. */
+  once(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    if (this.#texts.size > MAX_TEXTS) this.#texts.clear();
+    this.#texts.set(text, text);
+    return text;
   }
 
   mask(place: string, line: string): string {

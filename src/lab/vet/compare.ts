@@ -5,7 +5,7 @@
  * same place are paired by their common edges, and cut down to the code points that changed. The same change at many
  * places is one effect.
  */
-import { type Fact, factsOf, ordersOf, type ReadRun } from "../observe/fold.ts";
+import { type Fact, foldRun, type ReadRun } from "../observe/fold.ts";
 import type { Noise } from "../observe/noise.ts";
 
 /** `marker`: reads the same to a person, or differs in marks alone. The others say what they are. */
@@ -50,7 +50,7 @@ export class Side {
   }
 
   add(run: ReadRun): void {
-    const facts = factsOf(run, this.#noise);
+    const { facts } = foldRun(run, this.#noise);
     if (this.runs.length === 0) this.#first = facts;
     for (const [id, fact] of facts) this.#all.set(id, fact);
     this.#unsteady.clear();
@@ -302,22 +302,33 @@ function meeting(a: readonly string[], b: readonly string[], i: number, j: numbe
   return [a.length, b.length];
 }
 
+/**
+ * The order of what two environments have in common: a difference is one that all looked-at runs of each side agree on.
+ * Requests of one name may overtake each other, so the sequences of a run are compared as a set.
+ */
 function orderEffects(a: Side, b: Side, noise: Noise): Effect[] {
   const isCommon = (id: string): boolean => a.inAll(id) && b.inAll(id);
   // Four runs show whether an order is steady.
-  const [before, after] = [a, b].map((side) =>
-    [...side.runs.slice(0, 2), ...side.runs.slice(2).slice(-2)].map((run) => ordersOf(run, noise, isCommon)),
-  );
+  const some = (side: Side): readonly ReadRun[] => [
+    ...side.runs.slice(0, 2),
+    ...side.runs.slice(2).slice(-2),
+  ];
+  const orders = (side: Side, key: string): readonly Sequences[] =>
+    some(side).map((run) =>
+      (foldRun(run, noise).sequences.get(key) ?? []).map((list) => list.filter(isCommon)),
+    );
+  const [first] = a.runs;
   const effects: Effect[] = [];
-  for (const [key, first] of before?.[0] ?? []) {
-    const other = after?.[0]?.get(key);
-    const isSteady = (all: typeof before, digests: string): boolean =>
-      all?.every((orders) => orders.get(key)?.digests === digests) === true;
-    if (other === undefined || other.digests === first.digests) continue;
-    if (!isSteady(before, first.digests) || !isSteady(after, other.digests)) continue;
-    const [request = "", section = ""] = key.split("\n");
-    const moved = firstInversion(first.sequences, other.sequences);
+  for (const key of first === undefined ? [] : foldRun(first, noise).sequences.keys()) {
+    const [before, after] = [orders(a, key), orders(b, key)];
+    const [one, other] = [before[0], after[0]];
+    if (one === undefined || other === undefined || isSameOrder(one, other)) continue;
+    if (before.some((run) => !isSameOrder(run, one)) || after.some((run) => !isSameOrder(run, other)))
+      continue;
+    const prefix = `${key}\n`;
+    const moved = firstInversion(one, other, prefix);
     if (moved === null) continue;
+    const [request = "", section = ""] = key.split("\n");
     effects.push({
       ...{ kind: "order", signature: `order ${section} ${moved.a} ${moved.b}`, a: moved.a, b: moved.b },
       ...{ lineA: moved.a, lineB: moved.b, offset: 0, places: [{ request, part: `${section}, order` }] },
@@ -326,10 +337,26 @@ function orderEffects(a: Side, b: Side, noise: Noise): Effect[] {
   return effects;
 }
 
+type Sequences = readonly (readonly string[])[];
+
+function isSameOrder(one: Sequences, other: Sequences): boolean {
+  if (one.length !== other.length) return false;
+  const isEqual = (x: readonly string[], y: readonly string[] | undefined): boolean =>
+    y !== undefined && x.length === y.length && x.every((id, at) => id === y[at]);
+  if (one.every((list, at) => isEqual(list, other[at]))) return true;
+  const sorted = (all: Sequences): string =>
+    all
+      .map((list) => list.join("\0"))
+      .toSorted()
+      .join("\x01");
+  return sorted(one) === sorted(other);
+}
+
 /** What stands where the two first differ; null when one is only longer (which is told as lines of its own). */
 function firstInversion(
-  a: readonly (readonly string[])[],
-  b: readonly (readonly string[])[],
+  a: Sequences,
+  b: Sequences,
+  prefix: string,
 ): { readonly a: string; readonly b: string } | null {
   for (const [index, one] of a.entries()) {
     const other = b[index];
@@ -337,9 +364,10 @@ function firstInversion(
     const at = one.findIndex((line, i) => line !== other[i]);
     const [x, y] = [one[at], other[at]];
     if (at < 0 || x === undefined || y === undefined) continue;
-    if ([...one].toSorted().join("\0") !== [...other].toSorted().join("\0")) return null;
+    if (one.toSorted().join("\0") !== other.toSorted().join("\0")) return null;
+    const [p, q] = [x.slice(prefix.length), y.slice(prefix.length)];
     const name = (line: string): string => line.replace(/\n.*/s, "");
-    return name(x) === name(y) ? { a: x, b: y } : { a: name(x), b: name(y) };
+    return name(p) === name(q) ? { a: p, b: q } : { a: name(p), b: name(q) };
   }
   return null;
 }
