@@ -55,6 +55,7 @@ export class Recorder {
   readonly #hashes = new Map<number, Promise<string | null>>();
   #timer: NodeJS.Timeout | null = null;
   #isUrgent = false;
+  #flushedAt = 0;
   #appending: Promise<void> = Promise.resolve();
   #isComplete = false;
   #fault: Fault | null = null;
@@ -134,7 +135,8 @@ export class Recorder {
     } else {
       if (observation.kind === "started") this.#hash(observation);
       this.#waiting.push(observation);
-      const isStart = observation.kind === "started";
+      // The first of a burst: the rest of it shares the groups that follow.
+      const isStart = observation.kind === "started" && performance.now() - this.#flushedAt > 2 * GROUP_MS;
       if (isStart && !this.#isUrgent && this.#timer !== null) clearTimeout(this.#timer);
       if (this.#timer === null || (isStart && !this.#isUrgent))
         this.#timer = setTimeout(() => this.#flush(), isStart ? URGENT_MS : GROUP_MS);
@@ -160,6 +162,7 @@ export class Recorder {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#isUrgent = false;
+    this.#flushedAt = performance.now();
     const group = this.#waiting;
     if (group.length === 0) return;
     this.#waiting = [];
