@@ -34,7 +34,17 @@ writeFileSync(at("ca.pem"), "");
 
 const node = join(ROOT, "node_modules/node/bin/node");
 const DEPENDENCIES = { vitest: "5.1.1", "@google/genai": "2.32.0", openai: "6.49.0", esbuild: "0.28.2" };
-const npm = ["npm", "ci", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", at("cache")];
+const npm = [
+  "npm",
+  "install",
+  "--no-save",
+  "--offline",
+  "--ignore-scripts",
+  "--no-audit",
+  "--no-fund",
+  "--cache",
+  at("cache"),
+];
 const WORK: Readonly<Record<string, { readonly prepare: () => void; readonly script: string }>> = {
   npm: {
     prepare: () => {

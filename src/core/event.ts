@@ -427,6 +427,32 @@ export type EventBody =
       readonly detail: string;
     }
   | {
+      /** An SSH connection is about to be made, by a rule that names its port. What it carries is not read. */
+      readonly kind: "tunnel.opened";
+      readonly session: SessionId;
+      readonly exchange: ExchangeId;
+      readonly host: string;
+      readonly port: number;
+      /** What the program's first bytes say. */
+      readonly protocol: "ssh";
+      readonly destination: string | null;
+      /** `document/rule` of the rules that decided, if any spoke. */
+      readonly rules: readonly string[];
+    }
+  | {
+      /** It is over. */
+      readonly kind: "tunnel.closed";
+      readonly session: SessionId;
+      readonly exchange: ExchangeId;
+      readonly address: string | null;
+      /** From the program; none of it was inspected. */
+      readonly sentBytes: number;
+      /** To the program. */
+      readonly receivedBytes: number;
+      readonly fault: string | null;
+      readonly durationMs: number;
+    }
+  | {
       /** Programs started: told before their first instruction, by the recorder. Not for attempts whose file is not there. */
       readonly kind: "command.started";
       readonly session: SessionId;

@@ -34,6 +34,8 @@ export interface Desk {
   readonly slabs: Slabs;
   exchange(inbound: Inbound, reply: Reply): void;
   connect(authority: Authority, socket: Duplex, early: Buffer): void;
+  /** SSH: what cannot be read is passed on where policy allows just that. */
+  passRaw(authority: Authority, socket: Duplex, first: Buffer): void;
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);

@@ -3,7 +3,9 @@
  * proxy: CONNECT (with TLS, or plain HTTP, inside), an absolute-form request, or a base-URL request `/<host>/<path>`.
  * Which session a byte belongs to is decided by the socket it came through, and by nothing that it says.
  */
+
 import { createServer, isIP, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
 import { asFault, type Clock, type Door, Fault, type SessionId } from "../core/index.ts";
 import { createDecoder } from "../dialect/index.ts";
@@ -27,6 +29,7 @@ import { LIMITS, type Limits } from "./limits.ts";
 import { Meter } from "./metrics.ts";
 import { Peers } from "./peers.ts";
 import { pass } from "./pipeline.ts";
+import { passRaw } from "./raw.ts";
 import { refusalFor } from "./refuse.ts";
 import { requestMatter } from "./relay.ts";
 import { Room, Slabs } from "./room.ts";
@@ -219,6 +222,7 @@ class SessionDoor implements Desk {
   readonly slabs: Slabs;
   readonly #shared: Shared;
   readonly #sitting: Sitting;
+  readonly #dialler: Dialler;
   readonly #authority: SessionAuthority;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -239,6 +243,7 @@ class SessionDoor implements Desk {
       limits: rooms.limits,
       roots: shared.roots,
     });
+    this.#dialler = dialler;
     const vault = createVault({ key: shared.placeholderKey });
     this.#sitting = {
       session,
@@ -304,6 +309,17 @@ class SessionDoor implements Desk {
 
   connect(authority: Authority, socket: Socket, early: Buffer): void {
     openTunnel(socket, early, authority, this.#authority, this);
+  }
+
+  passRaw(authority: Authority, socket: Duplex, first: Buffer): void {
+    const rooms = { sitting: this.#sitting, dialler: this.#dialler, rooms: this.#shared.rooms };
+    const done = passRaw(socket, first, authority, rooms)
+      .catch(async (error: unknown) => {
+        socket.destroy();
+        await this.reject("caught", authority, asFault(error));
+      })
+      .finally(() => this.#sitting.underWay.delete(done));
+    this.#sitting.underWay.add(done);
   }
 
   admit(door: Door, authority: Authority): Promise<Refusal> | null {

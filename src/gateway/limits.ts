@@ -3,6 +3,8 @@
  * answer is a refusal that names the limit, and a record; never a silent cut.
  */
 export interface Limits {
+  /** The one port on which SSH is passed on unread, where a rule names it. */
+  readonly sshPort: number;
   /** One HTTP head, or one block of trailers. */
   readonly headerBytes: number;
   /** One request body or one WebSocket message, as on the wire. */
@@ -83,6 +85,7 @@ export const LIMITS: Limits = {
   headMs: 15 * SECOND,
   bodyIdleMs: 30 * SECOND,
   clientIdleMs: 10 * MINUTE,
+  sshPort: 22,
   handshakeMs: 15 * SECOND,
   connectMs: 10 * SECOND,
   connectOneMs: 4 * SECOND,

@@ -1,5 +1,5 @@
 /**
- * What the agent sends after CONNECT: TLS, answered with a certificate of the session's authority, or plain HTTP. The
+ * What the agent sends after CONNECT: TLS, answered with a certificate of the session's authority, plain HTTP, or SSH. The
  * authority is what CONNECT named; a server name, Host or `:authority` that says otherwise is refused, as one of them
  * would be what policy judged and another what the server serves (domain fronting).
  */
@@ -11,6 +11,7 @@ import type { SessionAuthority } from "./certificate.ts";
 import { reasonOf } from "./dial.ts";
 import { type Desk, FrontH1 } from "./front-h1.ts";
 import { FrontH2 } from "./front-h2.ts";
+import { isSsh } from "./raw.ts";
 
 /** First byte of a TLS record that holds a handshake message (RFC 8446 5.1). */
 const TLS_HANDSHAKE = 0x16;
@@ -31,6 +32,8 @@ export function openTunnel(
     if (first[0] === TLS_HANDSHAKE) {
       socket.unshift(first);
       secure(socket, authority, certificates, desk);
+    } else if (authority.port === desk.limits.sshPort && isSsh(first)) {
+      desk.passRaw(authority, socket, first);
     } else {
       new FrontH1(socket, { door: "plain", authority, isSecure: false }, desk, first);
       socket.resume();
