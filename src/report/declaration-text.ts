@@ -18,7 +18,7 @@ export function declarationText(declared: Declaration, around: Surround): string
   const say = (label: string, text: string): void => {
     lines.push(`  ${paint("dim", label.padEnd(10))} ${text}`);
   };
-  if (declared.sent.length === 0) say("sent", "nothing left this machine");
+  if (declared.sent.length === 0 && declared.tunnels.length === 0) say("sent", "nothing left this machine");
   declared.sent.forEach((row, at) => {
     say(at === 0 ? "sent" : "", destinationLine(row, declared.upstream, around));
   });
@@ -37,6 +37,13 @@ export function declarationText(declared: Declaration, around: Surround): string
   if (vetted !== "") say("build", vetted);
   const words = templateLine(declared);
   if (words !== "") say("its words", declared.template?.altered === 0 ? words : paint("yellow", words));
+  for (const { host, count, sentBytes } of declared.tunnels)
+    say("unread", `${size(sentBytes)} by SSH to ${host} in ${plural(count, "connection")}, not inspected`);
+  if (declared.inside !== null) {
+    const { programs, changed, isLost } = declared.inside;
+    say("inside", `${plural(programs, "program")} run, ${plural(changed, "file")} changed`);
+    if (isLost) say("", paint("yellow", "the record ended before the session, which was stopped"));
+  }
   if (declared.sandbox === "none") say("sandbox", paint("yellow", "none: the profile says so by name"));
   else if (declared.gaps.length > 0) say("sandbox", `not enforced here: ${declared.gaps.join(", ")}`);
   if (declared.setAside.length > 0)

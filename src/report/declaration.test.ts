@@ -152,6 +152,49 @@ describe("the declaration", () => {
       ],
     ],
     [
+      "programs-and-tunnels",
+      [
+        STARTED,
+        {
+          kind: "command.started",
+          session,
+          commands: [1, 2].map((command) => ({
+            ...{ command, parent: command === 1 ? null : 1, program: "/usr/bin/git", sha256: null },
+            ...{ arguments: 2, folder: "." },
+          })),
+          evidence: [],
+        },
+        {
+          kind: "file.changed",
+          session,
+          changes: [
+            { command: 1, change: "created", path: "a" },
+            { command: 2, change: "written", path: "a" },
+            { command: 2, change: "renamed", path: "a", to: "b" },
+          ],
+        },
+        {
+          kind: "tunnel.opened",
+          session,
+          exchange: exchangeId(session, 1),
+          ...{ host: "github.com", port: 22, protocol: "ssh", destination: null, rules: [] },
+        },
+        {
+          kind: "tunnel.closed",
+          session,
+          exchange: exchangeId(session, 1),
+          ...{
+            address: "198.51.100.7",
+            sentBytes: 4_200,
+            receivedBytes: 9_000,
+            fault: null,
+            durationMs: 800,
+          },
+        },
+        { kind: "recorder.lost", session, detail: "it ended before the session" },
+      ],
+    ],
+    [
       "stand-in-without-sandbox",
       [
         {

@@ -70,11 +70,29 @@ export interface Declaration {
   /** Requests that left by a person's yes, or by an exception to a rule: by its id. */
   readonly exceptions: readonly { readonly id: string; readonly count: number }[];
   readonly refused: readonly { readonly host: string; readonly rule: string; readonly count: number }[];
+  /** What programs did inside, as the recorder told it; null where nothing recorded it. */
+  readonly inside: DeclaredInside | null;
+  /** SSH connections that were let out; none of what they carried was inspected. */
+  readonly tunnels: readonly { readonly host: string; readonly count: number; readonly sentBytes: number }[];
   /** First and last ledger entry of the session. */
   readonly entries: readonly [number, number];
 }
 
+export interface DeclaredInside {
+  readonly programs: number;
+  /** Distinct files and folders of the workspace. */
+  readonly changed: number;
+  /** The record ended before the session: what came after is not in it. */
+  readonly isLost: boolean;
+}
+
 interface Tally {
+  programs: number;
+  isLost: boolean;
+  readonly changed: Set<string>;
+  readonly tunnels: Map<string, { host: string; count: number; sentBytes: number }>;
+  /** Hosts of tunnels by exchange. */
+  readonly openTunnels: Map<string, string>;
   started: Started & { readonly at: number };
   ended: (Ended & { readonly at: number }) | null;
   readonly judged: Map<string, Extract<EventBody, { kind: "exchange.judged" }>>;
@@ -138,6 +156,29 @@ export class SessionFold {
         tally.judged.delete(event.exchange);
         break;
       }
+      case "command.started":
+        tally.programs += event.commands.length;
+        break;
+      case "file.changed":
+        for (const { path, to } of event.changes) tally.changed.add(to ?? path);
+        break;
+      case "recorder.lost":
+        tally.isLost = true;
+        break;
+      case "tunnel.opened":
+        tally.openTunnels.set(event.exchange, event.host);
+        break;
+      case "tunnel.closed": {
+        const host = tally.openTunnels.get(event.exchange) ?? "";
+        tally.openTunnels.delete(event.exchange);
+        const row = tally.tunnels.get(host) ?? { host, count: 0, sentBytes: 0 };
+        tally.tunnels.set(host, {
+          ...row,
+          count: row.count + 1,
+          sentBytes: row.sentBytes + event.sentBytes,
+        });
+        break;
+      }
       case "template.compared":
         tally.template = { known: event.known, altered: event.altered, unaccounted: event.unaccounted };
         break;
@@ -173,6 +214,7 @@ function open(event: Started & { readonly at: number }, index: number): Tally {
     exceptions: new Map(),
     refused: new Map(),
     template: null,
+    ...{ programs: 0, isLost: false, changed: new Set(), tunnels: new Map(), openTunnels: new Map() },
     first: index,
     last: index,
   };
@@ -279,6 +321,11 @@ function close(tally: Tally): Declaration {
     usage: { ...tally.usage },
     exceptions: [...tally.exceptions].map(([id, count]) => ({ id, count })),
     refused: [...tally.refused.values()].sort((a, b) => b.count - a.count).map((row) => ({ ...row })),
+    inside:
+      tally.programs === 0 && !tally.isLost
+        ? null
+        : { programs: tally.programs, changed: tally.changed.size, isLost: tally.isLost },
+    tunnels: [...tally.tunnels.values()],
     entries: [tally.first, tally.last],
   };
 }
