@@ -34,23 +34,15 @@ writeFileSync(at("ca.pem"), "");
 
 const node = join(ROOT, "node_modules/node/bin/node");
 const DEPENDENCIES = { vitest: "5.1.1", "@google/genai": "2.32.0", openai: "6.49.0", esbuild: "0.28.2" };
-const npm = [
-  "npm",
-  "install",
-  "--no-save",
-  "--offline",
-  "--ignore-scripts",
-  "--no-audit",
-  "--no-fund",
-  "--cache",
-  at("cache"),
-];
+// Cached answers are found by the registry's address.
+const registry = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim();
+const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--cache", at("cache"), "--registry", registry];
+const npm = ["npm", "install", "--no-save", "--offline", ...flags];
 const WORK: Readonly<Record<string, { readonly prepare: () => void; readonly script: string }>> = {
   npm: {
     prepare: () => {
       writeFileSync(at("work/package.json"), JSON.stringify({ name: "x", dependencies: DEPENDENCIES }));
-      const fill = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", at("cache")];
-      execFileSync("npm", fill, { cwd: at("work"), stdio: "ignore" });
+      execFileSync("npm", ["install", ...flags], { cwd: at("work"), stdio: "ignore" });
     },
     script: `rm -rf node_modules; ${npm.join(" ")}`,
   },

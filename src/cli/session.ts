@@ -10,7 +10,7 @@ import { type Credential, type OwnDestination, sentinelFor } from "../gateway/in
 import type { TemplateInspector } from "../inspect/index.ts";
 import type { Policy } from "../policy/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
-import { planSandbox, Recorder, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
+import { javaTrustStore, planSandbox, Recorder, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
 import { type Admitted, admit, standing, standingText } from "./admission.ts";
 import { languageFrom } from "./language.ts";
 import { destinationsOf, labelling, ownModels } from "./models.ts";
@@ -128,6 +128,7 @@ export class ActiveSession {
       ...prepared.spec,
       environment: { ...prepared.spec.environment, ...sentinels(credentials) },
       record: { socket: join(folder, "record.sock"), reads: false },
+      ...(house.machine().javaStores.length === 0 ? {} : { javaStore: join(folder, "cacerts") }),
     };
     const plan = planSandbox(spec, readHostFacts(spec, house.machine()));
     const gaps = await house.gapsOf(prepared.policy);
@@ -157,7 +158,10 @@ export class ActiveSession {
         credentials: [...credentials, ...own],
       });
       await writeFile(files.caCertificate, caCertificate, { mode: 0o600 });
-      await writeFile(files.caBundle, `${house.systemRoots}\n${caCertificate}`, { mode: 0o600 });
+      const bundle = `${house.systemRoots}\n${caCertificate}`;
+      await writeFile(files.caBundle, bundle, { mode: 0o600 });
+      if (spec.javaStore !== undefined)
+        await writeFile(spec.javaStore, javaTrustStore(bundle), { mode: 0o600 });
       const fold = new SessionFold();
       await house.watch(id, fold);
       await house.append(

@@ -21,6 +21,7 @@ const MACHINE: MachineFacts = {
   node: "/node",
   prlimit: null,
   bash: true,
+  javaStores: [],
 };
 
 let root: string;

@@ -45,6 +45,8 @@ export interface SandboxSpec {
   /** Host files, PEM. */
   readonly caCertificate: string;
   readonly caBundle: string;
+  /** Host file: the same for Java (`javaTrustStore`), where one is installed. */
+  readonly javaStore?: string;
   /** TCP port on 127.0.0.1, inside, at which the gateway is reached. */
   readonly proxyPort: number;
   /** Whether the agent's own sandbox may nest in ours. */
@@ -114,6 +116,8 @@ export interface MachineFacts {
   readonly node: string;
   readonly prlimit: string | null;
   readonly bash: boolean;
+  /** Trust stores of the Javas that are installed: real files under /usr, and links or files under /etc. */
+  readonly javaStores: readonly string[];
 }
 
 /** What the planner knows besides the spec. */
@@ -241,6 +245,7 @@ export function readMachineFacts(): MachineFacts {
     node: realOr(process.execPath),
     prlimit: firstUsable(["/usr/bin/prlimit", "/bin/prlimit"]),
     bash: existing("/bin/bash"),
+    javaStores: javaStores(),
   };
 }
 
@@ -250,6 +255,21 @@ export function readMachineFacts(): MachineFacts {
  */
 export function readHostFacts(spec: SandboxSpec, machine: MachineFacts = readMachineFacts()): HostFacts {
   return { ...machine, ...readWorkspaceFacts(spec) };
+}
+
+/** Debian's and Fedora's own, which their Javas link to, and those that a Java brings itself. */
+function javaStores(): string[] {
+  const shared = [
+    "/etc/ssl/certs/java/cacerts",
+    "/etc/pki/java/cacerts",
+    "/etc/pki/ca-trust/extracted/java/cacerts",
+  ];
+  const own = list("/usr/lib/jvm").flatMap(({ name }) => {
+    const path = `/usr/lib/jvm/${name}/lib/security/cacerts`;
+    // A link leads to one of the shared; another name of the same Java needs no second mount.
+    return existing(path) && realOr(path) === path ? [path] : [];
+  });
+  return own.length > 0 || existing("/usr/lib/jvm") ? [...shared, ...own] : [];
 }
 
 function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {

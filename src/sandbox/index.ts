@@ -7,6 +7,7 @@ export {
   type SandboxSpec,
 } from "./facts.ts";
 export { buildHelper, type HelperFact, isPinned } from "./helper.ts";
+export { javaTrustStore } from "./java.ts";
 export { type Ended, type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";
 export { type MachineControl, type MachineReport, probeMachine } from "./probe.ts";

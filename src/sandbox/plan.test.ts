@@ -62,6 +62,7 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
     node: "/opt/node/bin/node",
     prlimit: "/usr/bin/prlimit",
     bash: true,
+    javaStores: [],
     workspace: { ...fact("/home/ada/payments"), owner: 1001 },
     homeDirectory: fact("/home/ada/.local/state/sallyport/homes/claude"),
     read: [],
@@ -102,7 +103,7 @@ function print(plan: SandboxPlan): string {
     `cwd ${plan.cwd}`,
     ...Object.entries(plan.environment).map(([name, value]) => `env ${name}=${value}`),
     joined,
-    ...plan.descriptors.map(({ fd, text }) => `# descriptor ${fd}\n${text.trimEnd()}`),
+    ...plan.descriptors.map(({ fd, text }) => `# descriptor ${fd}\n${text.trimEnd().replaceAll("\0", "␀")}`),
     ...plan.explain.map((line) => `explain ${line}`),
     "",
   ].join("\n");
@@ -135,7 +136,16 @@ describe("the plan is what was reviewed", () => {
         }),
       ],
     ],
-    ["helper", () => [spec(), facts({ helper: HELPER })]],
+    [
+      "helper",
+      () => [
+        spec({ javaStore: "/home/ada/.local/state/sallyport/s/1/cacerts" }),
+        facts({
+          helper: HELPER,
+          javaStores: ["/etc/ssl/certs/java/cacerts", "/usr/lib/jvm/temurin-25/lib/security/cacerts"],
+        }),
+      ],
+    ],
     [
       "helper-recording",
       () => [

@@ -85,6 +85,7 @@ export interface SandboxPlan {
 
 /** The oldest release with `--disable-userns` and `--size`. */
 const OLDEST_BUBBLEWRAP = [0, 8] as const;
+const JAVA_STORE = "/etc/sallyport/cacerts";
 const STAGE_PATH = "/etc/sallyport/enter";
 const EXPECT_PATH = "/etc/sallyport/expect";
 const NODE_PATH = "/etc/sallyport/node";
@@ -161,7 +162,7 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
     ...file(stage.file.path, stage.file.text),
     ...stage.mounts,
     ...privateDirectories(limits),
-    ...trust(spec),
+    ...trust(spec, facts),
     ...ordered,
     ...["--remount-ro", "/dev", "--remount-ro", "/"],
     ...["--chdir", cwd, "--seccomp", String(DESCRIPTOR.first + 1)],
@@ -337,10 +338,22 @@ function privateDirectories(limits: SandboxLimits): string[] {
   ];
 }
 
-function trust(spec: SandboxSpec): string[] {
+/** Under /etc, which is ours, a link; under /usr a cover for the file that is there. */
+const javaTrust = (store: string, { javaStores }: MachineFacts): string[] =>
+  javaStores.length === 0
+    ? []
+    : [
+        ...["--ro-bind", store, JAVA_STORE],
+        ...javaStores.flatMap((path) =>
+          path.startsWith("/etc/") ? ["--symlink", JAVA_STORE, path] : ["--ro-bind", store, path],
+        ),
+      ];
+
+function trust(spec: SandboxSpec, facts: MachineFacts): string[] {
   return [
     ...["--ro-bind", spec.caCertificate, INSIDE.caCertificate],
     ...["--ro-bind", spec.caBundle, INSIDE.caBundle],
+    ...(spec.javaStore === undefined ? [] : javaTrust(spec.javaStore, facts)),
     ...BUNDLE_PATHS.flatMap((path) => ["--symlink", INSIDE.caBundle, path]),
   ];
 }
