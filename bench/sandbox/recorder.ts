@@ -3,12 +3,12 @@
  * interleaved. With it, everything is appended to a real ledger, arguments sealed. Time is CPU time of the work, the helper
  * and this process (which is station and client at once) together, as the machine may be busy; wall time beside it.
  *
- *   node bench/sandbox/recorder.ts [rounds] [work…]      work: npm, tsc, git, exec
+ *   node bench/sandbox/recorder.ts [rounds] [work…]      work: npm, git, exec
  *
  * `npm` fills a cache of its own from the registry first; what is measured is offline.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { newSessionId, systemClock } from "../../src/core/index.ts";
@@ -34,28 +34,19 @@ writeFileSync(at("ca.pem"), "");
 
 const node = join(ROOT, "node_modules/node/bin/node");
 const DEPENDENCIES = { vitest: "5.1.1", "@google/genai": "2.32.0", openai: "6.49.0", esbuild: "0.28.2" };
-// Cached answers are found by the registry's address.
-const registry = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim();
-const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--cache", at("cache"), "--registry", registry];
-const npm = ["npm", "install", "--no-save", "--offline", ...flags];
+// Offline, npm finds packages by the addresses in the lock file, whatever the person's own settings leave out of it.
+const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved=false"];
+const npm = ["npm", "ci", "--offline", ...flags, "--cache", at("cache")];
 const WORK: Readonly<Record<string, { readonly prepare: () => void; readonly script: string }>> = {
   npm: {
     prepare: () => {
       writeFileSync(at("work/package.json"), JSON.stringify({ name: "x", dependencies: DEPENDENCIES }));
-      execFileSync("npm", ["install", ...flags], { cwd: at("work"), stdio: "ignore" });
+      execFileSync("npm", ["install", ...flags, "--cache", at("cache")], {
+        cwd: at("work"),
+        stdio: "ignore",
+      });
     },
-    script: `rm -rf node_modules; ${npm.join(" ")}`,
-  },
-  tsc: {
-    prepare: () => {
-      for (const name of ["src", "tsconfig.json", "package.json"])
-        cpSync(join(ROOT, name), at("work", name), { recursive: true });
-      writeFileSync(
-        at("work/tsconfig.bench.json"),
-        '{"extends":"./tsconfig.json","include":["src/core","src/ledger","src/sandbox"],"exclude":["src/**/*.test.ts"],"compilerOptions":{"noEmit":false,"outDir":"out","rewriteRelativeImportExtensions":true,"allowImportingTsExtensions":false}}',
-      );
-    },
-    script: `rm -rf out; ${node} ${join(ROOT, "node_modules/typescript/bin/tsc")} -p tsconfig.bench.json >/dev/null; true`,
+    script: `${npm.join(" ")}`,
   },
   git: {
     prepare: () => {
