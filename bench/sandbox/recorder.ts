@@ -32,7 +32,7 @@ if (machine.helper.path === null) throw new Error(`no helper: ${machine.helper.w
 for (const name of ["home", "work", "cache"]) mkdirSync(at(name));
 writeFileSync(at("ca.pem"), "");
 
-const node = join(ROOT, "node_modules/node/bin/node");
+const _node = join(ROOT, "node_modules/node/bin/node");
 const DEPENDENCIES = { vitest: "5.1.1", "@google/genai": "2.32.0", openai: "6.49.0", esbuild: "0.28.2" };
 // Offline, npm finds packages by the addresses in the lock file, whatever the person's own settings leave out of it.
 const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved=false"];
