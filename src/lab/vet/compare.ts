@@ -30,6 +30,8 @@ export interface Effect {
   /** Code points before the change in the line. */
   readonly offset: number;
   readonly places: readonly Place[];
+  /** Runs of the same environment disagree on what stands there: seen again and again, it may still be chance. */
+  readonly isUnsteady?: boolean;
 }
 
 /** Of one environment: its runs, and what they agree on. Grows by `add`. */
@@ -115,7 +117,8 @@ export function effectsBetween(a: Side, b: Side, noise: Noise): readonly Effect[
   const whole = new Set(requests.flatMap((effect) => effect.places.map((place) => place.request)));
   const rest = (facts: readonly Fact[]): Fact[] =>
     facts.filter((fact) => fact.section !== "presence" && !whole.has(fact.request));
-  const lines = lineEffects(rest(lost), rest(gained), moreRequests(lost, gained));
+  const isUnsteady = (fact: Fact): boolean => a.isUnsteadyAt(fact) || b.isUnsteadyAt(fact);
+  const lines = lineEffects(rest(lost), rest(gained), moreRequests(lost, gained), isUnsteady);
   return merged([...requests, ...withoutCompany(lines), ...orderEffects(a, b, noise)]);
 }
 
@@ -164,15 +167,25 @@ interface Lines {
   readonly texts: readonly string[];
 }
 
-function lineEffects(lost: readonly Fact[], gained: readonly Fact[], more: ReadonlySet<string>): Effect[] {
+function lineEffects(
+  lost: readonly Fact[],
+  gained: readonly Fact[],
+  more: ReadonlySet<string>,
+  isUnsteady: (fact: Fact) => boolean,
+): Effect[] {
   const [before, after] = [byPlace(lost, more), byPlace(gained, more)];
+  const unsteady = new Set([...lost, ...gained].filter(isUnsteady).map(placeKey));
   const effects: Effect[] = [];
-  for (const [key, { place, texts }] of before) {
-    const others = after.get(key)?.texts ?? [];
-    effects.push(...pairUp(texts, others).map(([a, b]) => lineEffect(place, a, b)));
-  }
+  const add = (key: string, place: Place, a: string | null, b: string | null): void => {
+    const effect = lineEffect(place, a, b);
+    // Two lines that stand for each other are no chance; a line that only came or went may be.
+    const isChance = unsteady.has(key) && (a === null || b === null);
+    effects.push(isChance ? { ...effect, isUnsteady: true } : effect);
+  };
+  for (const [key, { place, texts }] of before)
+    for (const [a, b] of pairUp(texts, after.get(key)?.texts ?? [])) add(key, place, a, b);
   for (const [key, { place, texts }] of after)
-    if (!before.has(key)) effects.push(...texts.map((text) => lineEffect(place, null, text)));
+    if (!before.has(key)) for (const text of texts) add(key, place, null, text);
   return effects;
 }
 
@@ -378,7 +391,8 @@ function merged(effects: readonly Effect[]): readonly Effect[] {
   for (const effect of effects) {
     const known = all.get(effect.signature);
     const places = known === undefined ? effect.places : [...known.places, ...effect.places];
-    all.set(effect.signature, { ...(known ?? effect), places });
+    const isUnsteady = effect.isUnsteady === true && known?.isUnsteady !== false;
+    all.set(effect.signature, { ...(known ?? effect), places, isUnsteady });
   }
   return [...all.values()];
 }

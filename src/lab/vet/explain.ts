@@ -17,6 +17,8 @@ export interface Sides {
 
 /** A sentence, or null where nothing explains it. */
 export function explanationOf(effect: Effect, sides: Sides): string | null {
+  if (effect.isUnsteady === true)
+    return "what stands there varies by itself: not counted, look again with more --repeats";
   if (effect.kind === "order") return null;
   return (
     ownEffect(effect, sides) ??
