@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 const FLOORS: readonly (readonly string[])[] = [
   ["core"],
   ["policy", "dialect", "inspect", "ledger"],
-  ["sandbox", "gateway", "register", "fleet"],
+  ["sandbox", "gateway", "register", "workspace", "fleet"],
   ["lab", "report"],
   ["console"],
   ["cli"],

@@ -268,6 +268,17 @@ export const FAULTS = {
   ),
   "approval.unknown": kind("no such open question or exception", "see `sallyport approvals`", 2),
   "approval.refused": kind("this answer does not count", "see the policy's `approvals` section", 4, 403),
+  "workspace.too-large": kind(
+    "the workspace has too many files for a snapshot, so the session could not be undone",
+    "run in a smaller folder",
+    6,
+  ),
+  "undo.unknown": kind(
+    "there is no snapshot of what this session found",
+    "the last thirty sessions of a workspace can be undone, unless they ran with --no-undo",
+    2,
+  ),
+  "undo.refused": kind("nothing was put back", "see `sallyport undo <session> --list`", 6),
   "models.invalid": kind("the list of our own model servers is not valid", "correct the file", 2),
   "gateway.unrecorded": kind(
     "the record of the request could not be made durable, so nothing was sent",

@@ -1,0 +1,41 @@
+/** The thread that takes snapshots (snapshots.ts). It remembers the newest state of the workspace it saw last. */
+import { parentPort, workerData } from "node:worker_threads";
+import { asFault } from "../core/index.ts";
+import type { SnapshotAnswer, SnapshotOptions, SnapshotQuestion } from "./snapshots.ts";
+import { SnapshotStore } from "./store.ts";
+import { differences } from "./tree.ts";
+
+const { root, except } = workerData as SnapshotOptions; // the only starter is snapshots.ts
+let last: { readonly workspace: string; readonly store: SnapshotStore } | null = null;
+
+function storeOf(workspace: string): SnapshotStore {
+  if (last?.workspace !== workspace) last = { workspace, store: new SnapshotStore(root, workspace) };
+  return last.store;
+}
+
+function answer(question: SnapshotQuestion): SnapshotAnswer {
+  if (question.do === "begin") {
+    const { workspace, session, isRecorded, now } = question;
+    const store = storeOf(workspace);
+    const { id, notKept } = store.take(except, now);
+    store.remember(session, { workspace, before: id, after: null, isRecorded, undone: null });
+    return { notKept, changed: null };
+  }
+  const begun = SnapshotStore.find(root, question.session);
+  if (begun === null) return { failed: "it has no beginning" };
+  const store = storeOf(begun.workspace);
+  const { id, tree, notKept } = store.take(except, question.now);
+  store.remember(question.session, { ...begun, after: id });
+  store.prune();
+  return { notKept, changed: id === begun.before ? 0 : differences(store.tree(begun.before), tree).length };
+}
+
+parentPort?.on("message", (question: SnapshotQuestion) => {
+  let told: SnapshotAnswer;
+  try {
+    told = answer(question);
+  } catch (error) {
+    told = { failed: asFault(error).message };
+  }
+  parentPort?.postMessage(told);
+});
