@@ -16,6 +16,7 @@ look
   log                             sessions, newest last
   show <session>                  what left in a session
   query <filter>                  entries that fit, or totals with --by
+  undo <session>                  put back what a session changed in its workspace
   verify                          check the whole ledger against its signed checkpoint
 
 decide
@@ -46,6 +47,7 @@ the gateway. What follows the agent's name goes to the agent unchanged. At the e
       --upstream ORIGIN     a server that stands in for every model destination, e.g. a model of your own
                             (http://127.0.0.1:8080)
       --door tls|base       how the agent reaches the gateway: transparently (default), or by its base-URL setting
+      --no-undo             take no snapshots of the workspace: the session cannot be undone
       --explain             print the plan (sandbox, environment, policy) and start nothing; --json: all of it
       --json                print the declaration as one line of JSON on stdout, after the agent's own output
   -q, --quiet               print no declaration
@@ -141,6 +143,20 @@ How many must agree: <config>/register/approvers.yaml, or /etc/sallyport/registe
     - { name: alice@corp.example, key: "<what \`register key\` printed>" }
     - { name: bob@corp.example, key: "…" }
 Statements are files in <config>/register/statements: share the folder, or keep it in git.`,
+  undo: `sallyport undo <session> [--list] [--dry-run] [PATH…] [--json]
+
+Puts back what a session changed in its workspace, git-ignored and untracked files included: changed and removed files
+come back, new ones go. What somebody changed after the session is left alone, and so is what was not kept; both are
+listed. The last thirty sessions of a workspace can be undone. Exits with 6 when something was left that should go back.
+
+      --list                what the session changed, and by which command; changes nothing
+      --dry-run             what would be done; changes nothing
+      --all                 also what no program of the session was seen to change while it ran
+      --force               also what was changed after the session, and when the session's end was not seen
+      --redo                undo the last undo of this session
+
+  sallyport undo 1f00ba42 --dry-run
+  sallyport undo 1f00ba42 src/`,
   ledger: `sallyport ledger backup FOLDER              a verified copy, also while a station runs
 sallyport ledger restore FOLDER             into an empty state folder
 sallyport ledger compact                    gives back the room of erased evidence and of entries held twice

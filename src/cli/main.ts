@@ -82,6 +82,21 @@ async function command(argv: readonly string[]): Promise<number> {
       );
       return (await import("./ledger-commands.ts")).show(positionals, values, places);
     }
+    case "undo": {
+      const { values, positionals } = flags(
+        rest,
+        {
+          list: { type: "boolean" },
+          "dry-run": { type: "boolean" },
+          all: { type: "boolean" },
+          force: { type: "boolean" },
+          redo: { type: "boolean" },
+          json: { type: "boolean" },
+        },
+        true,
+      );
+      return (await import("./undo.ts")).undo(positionals, values, places);
+    }
     case "verify": {
       const { values } = flags(rest, {
         json: { type: "boolean" },
@@ -276,6 +291,7 @@ const RUN_FLAGS = {
   json: { type: "boolean" },
   quiet: { type: "boolean", short: "q" },
   explain: { type: "boolean" },
+  "no-undo": { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -310,6 +326,7 @@ async function runCommand(argv: readonly string[], places: ReturnType<typeof pla
       json: values.json === true,
       quiet: values.quiet === true,
       explain: values.explain === true,
+      undo: values["no-undo"] !== true,
     },
     places,
   );

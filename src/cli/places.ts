@@ -12,6 +12,8 @@ export interface Places {
   readonly ledger: string;
   /** 0700, never in the ledger. */
   readonly keys: string;
+  /** What sessions found in their workspaces. */
+  readonly snapshots: string;
   /** `<homes>/<agent>`: what the agent sees as its home. */
   readonly homes: string;
   /** Profiles written by people: `<config>/profiles/<name>.yaml`. */
@@ -52,6 +54,7 @@ export function placesOf(environment: NodeJS.ProcessEnv): Places {
     state,
     ledger: join(state, "ledger"),
     keys: join(state, "keys"),
+    snapshots: join(state, "snapshots"),
     homes: join(state, "homes"),
     config: home === undefined ? join(xdg("XDG_CONFIG_HOME", ".config"), "sallyport") : join(home, "config"),
     agents: join(xdg("XDG_CACHE_HOME", ".cache"), "sallyport", "agents"),
@@ -68,3 +71,6 @@ function shortRun(long: string): string {
   const { createHash } = process.getBuiltinModule("node:crypto");
   return join(tmpdir(), `sallyport-${uid}-${createHash("sha256").update(long).digest("hex").slice(0, 12)}`);
 }
+
+/** Our own folders, which are no part of a workspace even where one holds them. */
+export const notOfWorkspaces = (places: Places): readonly string[] => [places.state, places.run];

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly explain: boolean;
+  /** Whether snapshots are taken. */
+  readonly undo: boolean;
 }
 
 const GONE =
@@ -101,6 +103,7 @@ function questionOf(options: RunOptions): Question {
     upstream: options.upstream,
     door: options.door,
     explain: options.explain,
+    undo: options.undo,
   };
 }
 

@@ -5,7 +5,14 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
-import { asFault, type EventBody, Fault, newSessionId, type SessionId } from "../core/index.ts";
+import {
+  asFault,
+  type EventBody,
+  Fault,
+  newSessionId,
+  type SessionId,
+  type SnapshotTally,
+} from "../core/index.ts";
 import { type Credential, type OwnDestination, sentinelFor } from "../gateway/index.ts";
 import type { TemplateInspector } from "../inspect/index.ts";
 import type { Policy } from "../policy/index.ts";
@@ -45,6 +52,7 @@ export class ActiveSession {
   readonly #watched: TemplateInspector | null;
   /** Null where nothing records what happens inside. */
   readonly #recorder: Recorder | null;
+  readonly #hasSnapshot: boolean;
   /** Set by the first ending; later ones get the same. */
   #ended: Promise<Ended> | null = null;
 
@@ -58,10 +66,12 @@ export class ActiveSession {
       build,
       watched,
       recorder,
+      hasSnapshot,
     }: {
       readonly build: string;
       readonly watched: TemplateInspector | null;
       readonly recorder: Recorder | null;
+      readonly hasSnapshot: boolean;
     },
   ) {
     this.#build = build;
@@ -76,6 +86,7 @@ export class ActiveSession {
     this.#documents = new WatchedDocuments(prepared.policy, prepared.workspace, house.parse);
     this.#sha256 = prepared.policy.sha256;
     this.#recorder = recorder;
+    this.#hasSnapshot = hasSnapshot;
   }
 
   /**
@@ -131,6 +142,7 @@ export class ActiveSession {
       ...(house.machine().javaStores.length === 0 ? {} : { javaStore: join(folder, "cacerts") }),
     };
     const plan = planSandbox(spec, readHostFacts(spec, house.machine()));
+    const saving = snapshotBefore(house, id, prepared.workspace, plan.records, question.undo);
     const gaps = await house.gapsOf(prepared.policy);
     const { inspector, indexes } = await house.inspectorFor(prepared.policy);
     const admitted = await admit(prepared, house);
@@ -168,11 +180,15 @@ export class ActiveSession {
         startedEvent(id, prepared, plan.kind, gaps, { ...admitted, hasTemplate: watched !== null }, indexes),
       );
       if (plan.records) recorder = await recorderOf(house, id, prepared.workspace, spec.record.socket);
-      const started: Started = { session: id, plan, gatewaySocket, note: admitted.note };
+      // Before the agent starts: what is not kept now is gone when the agent has overwritten it.
+      const { hasSnapshot, note: unkept } = await saving;
+      const note = [admitted.note, unkept].filter((one) => one !== null).join("; ");
+      const started: Started = { session: id, plan, gatewaySocket, note: note === "" ? null : note };
       return new ActiveSession(house, folder, fold, started, prepared, {
         build: admitted.build,
         watched,
         recorder,
+        hasSnapshot,
       });
     } catch (error) {
       await recorder?.finish(false);
@@ -225,6 +241,7 @@ export class ActiveSession {
     await this.#recorder?.finish(reason === "exited");
     await rm(this.#folder, { recursive: true, force: true });
     const { setAside, appeared } = left;
+    const snapshot = this.#hasSnapshot ? await snapshotAfter(this.#house, this.id) : null;
     if (this.#watched !== null)
       await this.#house.append({
         kind: "template.compared",
@@ -239,6 +256,7 @@ export class ActiveSession {
       exitCode,
       setAside: setAside.map((path) => relative(this.summary.workspace, path)),
       appeared: appeared.map((path) => relative(this.summary.workspace, path)),
+      ...(snapshot === null ? {} : { snapshot }),
     });
     await this.#house.ledger.checkpoint();
     await this.#house.unwatch(this.id);
@@ -278,6 +296,27 @@ const recorderOf = (house: House, session: SessionId, workspace: string, socket:
     hashOf: (identity, path) => house.hashOf(identity, path),
     onLost: () => void house.gateway.closeSession(session),
   });
+
+/** A session that cannot be undone is started all the same, and says so. */
+async function snapshotBefore(
+  house: House,
+  session: SessionId,
+  workspace: string,
+  isRecorded: boolean,
+  isWanted: boolean,
+): Promise<{ readonly hasSnapshot: boolean; readonly note: string | null }> {
+  if (!isWanted) return { hasSnapshot: false, note: null };
+  const now = house.clock.now();
+  const answer = await house.snapshots.ask({ do: "begin", session, workspace, isRecorded, now });
+  if (!("failed" in answer)) return { hasSnapshot: true, note: null };
+  return { hasSnapshot: false, note: `this session cannot be undone: ${answer.failed}` };
+}
+
+/** Null when there is none; the session's end is recorded all the same. */
+async function snapshotAfter(house: House, session: SessionId): Promise<SnapshotTally | null> {
+  const answer = await house.snapshots.ask({ do: "end", session, now: house.clock.now() });
+  return "failed" in answer ? null : { changed: answer.changed ?? 0, notKept: answer.notKept };
+}
 
 const sentinels = (credentials: readonly Credential[]): Record<string, string> =>
   Object.fromEntries(credentials.map(({ name, sentinel }) => [name, sentinel]));

@@ -234,6 +234,14 @@ class Station {
           reason: question.reason,
         });
         return {};
+      case "undone":
+        await this.#house.append({
+          kind: "workspace.undone",
+          ...question.undone,
+          session: asSessionId(question.undone.session) ?? bug("not a session id"),
+          principal: localPrincipal(),
+        });
+        return {};
       case "keep":
         return this.#keep(question.action);
       case "register":

@@ -28,6 +28,8 @@ export type Question =
       readonly door: "tls" | "base";
       /** Plan and explain only: no session is started. */
       readonly explain: boolean;
+      /** Take snapshots of the workspace, so that the session can be undone. */
+      readonly undo: boolean;
     }
   | {
       readonly op: "ended";
@@ -50,6 +52,11 @@ export type Question =
         | { readonly do: "release"; readonly name: string }
         | { readonly do: "rotate-key" }
         | { readonly do: "retire-key" };
+    }
+  /** Somebody is about to put a workspace back: answered once that is durable. */
+  | {
+      readonly op: "undone";
+      readonly undone: Omit<Extract<EventBody, { kind: "workspace.undone" }>, "kind" | "principal">;
     }
   /** Somebody's word about a build, an extension or a destination: durable in the ledger before it takes effect. */
   | {

@@ -22,6 +22,7 @@ import type { Policy, parseDocument } from "../policy/index.ts";
 import { type BuildHash, hashBuild, type RegisterPlaces } from "../register/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
+import { Snapshots } from "../workspace/index.ts";
 import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { registerPlaces, watchRegister } from "./destinations.ts";
 import { earlierToday } from "./earlier.ts";
@@ -30,7 +31,7 @@ import { findingKey } from "./finding-key.ts";
 import { FileHashes } from "./hashes.ts";
 import { type Labelled, labelledInspectors } from "./labelled.ts";
 import { labeller } from "./labels.ts";
-import type { Places } from "./places.ts";
+import { notOfWorkspaces, type Places } from "./places.ts";
 import { parsingOnce } from "./prepare.ts";
 import { version } from "./version.ts";
 import { witnessesOf } from "./witnesses.ts";
@@ -79,6 +80,7 @@ export interface House {
   /** Of a file by its identity, wherever it can be read now; null when it has changed. */
   hashOf(identity: string, path: string): Promise<string | null>;
   readonly registerPlaces: RegisterPlaces;
+  readonly snapshots: Snapshots;
   close(): Promise<void>;
 }
 
@@ -119,6 +121,7 @@ export async function openHouse(places: Places): Promise<House> {
     earlierToday: (since) => earlierToday(places, since, sizeAtOpening),
   });
   const probe = probeOnce(clock);
+  const snapshots = new Snapshots({ root: places.snapshots, except: notOfWorkspaces(places) });
   return {
     clock,
     ledger,
@@ -146,8 +149,10 @@ export async function openHouse(places: Places): Promise<House> {
     buildHash: (executable) => hashBuild(executable, (path) => hashes.of(path)),
     hashOf: (identity, path) => hashes.ofIdentity(identity, path),
     registerPlaces: registerPlaces(places),
+    snapshots,
     close: async () => {
       await gateway.close();
+      await snapshots.close();
       await hashes.close();
       await ledger.close();
     },

@@ -71,6 +71,14 @@ export interface ChangedFile {
   readonly to?: string;
 }
 
+/** What the snapshots round a session say. */
+export interface SnapshotTally {
+  /** Files, folders and links of the workspace that differ from before. */
+  readonly changed: number;
+  /** Files and folders that were too large or could not be read: nothing brings these back. */
+  readonly notKept: number;
+}
+
 /** A connection that a program of the sandbox asked the kernel for. */
 export interface TriedConnection {
   /** The command whose program asked; 0: not known. */
@@ -223,6 +231,8 @@ export type EventBody =
       readonly setAside: readonly string[];
       /** New workspace files that editors, shells, agents or CI on the host obey. */
       readonly appeared: readonly string[];
+      /** By the snapshots round the session; absent: there are none, and it cannot be undone. */
+      readonly snapshot?: SnapshotTally;
     }
   | {
       /** Nothing was sent: the destination is not allowed, not resolvable to a public address, or malformed. */
@@ -497,6 +507,20 @@ export type EventBody =
       readonly session: SessionId;
       /** How it ended. */
       readonly detail: string;
+    }
+  | {
+      /** Somebody is about to put back what a session changed in its workspace. */
+      readonly kind: "workspace.undone";
+      readonly session: SessionId;
+      readonly principal: string;
+      /** `redo`: the last undo itself is undone. */
+      readonly direction: "undo" | "redo";
+      /** Whether what was changed after the session is overwritten too. */
+      readonly isForced: boolean;
+      /** Files, folders and links, relative to the workspace: at most the first 1,000. */
+      readonly paths: readonly string[];
+      /** How many they are. */
+      readonly total: number;
     }
   | {
       /** Somebody is about to see sealed bytes. */

@@ -8,6 +8,7 @@ export type {
   EvidenceRef,
   FindingTally,
   LedgerEvent,
+  SnapshotTally,
   SourceTally,
   StartedCommand,
   Usage,

@@ -75,7 +75,7 @@ export function planRestore(choice: RestoreChoice): readonly Step[] {
       } as const;
       if (isSame(was, is)) return { ...step, outcome: "done" };
       if (was === undefined && GIT_OBJECT.test(path)) return { ...step, outcome: "stays" };
-      if (!choice.isOwn(path)) return { ...step, outcome: "other" };
+      if (!choice.isOwn(path) && !isModeAlone(was, became)) return { ...step, outcome: "other" };
       const lost = whyLost(was, is);
       if (lost !== null && !(was === undefined && choice.isForced))
         return { ...step, outcome: "lost", why: lost };
@@ -83,6 +83,13 @@ export function planRestore(choice: RestoreChoice): readonly Step[] {
       return { ...step, outcome: was === undefined ? "remove" : "restore" };
     });
 }
+
+/** Changes of modes are not on the record: they are taken for the session's. */
+const isModeAlone = (was: Entry | undefined, became: Entry | undefined): boolean =>
+  was !== undefined &&
+  became !== undefined &&
+  ((was.kind === "folder" && became.kind === "folder") ||
+    (was.kind === "file" && became.kind === "file" && hasSameBytes(was, became)));
 
 /** `is`: what would be overwritten must be kept as well, or an undo could not be undone. */
 function whyLost(was: Entry | undefined, is: Entry | undefined): string | null {

@@ -42,8 +42,8 @@ export interface SessionSnapshots {
   readonly after: string | null;
   /** Whether the ledger tells which files the session's programs changed. */
   readonly isRecorded: boolean;
-  /** The states round the last undo, by which it is undone. */
-  readonly undone: { readonly before: string; readonly after: string } | null;
+  /** The states round the last undo, by which it is undone; `after` is null while it is under way, or when it was cut off. */
+  readonly undone: { readonly before: string; readonly after: string | null } | null;
 }
 
 export interface Taken {
