@@ -7,6 +7,7 @@ import type { Json } from "../core/index.ts";
 import type { Detector, Family, Reader } from "./detector.ts";
 import { FAMILIES } from "./detectors/index.ts";
 import type { Inspector } from "./inspect.ts";
+import { SHAPES, type Shape } from "./shapes.ts";
 
 /**
  * A file; or a unified diff as `git diff` prints it: only added lines count, under their own files and line numbers.
@@ -136,12 +137,16 @@ function newPath(field: string): string {
 /** What a detector is: for `why` and for SARIF's rules. Null for an unknown id. */
 export function explain(
   detector: string,
-): { readonly family: Family; readonly detector: Detector | Reader } | null {
+): {
+  readonly family: Pick<Family, "written" | "licence">;
+  readonly detector: Detector | Reader | Shape;
+} | null {
   for (const family of FAMILIES) {
     const found = family.detectors.find(({ id }) => id === detector);
     if (found !== undefined) return { family, detector: found };
   }
-  return null;
+  const shape = SHAPES.rows.find(({ id }) => id === detector);
+  return shape === undefined ? null : { family: SHAPES, detector: shape };
 }
 
 const LEVELS: Readonly<Record<string, string>> = {
