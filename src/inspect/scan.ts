@@ -135,9 +135,7 @@ function newPath(field: string): string {
 }
 
 /** What a detector is: for `why` and for SARIF's rules. Null for an unknown id. */
-export function explain(
-  detector: string,
-): {
+export function explain(detector: string): {
   readonly family: Pick<Family, "written" | "licence">;
   readonly detector: Detector | Reader | Shape;
 } | null {
