@@ -6,7 +6,7 @@
  *
  * The structures and their DER are those of @peculiar/asn1-x509; the keys and the signature are Node's (docs/adr/0001).
  */
-import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { constants, createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { AsnConvert, OctetString } from "@peculiar/asn1-schema";
@@ -107,6 +107,8 @@ export class SessionAuthority {
       cert: this.leaf(host) + this.certificate,
       minVersion: "TLSv1.2",
       ciphers: CIPHERS,
+      // A client of TLS 1.2 could ask for handshake after handshake, which cost us more than it.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     });
     this.#contexts.set(host, made);
     const [oldest] = this.#contexts.keys();

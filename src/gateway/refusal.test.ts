@@ -1,4 +1,5 @@
 // What must not leave does not leave, is answered with a reason, and is recorded.
+import { connect as connectTls } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { Fault } from "../core/index.ts";
@@ -731,4 +732,24 @@ describe("who leaves and who lingers", () => {
     await rig.seen("exchange.answered", 100);
     expect(new Set(rig.of("exchange.judged").map(({ exchange }) => exchange)).size).toBe(100);
   });
+});
+
+it("a client of TLS 1.2 gets one handshake: another in the same connection is refused", async () => {
+  const rig = await startRig();
+  closing.push(() => rig.close());
+  const { socket: raw } = await Wire.tunnel(rig.socketPath, "a.example.com:443");
+  raw.removeAllListeners("data");
+  const socket = connectTls({
+    socket: raw,
+    ca: rig.caCertificate,
+    servername: "a.example.com",
+    maxVersion: "TLSv1.2",
+  });
+  closing.push(async () => void socket.destroy());
+  await new Promise((resolve) => socket.once("secureConnect", resolve));
+  const failed = new Promise<Error>((resolve) => socket.once("error", resolve));
+  socket.renegotiate({}, (error) => {
+    if (error !== null) socket.emit("error", error);
+  });
+  expect((await failed).message).toMatch(/no renegotiation/i);
 });
