@@ -227,8 +227,8 @@ of its surroundings at a time, and tells what it then sends differently, down to
       --factors list|A,B    what there is to vary; or vary only these
       --only FACTOR=L1,L2   just these levels; given twice, also together
       --hosts FILE          further base-URL hosts to try, one per line
-      --repeats N           runs of each differing environment (5)
-      --budget SECONDS      after it nothing new is begun (120)
+      --repeats N           runs of each differing environment (4)
+      --budget SECONDS      after it nothing new is begun (75)
       --jobs N              runs at a time
       --quick               no combinations, no switches, 3 repeats
       --range A..B          in which of an agent's releases findings come and go (with --only: these)

@@ -48,9 +48,9 @@ const FLAGS = {
 } as const;
 type Values = ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>["values"];
 
-const DEFAULT_REPEATS = 5;
+const DEFAULT_REPEATS = 4;
 const QUICK_REPEATS = 3;
-const DEFAULT_BUDGET_S = 120;
+const DEFAULT_BUDGET_S = 75;
 
 export async function vetCommand(argv: readonly string[], places: Places): Promise<number> {
   const { values, positionals } = parsed(argv);

@@ -237,7 +237,8 @@ export class Vetting {
       version = this.#noise.version;
       effects = effectsBetween(baseline.side(), side, this.#noise).filter(isNew);
       timings = slower(baseline.gaps, gaps);
-      if (effects.length === 0 && timings.length === 0) break;
+      // What may be chance is not worth a repeat of its own.
+      if (effects.every((effect) => effect.isUnsteady === true) && timings.length === 0) break;
       if (round === 2 && timings.length === 0 && this.#isSettled(group, effects)) break;
     }
     return { effects, timings: runs.length < this.#plan.repeats ? [] : timings, runs: runs.length };
