@@ -264,7 +264,8 @@ export class Vetting {
     const sides = { a: BASELINE, b: patched(BASELINE, level.patches), patches: level.patches };
     const prompts = level.prompts ?? this.#prompts;
     const baseline = await this.#baselineFor(prompts);
-    const all = tried.effects.map((effect) => ({ effect, explanation: explanationOf(effect, sides) }));
+    const repeated = tried.effects.filter((effect) => effect.isUnsteady !== true || tried.runs > 1);
+    const all = repeated.map((effect) => ({ effect, explanation: explanationOf(effect, sides) }));
     const open = all.filter(({ explanation }) => explanation === null).map(({ effect }) => effect);
     const smallest = await this.#shrink(level.patches, prompts, open);
     return all.map(({ effect, explanation }) => ({
