@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { Fault } from "../core/index.ts";
 import { createInspector } from "./inspect.ts";
@@ -118,5 +120,41 @@ describe("the inspector", () => {
     expect(() => inspector.inspect([part("pass=".repeat(12_000))])).toThrow(Fault);
     const list = Array.from({ length: 2_000 }, (_, i) => `KEY_${i}="value number ${i}"`).join("\n");
     expect(() => inspector.inspect([part(list)])).not.toThrow();
+  });
+});
+
+describe("images, signatures and other binary values", () => {
+  const inspector = createInspector({ key });
+  const found = (text: string): readonly string[] =>
+    inspector.inspect([{ text, role: "encoded", isNew: true }]).findings.map(({ detector }) => detector);
+  /** Bytes as good as random, the same in each run. */
+  const noise = (seed: string, length: number): Buffer => {
+    const blocks = Array.from({ length: Math.ceil(length / 32) }, (_, at) =>
+      createHash("sha256").update(`${seed} ${at}`).digest(),
+    );
+    return Buffer.concat(blocks).subarray(0, length);
+  };
+  const token = fake;
+
+  test("hold no secret by chance, so that no screenshot is spoilt on its way", () => {
+    expect(found(noise("image", 1_500_000).toString("base64"))).toEqual([]);
+    expect(found(`data:image/png;base64,${noise("url", 300_000).toString("base64")}`)).toEqual([]);
+    for (let at = 0; at < 200; at += 1)
+      expect(found(noise(`signature ${at}`, 2_400).toString("base64"))).toEqual([]);
+  });
+  test("are searched for text among their bytes", () => {
+    const comment = Buffer.concat([
+      noise("a", 40_000),
+      Buffer.from(`\0Comment: deploy key ${token}\0`),
+      noise("b", 40_000),
+    ]);
+    expect(found(comment.toString("base64"))).toContain("github-token");
+    expect(found(gzipSync(`the deploy key is ${token}`).toString("base64"))).toContain("github-token");
+  });
+  test("are no place to put a token as it is", () => {
+    expect(found(token)).toContain("github-token");
+    expect(
+      found(`${noise("c", 9_000).toString("base64")}/${token}/${noise("d", 9_000).toString("base64")}`),
+    ).toContain("github-token");
   });
 });

@@ -14,7 +14,7 @@ import type { CodeIndex, CodeMatch } from "./fingerprint.ts";
 import { createScanner, type Match, type Scanner } from "./scanner.ts";
 import { SEED_PHRASE, seedPhrasesIn } from "./seed-phrase.ts";
 import { type Term, termDetector } from "./term.ts";
-import { decodedView, MAX_LAYERS, type View } from "./views.ts";
+import { decodedView, isCompressed, MAX_LAYERS, unfold, type View } from "./views.ts";
 
 export interface Finding {
   readonly class: string;
@@ -153,7 +153,9 @@ export function createInspector(options: InspectorOptions): Inspector {
     const found =
       role === "target"
         ? shapesOf(text)
-        : [...judge(text, role), ...shapeOfUrl(text), ...(role === "credential" ? basicLogin(text) : [])];
+        : role === "encoded"
+          ? matchesInMedia(scanner, text).map((match) => foundOf(match, text, options.key))
+          : [...judge(text, role), ...shapeOfUrl(text), ...(role === "credential" ? basicLogin(text) : [])];
     memory.delete(name);
     memory.set(name, found);
     if (memory.size > REMEMBERED_TEXTS)
@@ -197,6 +199,41 @@ export function createInspector(options: InspectorOptions): Inspector {
   };
 }
 
+/**
+ * What an image, a signature or another binary value holds. Its base64 says nothing as text, and matches by chance: read
+ * are the formats of tokens that make up most of it, or stand in what is no pure base64, and every readable stretch of its
+ * bytes (the whole value is then the place). A text in base64 is a part of its own: the dialect has taken it apart.
+ */
+function matchesInMedia(scanner: Scanner, text: string): readonly Match[] {
+  const isMixed = /[-_]/.test(text) && /[+/]/.test(text);
+  const plain = isMixed || text.length <= 2 * LONGEST_TOKEN ? scanner.scan(text) : [];
+  const stretches = readableIn(Buffer.from(text.slice(text.indexOf(",") + 1), "base64"));
+  return disjoint([
+    ...plain.filter(
+      ({ detector, start, end }) =>
+        detector.class === "secret" && !isReader(detector) && (isMixed || (end - start) * 2 >= text.length),
+    ),
+    ...(stretches === "" ? [] : scanner.scan(stretches)).map((match) => ({
+      ...match,
+      start: 0,
+      end: text.length,
+    })),
+  ]);
+}
+const LONGEST_TOKEN = 4096;
+
+/** Stretches of printable ASCII too long to be there by chance, a line each; of what is compressed, its content. */
+function readableIn(bytes: Buffer): string {
+  const unfolded = isCompressed(bytes) ? unfold(bytes) : null;
+  if (unfolded !== null) return unfolded;
+  return (
+    bytes
+      .toString("latin1")
+      .match(/[\t\n\r\x20-\x7e]{16,}/g)
+      ?.join("\n") ?? ""
+  );
+}
+
 /** Matches in the text and in what it says when decoded, each at its place in the text. */
 function matchesIn(scanner: Scanner, text: string): Match[] {
   const matches = scanner.scan(text);
@@ -234,9 +271,9 @@ const areJoined = (before: InspectedPart, after: InspectedPart): boolean =>
   (before.role === "fragment") === (after.role === "fragment") &&
   !STANDS_ALONE.test(before.role) &&
   !STANDS_ALONE.test(after.role);
-const STANDS_ALONE = /^(?:metadata|definition|target|credential)$/;
+const STANDS_ALONE = /^(?:metadata|definition|target|credential|encoded)$/;
 /** Roles whose texts are judged by rules of their own. */
-const READ_APART = /^(?:target|credential)$/;
+const READ_APART = /^(?:target|credential|encoded)$/;
 
 const URL_ALONE =
   /^((?:https?|wss?):\/\/(?:[^/?#@\s]{0,100}@)?)([^/?#:@\s]{1,253})((?::\d{1,5})?(?:[/?#]\S{0,4000})?)$/i;

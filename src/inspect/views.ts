@@ -142,7 +142,7 @@ function decodeRun(raw: string): string | null {
   return Buffer.from(run, "base64").toString("utf8");
 }
 
-function unfold(bytes: Buffer): string | null {
+export function unfold(bytes: Buffer): string | null {
   try {
     const limit = { maxOutputLength: MAX_UNFOLDED_BYTES };
     const out = bytes[0] === 0x1f ? gunzipSync(bytes, limit) : inflateSync(bytes, limit);
@@ -153,7 +153,7 @@ function unfold(bytes: Buffer): string | null {
   }
 }
 
-const isCompressed = (bytes: Buffer): boolean =>
+export const isCompressed = (bytes: Buffer): boolean =>
   (bytes[0] === 0x1f && bytes[1] === 0x8b) ||
   (bytes[0] === 0x78 && (((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)) % 31 === 0);
 
