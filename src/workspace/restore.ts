@@ -209,7 +209,7 @@ function putBack(folder: number, name: string, entry: Entry, read: (file: FileEn
     }
     const bytes = read(entry);
     if (bytes === null) throw new Error("the snapshot is damaged");
-    writeFileSync(temporary, bytes, { flag: "wx", mode: 0o600, flush: true });
+    writeFileSync(temporary, bytes, { flag: "wx", mode: 0o600 });
     chmodSync(temporary, entry.mode); // of a file we have just made, in a folder we hold open
   } else return;
   renameSync(temporary, at);

@@ -70,6 +70,8 @@ export class SnapshotStore {
   readonly #root: string;
   readonly #folder: string;
   readonly #workspace: string;
+  /** The frame that was read last: files are kept, and put back, in the order of their paths. */
+  #frame: { readonly at: string; readonly bytes: Buffer } | null = null;
   #last: { readonly id: string; readonly tree: Tree } | null = null;
 
   /** `root`: `<state>/snapshots`. `workspace`: absolute, links resolved. */
@@ -147,19 +149,26 @@ export class SnapshotStore {
   read(file: FileEntry): Buffer | null {
     if (file.kept === null) return null;
     try {
-      const { pack, offset, length, start } = file.kept;
-      const frame = Buffer.alloc(length);
-      const fd = openSync(join(this.#folder, `${pack}.pack`), constants.O_RDONLY);
-      try {
-        readSync(fd, frame, 0, length, offset);
-      } finally {
-        closeSync(fd);
-      }
-      const bytes = zstdDecompressSync(frame).subarray(start, start + file.bytes);
+      const { start } = file.kept;
+      const bytes = this.#frameOf(file.kept).subarray(start, start + file.bytes);
       return createHash("sha256").update(bytes).digest("hex") === file.sha256 ? bytes : null;
     } catch {
       return null; // told as lost
     }
+  }
+
+  #frameOf({ pack, offset, length }: Kept): Buffer {
+    const at = `${pack}:${offset}`;
+    if (this.#frame?.at === at) return this.#frame.bytes;
+    const frame = Buffer.alloc(length);
+    const fd = openSync(join(this.#folder, `${pack}.pack`), constants.O_RDONLY);
+    try {
+      readSync(fd, frame, 0, length, offset);
+    } finally {
+      closeSync(fd);
+    }
+    this.#frame = { at, bytes: zstdDecompressSync(frame) };
+    return this.#frame.bytes;
   }
 
   /** Removes what belongs to no session that can still be undone, and to no newest state. */
