@@ -8,6 +8,7 @@ import {
   type BigIntStats,
   closeSync,
   constants,
+  fstatSync,
   lstatSync,
   openSync,
   readdirSync,
@@ -82,6 +83,13 @@ export function readTree(root: string, except: readonly string[], see: SeeFile):
   const not = new Set(
     except.flatMap((path) => (path.startsWith(`${root}/`) ? bytesOf(path.slice(root.length + 1)) : [])),
   );
+  const folder = openFolder(root);
+  const device = fstatSync(folder, { bigint: true }).dev;
+  const whyLeft = (path: string, stat: BigIntStats, depth: number): string | null => {
+    if (not.has(path)) return "Sallyport's own";
+    if (stat.dev !== device) return "another file system";
+    return depth >= MAX_DEPTH ? "too deep" : null;
+  };
   const enter = (folder: number, prefix: string, depth: number): void => {
     for (const name of namesIn(folder)) {
       const path = `${prefix}${name}`;
@@ -94,7 +102,7 @@ export function readTree(root: string, except: readonly string[], see: SeeFile):
         tree.set(path, entryOf(path, at, stat, see));
         continue;
       }
-      const left = not.has(path) ? "Sallyport's own" : depth >= MAX_DEPTH ? "too deep" : null;
+      const left = whyLeft(path, stat, depth);
       if (left !== null) {
         tree.set(path, { kind: "left", why: left });
         continue;
@@ -117,7 +125,6 @@ export function readTree(root: string, except: readonly string[], see: SeeFile):
       }
     }
   };
-  const folder = openFolder(root);
   try {
     enter(folder, "", 0);
   } finally {
