@@ -53,6 +53,10 @@ export async function undo(words: readonly string[], flags: Flags, places: Place
   const { before, after } = statesOf(snapshots, store, now, flags);
   const changes = await changesOf(session, places);
   const isSeen = !snapshots.isRecorded || changes.isLost || flags.all === true || flags.redo === true;
+  if ((!snapshots.isRecorded || changes.isLost) && flags.redo !== true)
+    process.stderr.write(
+      "sallyport: the record of what the session's programs changed is not whole: all that changed while it ran counts as theirs\n",
+    );
   const chosen = words.slice(1).map((path) => chosenPath(path, snapshots.workspace));
   const steps = planRestore({
     before,
