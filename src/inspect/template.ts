@@ -39,7 +39,7 @@ const plainest = (forms: readonly string[]): string =>
 const strangers = (text: string): number => text.match(/\P{ASCII}/gu)?.length ?? 0;
 
 /** Roles whose text the agent itself composes, at least in part. */
-const COMPOSED: ReadonlySet<string> = new Set(["system", "user", "definition", "fragment"]);
+const COMPOSED: ReadonlySet<string> = new Set(["system", "user", "definition"]);
 /** Roles whose text accounts for what a prompt may repeat. */
 const SAID: ReadonlySet<string> = new Set(["user", "tool", "assistant"]);
 /** A line with fewer letters tells nothing. */
