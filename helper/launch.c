@@ -37,6 +37,27 @@
 enum { SYNC_WAKE_UP = 1, FLUSH_MS = 20, LAST_MS = 3000, CONTROL_FD = 200 };
 static const int KEYS[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE};
 
+/*
+ * Until bubblewrap's inner half is bound to the outer one it waits for it, for ever if need be: killing the outer half
+ * alone would leave it behind. What loses its parent becomes ours (a subreaper's), and goes with it.
+ */
+static volatile pid_t outer;
+
+static void end_all(int signal_number) {
+  (void)signal_number;
+  char children[4096];
+  if (outer > 0) kill(outer, SIGKILL);
+  while (outer > 0 && waitpid(outer, NULL, 0) < 0 && errno == EINTR) continue;
+  int list = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+  ssize_t length = list < 0 ? 0 : read(list, children, sizeof children);
+  pid_t one = 0;
+  for (ssize_t i = 0; i < length; i++) {
+    if (children[i] >= '0' && children[i] <= '9') one = one * 10 + (children[i] - '0');
+    else if (one > 0) kill(one, SIGKILL), one = 0;
+  }
+  _exit(125);
+}
+
 static pid_t start_bubblewrap(char **command, int control) {
   pid_t parent = getpid(), child = fork();
   if (child < 0) die("fork: %s", strerror(errno));
@@ -67,8 +88,8 @@ static _Noreturn void end_as(pid_t bubblewrap, struct record *record) {
 
 /* Nothing may go on unrecorded: bubblewrap dies with us, and all inside with it. */
 static _Noreturn void stop(pid_t bubblewrap) {
-  kill(bubblewrap, SIGKILL);
-  while (waitpid(bubblewrap, NULL, 0) < 0 && errno == EINTR) continue;
+  outer = bubblewrap;
+  end_all(0);
   _exit(125);
 }
 
@@ -186,7 +207,10 @@ int launch(int argc, char **argv) {
   unsetenv("NODE_CHANNEL_FD");
   unsetenv("NODE_CHANNEL_SERIALIZATION_MODE");
   fcntl(channel.fd, F_SETFD, FD_CLOEXEC);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const struct sigaction ending = {.sa_handler = end_all};
+  sigaction(SIGTERM, &ending, NULL);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
   for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) signal(KEYS[i], SIG_IGN);
   record_open(&record, argv[0]);
   int control[2];
@@ -194,6 +218,7 @@ int launch(int argc, char **argv) {
   const int on = 1;
   setsockopt(control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   pid_t bubblewrap = start_bubblewrap(argv + 6, control[1]);
+  outer = bubblewrap;
   close(control[1]);
   say(&channel, "{\"wall\":%d}", (int)bubblewrap);
   raise_descriptor_limit();

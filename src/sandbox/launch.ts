@@ -106,8 +106,9 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
   };
   const abandon = (problem: string): void => {
     heard.problem = problem;
-    child.kill("SIGKILL");
-    // The inner half may not be bound to the outer one yet: the first stage must not get its answer.
+    // The inner half may not be bound to the outer one yet: the helper sees to both, and otherwise the first stage must
+    // not get its answer.
+    child.kill(plan.stage === "helper" ? "SIGTERM" : "SIGKILL");
     if (child.connected) child.disconnect();
   };
   const release = holdKeys(() => abandon("interrupted"));
