@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 // unit: no root, no bubblewrap, no network beyond loopback. system: real bubblewrap and processes.
+// slow: as system; what would take `npm test` past five minutes. CI runs it too.
 // probe: the real agents try to break every grant (docs/probes.md).
 // agents: real agents from npm, installed on demand into a cache (see test/agents/agents.json).
 export default defineConfig({
@@ -11,6 +12,15 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["test/system/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "slow",
+          include: ["test/slow/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,

@@ -1,6 +1,6 @@
 /*
  * Node's own channel between its processes, JSON serialization (lib/internal/child_process.js; unchanged since Node 0.x,
- * pinned by test/system/helper.test.ts): one JSON value a line; a socket travels by SCM_RIGHTS beside a line
+ * pinned by test/slow/helper.test.ts): one JSON value a line; a socket travels by SCM_RIGHTS beside a line
  * `{"cmd":"NODE_HANDLE","type":…,"msg":…}`, which is answered by a line with `NODE_HANDLE_ACK`.
  */
 #include "helper.h"

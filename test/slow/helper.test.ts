@@ -25,9 +25,9 @@ import { buildHelper, findHelper, HELPER_FOLDER, isPinned } from "../../src/sand
 import { readMachineFacts, type SandboxSpec } from "../../src/sandbox/index.ts";
 import { FrameReader, type Observation } from "../../src/sandbox/record.ts";
 import { Place } from "../harness.ts";
-import type { Orders } from "./sandbox-driver.ts";
+import type { Orders } from "../system/sandbox-driver.ts";
 
-const DRIVER = join(import.meta.dirname, "sandbox-driver.ts");
+const DRIVER = join(import.meta.dirname, "../system/sandbox-driver.ts");
 const PLAIN = 54_323; // needs no account: the kernel knows numbers only
 const machine = readMachineFacts();
 if (machine.helper.path === null)

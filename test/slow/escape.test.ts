@@ -17,10 +17,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { SandboxSpec } from "../../src/sandbox/index.ts";
-import type { Orders } from "./sandbox-driver.ts";
+import type { Orders } from "../system/sandbox-driver.ts";
 
-const PROBES = join(import.meta.dirname, "escape-probes.sh");
-const DRIVER = join(import.meta.dirname, "sandbox-driver.ts");
+const PROBES = join(import.meta.dirname, "../system/escape-probes.sh");
+const DRIVER = join(import.meta.dirname, "../system/sandbox-driver.ts");
 const PLAIN = 54_322;
 const NEEDED = ["/usr/bin/script", "/usr/bin/python3", "/usr/bin/perl", "/usr/bin/git"];
 const missing = NEEDED.filter((path) => !existsSync(path));
