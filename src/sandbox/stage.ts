@@ -4,7 +4,7 @@
  * agent could look at it or stop it.
  *
  * Handing over speaks Node's own handle format on its IPC channel (lib/internal/child_process.js; unchanged since Node
- * 0.x, pinned by test/system/sandbox.test.ts): one JSON line `{"cmd":"NODE_HANDLE","type":"net.Server",…}` carrying the
+ * 0.x, pinned by test/slow/sandbox.test.ts): one JSON line `{"cmd":"NODE_HANDLE","type":"net.Server",…}` carrying the
  * descriptor by SCM_RIGHTS, answered by a `NODE_HANDLE_ACK` line; and then, when the launcher has done its part, by a
  * line `"go"`. No program starts whose launcher has died. Perl does it in about 5 ms and is part of every Debian; where
  * it is missing, Node does it in about 40.

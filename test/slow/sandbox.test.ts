@@ -21,9 +21,9 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
 import { type HostFacts, probeMachine, readMachineFacts, type SandboxSpec } from "../../src/sandbox/index.ts";
-import type { Orders } from "./sandbox-driver.ts";
+import type { Orders } from "../system/sandbox-driver.ts";
 
-const DRIVER = join(import.meta.dirname, "sandbox-driver.ts");
+const DRIVER = join(import.meta.dirname, "../system/sandbox-driver.ts");
 const machine = readMachineFacts();
 const isRoot = machine.uid === 0;
 const PLAIN = 54_321; // needs no account: the kernel knows numbers only
