@@ -12,7 +12,6 @@ import { crc32 } from "node:zlib";
 import {
   canonicalBytes,
   type EventBody,
-  exchangeId,
   type Json,
   newSessionId,
   systemClock,
@@ -22,17 +21,15 @@ import { openLedger } from "../../src/ledger/index.ts";
 const SECONDS = Number(process.argv[2] ?? 3);
 const session = newSessionId(() => Buffer.from("be9c4000", "hex"));
 const body = (n: number): EventBody => ({
-  kind: "exchange.answered",
+  // What somebody waits for: an outcome, which nobody does, shares the next write and may be some milliseconds late.
+  kind: "connection.refused",
   session,
-  exchange: exchangeId(session, n),
-  status: 200,
-  responseBytes: 48_213,
-  address: "203.0.113.7",
-  tlsPeer: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-  usage: { inputTokens: 41_000, outputTokens: 812, cachedTokens: 39_000 },
-  complete: true,
-  durationMs: 4123,
-  evidence: [],
+  door: "tls",
+  host: `host-${n % 1000}.example.com`,
+  port: 443,
+  rule: "network.default",
+  reason:
+    "no rule of `default` speaks about such a host; ask its owner, or use one of the hosts that it names for this",
 });
 const eventBytes = canonicalBytes({ v: 1, at: Date.now(), ...body(1) } as unknown as Json).length;
 
