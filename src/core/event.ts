@@ -95,6 +95,20 @@ export interface TriedConnection {
   readonly outcome: "local" | "caught" | "refused" | "unreachable" | "too-many";
 }
 
+/** A stretch of workspace content that a request carries for the first time in its session. */
+export interface Disclosure {
+  /** Relative to the workspace. */
+  readonly path: string;
+  /** From 1, both ends included, ascending, disjoint. */
+  readonly lines: readonly (readonly [number, number])[];
+  /** Lines that the file had. */
+  readonly of: number;
+  /** Of those lines, in the file. */
+  readonly bytes: number;
+  /** SHA-256 of the file as matched, hex. */
+  readonly sha256: string;
+}
+
 /** What one detector found. */
 export interface FindingTally {
   /** The data class, e.g. `secret`, `personal`, `classified`. */
@@ -335,6 +349,52 @@ export type EventBody =
       /** From the judgement to the end of the reply, in milliseconds. */
       readonly durationMs: number;
       readonly evidence: readonly EvidenceRef[];
+    }
+  | {
+      /**
+       * Which workspace content a request carried that left, by comparison with the files themselves. Made after the
+       * verdict, beside the request; a request without one was not traced: see `sallyport disclosures`.
+       */
+      readonly kind: "exchange.traced";
+      readonly session: SessionId;
+      readonly exchange: ExchangeId;
+      readonly host: string;
+      /** The origin that it went to. */
+      readonly sentTo: string;
+      /** Id of the register's row for the destination; null when the register knows none. */
+      readonly destination: string | null;
+      /** At most 1,000. */
+      readonly files: readonly Disclosure[];
+      /** Text that the session had not sent before, in bytes. */
+      readonly bytes: number;
+      /** Of that text, what is in no file of the workspace. */
+      readonly unmatchedBytes: number;
+    }
+  | {
+      /** What of the workspace requests are compared with; once in a session, as far as its files could be read. */
+      readonly kind: "workspace.measured";
+      readonly session: SessionId;
+      /** Base name, as in `session.started`. */
+      readonly workspace: string;
+      /** The commit that was checked out; null where git tells none. */
+      readonly commit: string | null;
+      /** Text files. */
+      readonly files: number;
+      /** Of those files. */
+      readonly lines: number;
+      /** Of those files. */
+      readonly bytes: number;
+      /** Directories up to the third level, each with all that lies below it; `""` is the workspace. At most 2,000. */
+      readonly folders: readonly {
+        /** Relative to the workspace. */
+        readonly path: string;
+        /** Text files below it. */
+        readonly files: number;
+        /** Of those files. */
+        readonly lines: number;
+      }[];
+      /** Files that are too large, binary or unreadable, or beyond the number that is read. */
+      readonly notRead: number;
     }
   | {
       /** Allowed, but no reply came: `mayHaveLeft` says whether request bytes may have reached the peer. */

@@ -2,6 +2,7 @@ export { canonicalBytes, canonicalText, type Json } from "./canonical.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type {
   BuildStanding,
+  Disclosure,
   Door,
   EventBody,
   EventKind,

@@ -206,7 +206,8 @@ function logRecord(origin: string, { index, event }: Entry): object {
   const [severityNumber, severityText] = SEVERITY[severityOf(event)];
   const attributes = [text("log.record.uid", `${origin}/${index}`)];
   if ("session" in event) attributes.push(text("session.id", event.session));
-  if ("host" in event) attributes.push(text("server.address", event.host), whole("server.port", event.port));
+  if ("host" in event) attributes.push(text("server.address", event.host));
+  if ("host" in event && "port" in event) attributes.push(whole("server.port", event.port));
   if (event.kind === "exchange.judged") {
     attributes.push(
       text("http.request.method", event.method),
@@ -284,7 +285,7 @@ const classOf = (category: number, uid: number, activity: number, name: string):
   type_uid: uid * 100 + activity,
 });
 
-type Exchange = Extract<LedgerEvent, { kind: `exchange.${string}` }>;
+type Exchange = Extract<LedgerEvent, { kind: "exchange.judged" | "exchange.answered" | "exchange.failed" }>;
 
 function apiCall(event: Exchange): object {
   const request = { uid: event.exchange };
