@@ -346,6 +346,11 @@ export type EventBody =
        * Absent when it was not.
        */
       readonly withheld?: { readonly findings: readonly FindingTally[]; readonly rules: readonly string[] };
+      /**
+       * What the reply says of itself, as far as it is a plain name: the model that answered, and where it was computed
+       * or from where it was served. Absent when it says neither.
+       */
+      readonly reported?: { readonly model: string | null; readonly region: string | null };
       /** From the judgement to the end of the reply, in milliseconds. */
       readonly durationMs: number;
       readonly evidence: readonly EvidenceRef[];

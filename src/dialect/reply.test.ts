@@ -108,11 +108,26 @@ function reading(
   return {
     usage: { inputTokens: input, outputTokens: output, cachedTokens: cached },
     model,
+    region: null,
     stop,
     understood: true,
     calls: [],
   };
 }
+
+describe("where a reply says it was computed", () => {
+  it.each([
+    [
+      "anthropic-messages",
+      { type: "message", model: "m", usage: { input_tokens: 1, inference_geo: "us" } },
+      "us",
+    ],
+    ["openai-chat", { model: "m", provider: "DeepInfra", choices: [] }, "DeepInfra"],
+    ["openai-chat", { model: "m", choices: [] }, null],
+  ] as const)("%s", (dialect, message, region) => {
+    expect(read(dialect, "application/json", JSON.stringify(message)).region).toBe(region);
+  });
+});
 
 describe("a stream's account", () => {
   test.each(STREAMS)("%s", (dialect, stream, expected) => {

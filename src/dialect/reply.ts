@@ -18,6 +18,8 @@ export interface ReplyReading {
   readonly usage: Usage | null;
   /** The model that says it answered. */
   readonly model: string | null;
+  /** Where it says it was computed; of a router, by whom. */
+  readonly region: string | null;
   /** The protocol's own word (`end_turn`, `tool_calls`, `STOP`, `completed`), or `error`. */
   readonly stop: string | null;
   readonly understood: boolean;
@@ -33,7 +35,15 @@ export interface ReplyReader {
 
 /** `contentType`: the reply's header, or `websocket`. */
 export function createReplyReader(dialect: DialectName, contentType: string): ReplyReader {
-  const account: Account = { input: null, output: null, cached: null, model: null, stop: null, calls: [] };
+  const account: Account = {
+    input: null,
+    output: null,
+    cached: null,
+    model: null,
+    region: null,
+    stop: null,
+    calls: [],
+  };
   const absorb = absorbOf(dialect);
   const type = contentType.toLowerCase().split(";")[0]?.trim() ?? "";
   // True when it was a JSON value of this protocol.
@@ -124,10 +134,13 @@ function ofJson(dialect: DialectName, take: (json: Uint8Array) => boolean): Sour
   };
 }
 
-function reading({ input, output, cached, model, stop, calls }: Account, understood: boolean): ReplyReading {
+function reading(
+  { input, output, cached, model, region, stop, calls }: Account,
+  understood: boolean,
+): ReplyReading {
   const isCounted = input !== null || output !== null;
   const usage = isCounted ? { inputTokens: input, outputTokens: output, cachedTokens: cached } : null;
-  return { usage, model, stop, understood, calls };
+  return { usage, model, region, stop, understood, calls };
 }
 
 function parsedOrNull(json: Uint8Array): unknown {

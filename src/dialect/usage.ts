@@ -12,6 +12,8 @@ export interface Account {
   /** Input tokens read from a cache. */
   cached: number | null;
   model: string | null;
+  /** Where the reply says it was computed. */
+  region: string | null;
   stop: string | null;
   readonly calls: CalledTool[];
 }
@@ -32,6 +34,8 @@ const anthropic: Absorb = (account, event) => {
   account.stop = textOf(message["stop_reason"]) ?? textOf(delta["stop_reason"]) ?? account.stop;
   if (event["type"] === "error") account.stop = "error";
   const usage = fieldsOf(message["usage"]);
+  // platform.claude.com/docs/en/manage-claude/data-residency: where inference ran.
+  account.region = textOf(usage["inference_geo"]) ?? account.region;
   const read = numberOf(usage["cache_read_input_tokens"]);
   const input = numberOf(usage["input_tokens"]);
   // `input_tokens` leaves out what came from the cache or went into it.
@@ -43,6 +47,8 @@ const anthropic: Absorb = (account, event) => {
 
 const openaiChat: Absorb = (account, message) => {
   account.model = textOf(message["model"]) ?? account.model;
+  // OpenRouter names the provider that it chose.
+  account.region = textOf(message["provider"]) ?? account.region;
   const choices = Array.isArray(message["choices"]) ? message["choices"] : [];
   account.stop = textOf(fieldsOf(choices[0])["finish_reason"]) ?? account.stop;
   if (message["error"] !== undefined && message["error"] !== null) account.stop = "error";

@@ -2,7 +2,7 @@
  * The two records of an exchange. A verdict that cannot be made durable in time refuses the exchange: a hung disk holds
  * nothing up for longer than the limit, and everything goes on by itself when it recovers.
  */
-import { asFault, Fault, type Usage } from "../core/index.ts";
+import { asFault, Fault } from "../core/index.ts";
 import { createReplyReader, type DialectName, type ReplyReading } from "../dialect/index.ts";
 import type { EvidenceInput } from "../ledger/index.ts";
 import { undoCodings } from "./coding.ts";
@@ -95,6 +95,8 @@ export async function recordOutcome(
     }
     const { reply, head } = outcome;
     const evidence: EvidenceInput[] = [];
+    const reading = await readAndLearn(outcome, spokenIn(exchange), sitting, rooms);
+    const reported = reportedIn(reading, head);
     if (head !== null) evidence.push({ role: "response-head", chunks: [head] });
     if (reply.chunks.length > 0) evidence.push({ role: outcome.role, chunks: reply.chunks });
     await rooms.append(
@@ -106,8 +108,9 @@ export async function recordOutcome(
         responseBytes: reply.bytes,
         address: outcome.address,
         tlsPeer: outcome.tlsPeer,
-        usage: await usageOf(outcome, spokenIn(exchange), sitting, rooms),
+        usage: reading?.usage ?? null,
         complete: outcome.isComplete,
+        ...(reported === null ? {} : { reported }),
         ...(outcome.withheld === undefined ? {} : { withheld: outcome.withheld }),
         durationMs,
         evidence: [],
@@ -145,15 +148,34 @@ const spokenIn = ({ matter, judgement }: Verdicted): DialectName =>
 const elapsed = (exchange: Verdicted, rooms: Rooms): number =>
   Math.round(rooms.clock.monotonic() - exchange.startedAt);
 
-async function usageOf(
+async function readAndLearn(
   outcome: Outcome & { kind: "answered" },
   dialect: DialectName,
   sitting: Sitting,
   rooms: Rooms,
-): Promise<Usage | null> {
+): Promise<ReplyReading | null> {
   const reading = await (outcome.reading ?? readingOf(outcome, dialect, rooms));
   if (reading !== null) sitting.reader.learn(reading);
-  return reading?.usage ?? null;
+  return reading;
+}
+
+/** A server's words go into the record as they are only where they are no more than a name. */
+const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._:/@-]{0,79}$/;
+
+/** What the reply says of itself; null when it says nothing that is a plain name. */
+export function reportedIn(
+  reading: Pick<ReplyReading, "model" | "region"> | null,
+  head: Uint8Array | null,
+): { readonly model: string | null; readonly region: string | null } | null {
+  const plain = (text: string | null | undefined): string | null =>
+    text !== null && text !== undefined && PLAIN_NAME.test(text) ? text : null;
+  // Azure says in a header which of its regions served.
+  const served =
+    head === null
+      ? undefined
+      : /^x-ms-region:[ \t]*([^\r\n]*?)[ \t]*\r?$/im.exec(Buffer.from(head).toString("latin1"))?.[1];
+  const [model, region] = [plain(reading?.model), plain(reading?.region ?? served)];
+  return model === null && region === null ? null : { model, region };
 }
 
 /** What the kept reply says; null when not all of it was kept. */
