@@ -78,9 +78,7 @@ export class DisclosureFold {
       `SELECT ranges, total, bytes, exchanges, first, last FROM disclosed
        WHERE workspace = ? AND day = ? AND destination = ? AND path = ? AND version = ?`,
     );
-    this.#putFile = database.prepare(
-      `INSERT OR REPLACE INTO disclosed VALUES (${"?, ".repeat(11)}?)`,
-    );
+    this.#putFile = database.prepare(`INSERT OR REPLACE INTO disclosed VALUES (${"?, ".repeat(11)}?)`);
     this.#putTraced = database.prepare(
       `INSERT INTO traced VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
          exchanges = exchanges + excluded.exchanges, bytes = bytes + excluded.bytes,
@@ -183,7 +181,8 @@ export class DisclosureFold {
 const rangeOf = (item: unknown): (readonly [number, number])[] =>
   Array.isArray(item) && item.length === 2 ? [[Number(item[0]), Number(item[1])]] : [];
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
-const numberOf = (value: unknown): number => (Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : 0);
+const numberOf = (value: unknown): number =>
+  Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : 0;
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const fieldsOf = (value: unknown): Fields =>
   typeof value === "object" && value !== null ? (value as Fields) : {}; // any field may be anything: checked at use

@@ -1,5 +1,7 @@
 /** How one entry becomes rows and totals of the query index. Lives for one `catchUp`, inside its transactions. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { DisclosureFold } from "./disclosure-fold.ts";
+import { PeerFold } from "./peer-fold.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -54,6 +56,8 @@ export class IndexFold {
   readonly #words = new Map<string, number>();
   /** Who runs each session: said once, in its first event. */
   readonly #running = new Map<number, { readonly agent: number; readonly principal: number }>();
+  readonly #disclosures: DisclosureFold;
+  readonly #peers: PeerFold;
 
   constructor(database: DatabaseSync) {
     const marks = ENTRY_COLUMNS.map(() => "?").join(", ");
@@ -75,6 +79,9 @@ export class IndexFold {
       this.#words.set(String(text), Number(id));
     for (const { session, agent, principal } of database.prepare("SELECT * FROM running").all())
       this.#running.set(Number(session), { agent: Number(agent), principal: Number(principal) });
+    const word = (text: string): number => this.#word(text);
+    this.#disclosures = new DisclosureFold(database, word);
+    this.#peers = new PeerFold(database, word);
   }
 
   add(index: number, bytes: Buffer): void {
@@ -111,6 +118,8 @@ export class IndexFold {
       const word = this.#wordOf(rule);
       if (word !== null) this.#ruled.run(word, index);
     }
+    this.#disclosures.add(index, at, event, session);
+    this.#peers.add(at, event, session);
     if (event["kind"] !== "exchange.judged") return;
     const none = this.#word("");
     const values = {
@@ -137,6 +146,8 @@ export class IndexFold {
       for (const { key, requests, bytes } of rollup.sums.values()) rollup.add.run(...key, requests, bytes);
       rollup.sums.clear();
     }
+    this.#disclosures.flush();
+    this.#peers.flush();
   }
 
   #who(event: Fields, session: number | null): { readonly agent: number; readonly principal: number } | null {

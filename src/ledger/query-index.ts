@@ -12,9 +12,13 @@
 import { rmSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { Fault, type LedgerEvent } from "../core/index.ts";
+import { DISCLOSURE_SCHEMA, DISCLOSURE_TABLES } from "./disclosure-fold.ts";
+import { type Disclosures, disclosuresIn } from "./disclosures.ts";
 import { type Field, parseFilter, type Term } from "./filter.ts";
 import { type Dimension, ENTRY_COLUMNS, IndexFold, ROLLUPS } from "./index-fold.ts";
 import { leafHash } from "./merkle.ts";
+import { PEER_SCHEMA, PEER_TABLES } from "./peer-fold.ts";
+import { type Peers, peersIn } from "./peers.ts";
 import { publishedKeys } from "./published.ts";
 import { type Leaf, readLeaves } from "./read.ts";
 
@@ -42,11 +46,15 @@ export interface QueryIndex {
     by: readonly Dimension[],
     range?: { readonly from?: number; readonly to?: number },
   ): readonly Total[];
+  /** What left of repositories. */
+  readonly disclosures: Disclosures;
+  /** Who answered in destinations' names. */
+  readonly peers: Peers;
   close(): void;
 }
 
 /** Another version makes the index anew. */
-const VERSION = "3";
+const VERSION = "4";
 const ROWS_A_TRANSACTION = 20_000;
 const DAY_MS = 86_400_000;
 
@@ -69,7 +77,7 @@ ${ROLLUPS.map(
   CREATE TABLE ${table}(${columns.map((c) => `${c} INTEGER`).join(", ")}, requests INTEGER NOT NULL,
     bytes INTEGER NOT NULL, PRIMARY KEY(${columns.join(", ")})) WITHOUT ROWID;`,
 ).join("")}
-`;
+${DISCLOSURE_SCHEMA}${PEER_SCHEMA}`;
 
 /** Made once all rows are in: sorting them together costs a fraction of keeping them sorted. */
 const INDEXES = `
@@ -128,10 +136,14 @@ function metaOf(database: DatabaseSync, name: string): string | null {
 class SqliteIndex implements QueryIndex {
   readonly #database: DatabaseSync;
   readonly #directory: string;
+  readonly disclosures: Disclosures;
+  readonly peers: Peers;
 
   constructor(database: DatabaseSync, directory: string) {
     this.#database = database;
     this.#directory = directory;
+    this.disclosures = disclosuresIn(database);
+    this.peers = peersIn(database);
   }
 
   get size(): number {
@@ -292,6 +304,8 @@ class SqliteIndex implements QueryIndex {
       "ruled",
       "running",
       ...ROLLUPS.map((r) => r.table),
+      ...DISCLOSURE_TABLES,
+      ...PEER_TABLES,
     ])
       this.#database.exec(`DELETE FROM ${table}`);
     this.#setMeta("version", VERSION);
