@@ -17,9 +17,9 @@ export async function approvalDesk(
   action: ApprovalAction,
   house: House,
   places: Places,
+  by: string = localPrincipal(),
 ): Promise<ApprovalList | OpenQuestion | study.Waiver | object> {
   const { approvals } = house.gateway;
-  const by = localPrincipal();
   switch (action.do) {
     case "list":
       return { questions: approvals.list(), exceptions: approvals.exceptions() };

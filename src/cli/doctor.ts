@@ -39,14 +39,14 @@ export async function doctor(json: boolean, places: Places): Promise<number> {
   return isMissing ? 3 : 0;
 }
 
-interface AgentRow {
+export interface AgentRow {
   readonly name: string;
   readonly version: string | null;
   readonly executable: string | null;
   readonly remedy: string | null;
 }
 
-function agentRows(places: Places): Promise<AgentRow[]> {
+export function agentRows(places: Places): Promise<AgentRow[]> {
   const around = {
     path: process.env["PATH"] ?? "",
     cwd: process.cwd(),

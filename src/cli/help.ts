@@ -17,6 +17,7 @@ look
   show <session>                  what left in a session
   query <filter>                  entries that fit, or totals with --by
   undo <session>                  put back what a session changed in its workspace
+  console                         all of it in a browser: prints a link that signs you in
   verify                          check the whole ledger against its signed checkpoint
 
 decide
@@ -38,6 +39,29 @@ Each command has --help; most have --json. Exit codes: 2 usage, 3 a control is m
 6 agent or sandbox, 7 verification found something; \`run\` gives the agent's own.`;
 
 const COMMANDS: Readonly<Record<string, string>> = {
+  console: `sallyport console [flags]
+sallyport console links
+sallyport console revoke ID|all
+sallyport console stop
+
+Starts the console on loopback, unless it runs, and prints a link that signs one person in, once, within five minutes.
+\`links\` tells who is signed in and which links wait; \`revoke\` ends one of them. The console ends with the station.
+
+      --port N              listen there (default: 7400, or the next that is free)
+      --role ROLE           what the link lets its bearer do; again for more (default: all)
+                              viewer           totals, sessions, entries; nothing of what was sent
+                              approver         answer questions that wait for a person
+                              policy-author    try and save policies
+                              evidence-reader  exact bytes, with values masked, for a reason that is recorded
+                              unmasker         with evidence-reader: one masked value at a time, recorded too
+                              auditor          exports, who looked at what, the log for checking
+                              admin            approve and revoke builds, destinations, links
+      --name NAME           whom the link is for: what the ledger says they did as (local:UID/NAME)
+      --no-open             only print the link
+      --json                on one line: origin, url, expiresAt, roles
+
+  sallyport console
+  sallyport console --role viewer --name ada`,
   run: `sallyport run [flags] <agent> [args…]
 
 Starts the agent in a sandbox: this project read-write, the rest of the machine hidden or read-only, no network but

@@ -202,6 +202,20 @@ async function command(argv: readonly string[]): Promise<number> {
       );
       return (await import("./models.ts")).modelsCommand(positionals, values, places);
     }
+    case "console": {
+      const { values, positionals } = flags(
+        rest,
+        {
+          port: { type: "string" },
+          role: { type: "string", multiple: true },
+          name: { type: "string" },
+          "no-open": { type: "boolean" },
+          json: { type: "boolean" },
+        },
+        true,
+      );
+      return (await import("./console-command.ts")).consoleCommand(positionals, values, places);
+    }
     case "scan": {
       const { values, positionals } = flags(
         rest,
@@ -264,14 +278,22 @@ async function command(argv: readonly string[]): Promise<number> {
   }
 }
 
-type FlagSpec = Record<string, { readonly type: "boolean" | "string"; readonly short?: string }>;
+type FlagSpec = Record<
+  string,
+  { readonly type: "boolean" | "string"; readonly short?: string; readonly multiple?: boolean }
+>;
+type FlagValue<F extends FlagSpec[string]> = F["type"] extends "boolean"
+  ? boolean
+  : F["multiple"] extends true
+    ? string[]
+    : string;
 
 /** Strict parsing: an unknown flag or a surplus word is a usage fault naming it. */
 function flags<const S extends FlagSpec>(
   argv: readonly string[],
   options: S,
   allowPositionals = false,
-): { values: { [K in keyof S]?: S[K]["type"] extends "boolean" ? boolean : string }; positionals: string[] } {
+): { values: { [K in keyof S]?: FlagValue<S[K]> }; positionals: string[] } {
   try {
     const parsed = parseArgs({ args: [...argv], options, allowPositionals, strict: true });
     // parseArgs derives the same mapping from `options`; its type does not survive the generic.

@@ -8,10 +8,12 @@
  */
 import { chmod, lstat, mkdir, rm } from "node:fs/promises";
 import net from "node:net";
+import type { StationState } from "../console/index.ts";
 import { asFault, asSessionId, Fault, type SessionId } from "../core/index.ts";
 import { serveMetrics } from "../gateway/index.ts";
 import { anchorCheckpoint } from "../ledger/index.ts";
 import { approvalDesk, toldLine } from "./approval-desk.ts";
+import { ConsoleChild } from "./console-child.ts";
 import { localPrincipal, type Places } from "./places.ts";
 import { retentionRules } from "./retention.ts";
 import { ActiveSession } from "./session.ts";
@@ -108,6 +110,7 @@ class Station {
   readonly #listening = new Map<net.Socket, SessionId | null>();
   /** Owned here: a session lives from its `run` until its line closes or says `ended`. */
   readonly #sessions = new Map<SessionId, ActiveSession>();
+  readonly #console = new ConsoleChild(() => this.#rest());
   readonly #startedAt: number;
   readonly #looking: NodeJS.Timeout;
   #idle: NodeJS.Timeout | undefined;
@@ -154,6 +157,7 @@ class Station {
     clearTimeout(this.#idle);
     clearInterval(this.#looking);
     this.#server.close();
+    await this.#console.close();
     await Promise.all([...this.#sessions.values()].map((session) => session.end("station-lost", null)));
     for (const line of this.#lines) line.destroy();
     await rm(this.#places.stationSocket, { force: true });
@@ -162,7 +166,8 @@ class Station {
   #rest(): void {
     clearTimeout(this.#idle);
     // Never what keeps the process: the listening socket does, and the last line may close after it.
-    if (this.#sessions.size === 0) this.#idle = setTimeout(() => this.#stop(), this.#idleMs).unref();
+    if (this.#sessions.size === 0 && !this.#console.isRunning)
+      this.#idle = setTimeout(() => this.#stop(), this.#idleMs).unref();
   }
 
   #serve(socket: net.Socket): void {
@@ -247,7 +252,14 @@ class Station {
       case "register":
         return { index: (await this.#house.append({ kind: "register.changed", ...question.change })).index };
       case "approvals":
-        return approvalDesk(question.action, this.#house, this.#places);
+        return approvalDesk(question.action, this.#house, this.#places, question.by);
+      case "record":
+        return { index: (await this.#house.append(question.event)).index };
+      case "state":
+        return this.#state();
+      case "console":
+        clearTimeout(this.#idle);
+        return this.#console.answer(question.action).finally(() => this.#rest());
       case "subscribe":
         return SUBSCRIBED;
       case "reload":
@@ -319,6 +331,18 @@ class Station {
         action satisfies never;
         return bug("unknown action");
     }
+  }
+
+  #state(): StationState {
+    const { gateway } = this.#house;
+    const hello = this.#hello();
+    return {
+      ...hello,
+      residentBytes: process.memoryUsage.rss(),
+      isReady: gateway.isReady,
+      metrics: gateway.metrics(),
+      waiting: gateway.approvals.list().filter(({ isWaiting }) => isWaiting).length,
+    };
   }
 
   #hello(): Hello {

@@ -4,6 +4,7 @@
  * `run` is the session's life line: when it closes, the session is over.
  */
 import type net from "node:net";
+import type { ConsoleEvent, Role } from "../console/index.ts";
 import { type EventBody, FAULTS, Fault, type FaultCode } from "../core/index.ts";
 import type { Told } from "../gateway/index.ts";
 import type { study } from "../policy/index.ts";
@@ -63,8 +64,14 @@ export type Question =
       readonly op: "register";
       readonly change: Omit<Extract<EventBody, { kind: "register.changed" }>, "kind">;
     }
-  /** Questions that wait for a person, and exceptions. */
-  | { readonly op: "approvals"; readonly action: ApprovalAction }
+  /** Questions that wait for a person, and exceptions. `by`: who it is, where somebody signed in says so. */
+  | { readonly op: "approvals"; readonly action: ApprovalAction; readonly by?: string }
+  /** What the console causes: answered with `{ index }` once that is durable. */
+  | { readonly op: "record"; readonly event: ConsoleEvent }
+  /** How the station is: answered with `StationState`. */
+  | { readonly op: "state" }
+  /** The console: started when it does not run. Answered with {@link ConsoleAnswer}. */
+  | { readonly op: "console"; readonly action: ConsoleAction }
   /** From now on the station tells this line what happens, as lines `{"told": …}` between its answers. */
   | { readonly op: "subscribe" }
   /** Take up policy documents that have changed, now; answered with {@link Reloaded} when they hold. */
@@ -97,6 +104,41 @@ export type ApprovalAction =
       readonly profile: string | null;
       readonly cwd: string;
     };
+
+export type ConsoleAction =
+  | {
+      readonly do: "link";
+      /** Null: 7400 or the next that is free. */
+      readonly port: number | null;
+      readonly roles: readonly Role[];
+      /** Whom it is for; null: whoever runs the station. */
+      readonly name: string | null;
+      readonly language: "en" | "zh-CN";
+    }
+  | { readonly do: "links" }
+  /** A link, somebody who is signed in, or `all`. */
+  | { readonly do: "revoke"; readonly id: string }
+  /** Ends it, if it runs. */
+  | { readonly do: "stop" };
+
+/** Fields as the action asks for them; `origin` null: it does not run. */
+export interface ConsoleAnswer {
+  readonly origin: string | null;
+  readonly url?: string;
+  readonly expiresAt?: number;
+  readonly links?: readonly ConsoleLink[];
+  readonly revoked?: number;
+}
+
+export interface ConsoleLink {
+  readonly id: string;
+  readonly principal: string;
+  readonly roles: readonly string[];
+  readonly state: "waiting" | "signed-in";
+  readonly madeAt: number;
+  readonly expiresAt: number;
+  readonly seenAt: number | null;
+}
 
 /** What a line is told without having asked: a line for people, and the event where it is one. */
 export interface News {

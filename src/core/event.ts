@@ -598,6 +598,38 @@ export type EventBody =
       readonly reason: string;
     }
   | {
+      /** One value that was masked is about to be shown to somebody who looks at sealed bytes. */
+      readonly kind: "evidence.unmasked";
+      readonly session: SessionId;
+      readonly evidenceId: string;
+      /** The data class that the value was found as. */
+      readonly class: string;
+      /** By which detector. */
+      readonly detector: string;
+      readonly principal: string;
+      /** Why, in their words. */
+      readonly reason: string;
+    }
+  | {
+      /** Sealed bytes of a session are about to be given out as a file. */
+      readonly kind: "evidence.exported";
+      readonly session: SessionId;
+      /** Pieces of evidence. */
+      readonly pieces: number;
+      readonly principal: string;
+      /** Why, in their words. */
+      readonly reason: string;
+    }
+  | {
+      /** Somebody opened the console by a one-time link. */
+      readonly kind: "console.signed-in";
+      readonly principal: string;
+      /** What the link lets them do: the roles of src/console/rights.ts. */
+      readonly roles: readonly string[];
+      /** Names the link; not what is in its address. */
+      readonly link: string;
+    }
+  | {
       /** The key of the session's evidence is destroyed; the commitments stay. `rule`: the retention rule, if one asked. */
       readonly kind: "evidence.erased";
       readonly session: SessionId;

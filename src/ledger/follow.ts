@@ -28,6 +28,22 @@ export async function* followEntries(
   }
 }
 
+/** Yields at once, and then each time the ledger may have grown, until `signal` aborts. */
+export async function* watchLedger(
+  directory: string,
+  signal: AbortSignal,
+): AsyncGenerator<void, void, undefined> {
+  const growth = new Growth(directory, signal);
+  try {
+    while (!signal.aborted) {
+      yield;
+      await growth.next();
+    }
+  } finally {
+    growth.close();
+  }
+}
+
 /** Owned by one follower. */
 class Growth {
   readonly #watcher: FSWatcher | null;

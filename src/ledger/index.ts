@@ -10,7 +10,7 @@ export { copyLedger } from "./copy.ts";
 export type { DisclosedVersion, Disclosures, Measured, Period, TracedTotal } from "./disclosures.ts";
 export type { EvidenceInput } from "./evidence.ts";
 export { type ExportBatch, type ExportFormat, exportEntries } from "./export.ts";
-export { followEntries } from "./follow.ts";
+export { followEntries, watchLedger } from "./follow.ts";
 export type { Dimension } from "./index-fold.ts";
 export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
 export type { AnsweredBy, Peers, Reported } from "./peers.ts";

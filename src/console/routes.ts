@@ -1,0 +1,8 @@
+/** Every page's routes: a page is added by adding its file here. */
+import { eventsRoutes } from "./events.ts";
+import { meRoutes } from "./me.ts";
+import type { Rooms } from "./rooms.ts";
+import type { Route } from "./route.ts";
+
+export const routesOf = (rooms: Rooms): readonly Route[] =>
+  [meRoutes, eventsRoutes].flatMap((routes) => routes(rooms));
