@@ -11,13 +11,16 @@ import {
   type SessionId,
 } from "../core/index.ts";
 import { readEntries, readEvidence, verifyLedger } from "../ledger/index.ts";
-import { type Declaration, declarationText, plural, SessionFold, size } from "../report/index.ts";
+import { callLines, type Declaration, declarationText, plural, SessionFold, size } from "../report/index.ts";
 import { anchorPlan } from "./anchors.ts";
 import { loadRegister } from "./destinations.ts";
 import type { Places } from "./places.ts";
 import { printable, table, wantsColor } from "./print.ts";
 import { lineToRunning, reachStation } from "./reach.ts";
 import { witnessPolicyText } from "./witnesses.ts";
+
+/** Of a session, in `show`. */
+const MOST_CALLS = 40;
 
 interface Entry {
   readonly index: number;
@@ -114,6 +117,8 @@ export async function show(
     const color = wantsColor(process.stdout);
     const signedAt = own.every((entry) => entry.signed) ? (own.at(-1)?.event.at ?? null) : null;
     process.stdout.write(`${declarationText(declared, { facts: register.facts, color, signedAt })}\n`);
+    for (const [at, line] of callLines(declared.inside?.calls ?? [], MOST_CALLS).entries())
+      process.stdout.write(`  ${(at === 0 ? "calls" : "").padEnd(10)} ${printable(line)}\n`);
     process.stdout.write(
       `  ${"look".padEnd(10)} --events lists what happened, --evidence ID --reason TEXT shows exact bytes\n`,
     );

@@ -168,6 +168,7 @@ export class ActiveSession {
         principal: localPrincipal(),
         language: languageFrom(question.environment),
         credentials: [...credentials, ...own],
+        onAsked: (exchange, calls) => recorder?.asked(exchange, calls),
       });
       await writeFile(files.caCertificate, caCertificate, { mode: 0o600 });
       const bundle = `${house.systemRoots}\n${caCertificate}`;
@@ -179,7 +180,7 @@ export class ActiveSession {
       await house.append(
         startedEvent(id, prepared, plan.kind, gaps, { ...admitted, hasTemplate: watched !== null }, indexes),
       );
-      if (plan.records) recorder = await recorderOf(house, id, prepared.workspace, spec.record.socket);
+      if (plan.records) recorder = await recorderOf(house, id, prepared, spec.record.socket);
       // Before the agent starts: what is not kept now is gone when the agent has overwritten it.
       const { hasSnapshot, note: unkept } = await saving;
       const note = [admitted.note, unkept].filter((one) => one !== null).join("; ");
@@ -287,10 +288,16 @@ const ownCredentials = (destinations: ReadonlyMap<string, OwnDestination>): read
         ],
   );
 /** Nothing may leave once what happens inside cannot be recorded; the helper stops the session itself. */
-const recorderOf = (house: House, session: SessionId, workspace: string, socket: string): Promise<Recorder> =>
+const recorderOf = (
+  house: House,
+  session: SessionId,
+  prepared: Prepared,
+  socket: string,
+): Promise<Recorder> =>
   Recorder.listen({
     session,
-    workspace,
+    workspace: prepared.workspace,
+    cwd: prepared.spec.cwd ?? prepared.workspace,
     socket,
     append: house.append,
     hashOf: (identity, path) => house.hashOf(identity, path),

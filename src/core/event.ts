@@ -55,8 +55,17 @@ export interface StartedCommand {
   readonly arguments: number;
   /** Where it runs: relative to the workspace, else absolute. */
   readonly folder: string;
-  /** The tool call that asked for it, where an exchange shows one. */
-  readonly call?: { readonly exchange: ExchangeId; readonly tool: string };
+  /** The tool call that asked for it, where an exchange shows one. A command without has that of the command that started it. */
+  readonly call?: AskingCall;
+}
+
+/** A tool call in a model's reply. */
+export interface AskingCall {
+  readonly exchange: ExchangeId;
+  /** As the model calls it. */
+  readonly tool: string;
+  /** Which of the reply's calls, from 1. */
+  readonly number: number;
 }
 
 /** A change to a file that a program of the sandbox asked the kernel for. */
@@ -69,6 +78,8 @@ export interface ChangedFile {
   readonly path: string;
   /** The new name, of `renamed` and of hard links. */
   readonly to?: string;
+  /** The tool call that asked for the change, where its command has none and an exchange names the file. */
+  readonly call?: AskingCall;
 }
 
 /** What the snapshots round a session say. */
@@ -535,6 +546,15 @@ export type EventBody =
       readonly commands: readonly StartedCommand[];
       /** Role `arguments`: a line of JSON for each command. */
       readonly evidence: readonly EvidenceRef[];
+    }
+  | {
+      /** A reply was read to its end after what it asked for had begun: what was told of before is the doing of this call. */
+      readonly kind: "call.matched";
+      readonly session: SessionId;
+      readonly call: AskingCall;
+      readonly commands: readonly number[];
+      /** Of changes of files. */
+      readonly paths: readonly string[];
     }
   | {
       /** Programs ended. A command that became another program has no end of its own. */

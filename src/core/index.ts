@@ -1,6 +1,7 @@
 export { canonicalBytes, canonicalText, type Json } from "./canonical.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type {
+  AskingCall,
   BuildStanding,
   Disclosure,
   Door,

@@ -1,3 +1,4 @@
+export type { AskedCall } from "./asked.ts";
 export { chatToMessages, type ReplyTranslator } from "./chat-reply.ts";
 export { messagesToChat, type TranslatedRequest } from "./chat-request.ts";
 export { createDecoder } from "./decoder.ts";

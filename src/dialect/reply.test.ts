@@ -112,6 +112,7 @@ function reading(
     stop,
     understood: true,
     calls: [],
+    asked: [],
   };
 }
 

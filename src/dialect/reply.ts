@@ -3,6 +3,7 @@
  * event (or a bounded JSON body) in memory. What it cannot read costs `understood`, nothing else.
  */
 import type { Usage } from "../core/index.ts";
+import { type AskedCall, AskedCalls, isOfCall } from "./asked.ts";
 import { createBinaryEventParser } from "./eventstream.ts";
 import { type Fields, fieldsOf, textOf } from "./protocol.ts";
 import type { DialectName } from "./request.ts";
@@ -25,6 +26,8 @@ export interface ReplyReading {
   readonly understood: boolean;
   /** Tools that the model asks for, where the agent will not repeat the call in its next request (Responses). */
   readonly calls: readonly CalledTool[];
+  /** Commands and changes of files that the agent is asked for. */
+  readonly asked: readonly AskedCall[];
 }
 
 export interface ReplyReader {
@@ -44,7 +47,12 @@ export function createReplyReader(dialect: DialectName, contentType: string): Re
     stop: null,
     calls: [],
   };
-  const absorb = absorbOf(dialect);
+  const absorbed = absorbOf(dialect);
+  const asked = new AskedCalls(dialect);
+  const absorb = (into: Account, message: Fields): void => {
+    absorbed(into, message);
+    asked.take(message);
+  };
   const type = contentType.toLowerCase().split(";")[0]?.trim() ?? "";
   // True when it was a JSON value of this protocol.
   const take = (json: Uint8Array): boolean => {
@@ -56,13 +64,13 @@ export function createReplyReader(dialect: DialectName, contentType: string): Re
   };
   const source =
     type === "text/event-stream"
-      ? ofEvents(dialect, take)
+      ? ofEvents(dialect, take, asked)
       : type === "application/vnd.amazon.eventstream"
         ? ofBinaryEvents(account, absorb)
         : type === "websocket"
           ? ofMessages(take)
           : ofJson(dialect, take);
-  return { feed: source.feed, end: () => reading(account, source.end()) };
+  return { feed: source.feed, end: () => reading(account, source.end(), asked) };
 }
 
 interface Source {
@@ -71,12 +79,12 @@ interface Source {
   end(): boolean;
 }
 
-function ofEvents(dialect: DialectName, take: (json: Uint8Array) => boolean): Source {
+function ofEvents(dialect: DialectName, take: (json: Uint8Array) => boolean, asked: AskedCalls): Source {
   let good = 0;
   let bad = 0;
   const parser = createEventParser(({ name, data }) => {
     if (data.length === 6 && data.toString("latin1") === "[DONE]") return;
-    if (dialect !== "mcp" && !isTelling(dialect, name, data)) good++;
+    if (dialect !== "mcp" && !isTelling(dialect, name, data) && !isOfCall(dialect, name, data, asked)) good++;
     else if (take(data)) good++;
     else bad++;
   });
@@ -137,10 +145,11 @@ function ofJson(dialect: DialectName, take: (json: Uint8Array) => boolean): Sour
 function reading(
   { input, output, cached, model, region, stop, calls }: Account,
   understood: boolean,
+  asked: AskedCalls,
 ): ReplyReading {
   const isCounted = input !== null || output !== null;
   const usage = isCounted ? { inputTokens: input, outputTokens: output, cachedTokens: cached } : null;
-  return { usage, model, region, stop, understood, calls };
+  return { usage, model, region, stop, understood, calls, asked: asked.all() };
 }
 
 function parsedOrNull(json: Uint8Array): unknown {

@@ -140,6 +140,68 @@ function commandOf(args: unknown): readonly string[] {
   return [];
 }
 
+/** What a call is to run, and where it is to write. */
+export interface ToolAim {
+  /** Command lines, as the call gives them. */
+  readonly commands: readonly string[];
+  /** Files, as the call names them. */
+  readonly paths: readonly string[];
+}
+
+const WRITES: ReadonlySet<string> = new Set(
+  `edit edit_file multiedit multi_edit notebookedit notebook_edit replace replace_in_file replace_string_in_file
+  str_replace str_replace_editor str_replace_based_edit_tool write write_file write_to_file create create_file
+  insert_edit_into_file apply_patch apply_diff update_file`.split(/\s+/),
+);
+const PATCHED = /^\*\*\* (?:Update|Add|Delete) File: (\S.*?)\s*$|^\*\*\* Move to: (\S.*?)\s*$/gm;
+const CODE_COMMAND = /\b(?:cmd|command)["']?\s*:\s*("(?:[^"\\\n]|\\.)*")/g;
+const FIRST_PATH =
+  /"(?:file_path|absolute_path|filePath|path|notebook_path|target_file|filename)"\s*:\s*("(?:[^"\\]|\\.)*")/;
+const MOST_AIMS = 50;
+
+/** `input`: the arguments' JSON text, or free text. `isWhole`: it was not cut. */
+export function toolAim(name: string, input: string, isWhole: boolean): ToolAim {
+  const plain = name.replace(/^(functions|default_api)[.:]/, "").toLowerCase();
+  const args = isWhole ? parsedOrNull(input) : null;
+  if (plain === "exec" && typeof (args ?? input) === "string") {
+    // Codex' code mode: JavaScript that calls the nested tools. A patch in it is the text of a string.
+    const texts = Array.from(input.matchAll(CODE_COMMAND), ([, literal = ""]) => parsedOrNull(literal));
+    const paths = /\bapply_patch\b/.test(input) ? patchedIn([input.replaceAll("\\n", "\n")]) : [];
+    return {
+      commands: texts.filter((text) => typeof text === "string").slice(0, MOST_AIMS),
+      paths,
+    };
+  }
+  if (SHELL.has(plain)) {
+    const words = commandOf(args);
+    const isScript = words.length === 3 && SHELLS.test(words[0] ?? "") && /^-\w*c$/.test(words[1] ?? "");
+    const line = isScript ? (words[2] ?? "") : words.join(" ");
+    const paths = /\bapply_patch\b/.test(line) ? patchedIn([line]) : [];
+    return { commands: line.trim() === "" ? [] : [line], paths };
+  }
+  if (!WRITES.has(plain)) return { commands: [], paths: [] };
+  const first = isWhole ? null : parsedOrNull(FIRST_PATH.exec(input)?.[1] ?? "");
+  const named = typeof first === "string" ? [first] : pathsIn(args);
+  return {
+    commands: [],
+    paths: named.length > 0 ? named.slice(0, MOST_AIMS) : patchedIn(textsIn(args, input)),
+  };
+}
+
+const patchedIn = (texts: readonly string[]): readonly string[] =>
+  texts
+    .flatMap((text) => Array.from(text.matchAll(PATCHED), ([, path, moved]) => path ?? moved ?? ""))
+    .slice(0, MOST_AIMS);
+
+/** The strings of arguments, or the free text that was given in their place. */
+function textsIn(args: unknown, input: string): readonly string[] {
+  if (typeof args === "string") return [args];
+  if (typeof args !== "object" || args === null) return [input];
+  return Object.values(args)
+    .flatMap((value: unknown) => (Array.isArray(value) ? value : [value]))
+    .filter((value) => typeof value === "string");
+}
+
 /** A command that shows one file, and in which no character means anything to a shell. */
 const SHOWS_ONE = [
   /^\s*(?:cat|nl|head|tail|bat)(?: +-{1,2}[\w=]+| +\d+)* +(?!-)(['"]?)([\w@%+,./-]{1,500})\1\s*$/,

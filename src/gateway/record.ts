@@ -95,7 +95,7 @@ export async function recordOutcome(
     }
     const { reply, head } = outcome;
     const evidence: EvidenceInput[] = [];
-    const reading = await readAndLearn(outcome, spokenIn(exchange), sitting, rooms);
+    const reading = await readAndLearn(exchange, outcome, sitting, rooms);
     const reported = reportedIn(reading, head);
     if (head !== null) evidence.push({ role: "response-head", chunks: [head] });
     if (reply.chunks.length > 0) evidence.push({ role: outcome.role, chunks: reply.chunks });
@@ -149,13 +149,15 @@ const elapsed = (exchange: Verdicted, rooms: Rooms): number =>
   Math.round(rooms.clock.monotonic() - exchange.startedAt);
 
 async function readAndLearn(
+  exchange: Verdicted,
   outcome: Outcome & { kind: "answered" },
-  dialect: DialectName,
   sitting: Sitting,
   rooms: Rooms,
 ): Promise<ReplyReading | null> {
-  const reading = await (outcome.reading ?? readingOf(outcome, dialect, rooms));
+  const reading = await (outcome.reading ?? readingOf(outcome, spokenIn(exchange), rooms));
   if (reading !== null) sitting.reader.learn(reading);
+  if (reading !== null && reading.asked.length > 0 && outcome.withheld === undefined)
+    sitting.session.onAsked?.(exchange.id, reading.asked);
   return reading;
 }
 

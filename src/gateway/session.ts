@@ -11,7 +11,7 @@ import {
   type FindingTally,
   type SessionId,
 } from "../core/index.ts";
-import type { CalledTool, Decoded, Decoder, TextPart } from "../dialect/index.ts";
+import type { AskedCall, CalledTool, Decoded, Decoder, TextPart } from "../dialect/index.ts";
 import {
   type Amount,
   amountOf,
@@ -81,6 +81,8 @@ export interface GatewaySession {
   readonly destinations?: ReadonlyMap<string, OwnDestination>;
   /** What stands for their credentials in what is sent to them; `credentials` holds the rest. */
   readonly sentinels?: ReadonlyMap<string, string>;
+  /** Told which commands and changes of files a reply has asked the agent for, once it was read. */
+  readonly onAsked?: (exchange: ExchangeId, calls: readonly AskedCall[]) => void;
 }
 
 /** What all sessions share. */

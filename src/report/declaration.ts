@@ -5,6 +5,7 @@
  * Rules: only what an event says; a line whose feature did not act is left out; counts are of distinct things.
  */
 import type { BuildStanding, EventBody, LedgerEvent, SessionId } from "../core/index.ts";
+import { CallFold, type DeclaredCall } from "./call.ts";
 
 type Started = Extract<EventBody, { kind: "session.started" }>;
 type Ended = Extract<EventBody, { kind: "session.ended" }>;
@@ -84,12 +85,15 @@ export interface DeclaredInside {
   readonly changed: number;
   /** The record ended before the session: what came after is not in it. */
   readonly isLost: boolean;
+  /** What the model's tool calls did, in the order of their exchanges. */
+  readonly calls: readonly DeclaredCall[];
 }
 
 interface Tally {
   programs: number;
   isLost: boolean;
   readonly changed: Set<string>;
+  readonly calls: CallFold;
   readonly tunnels: Map<string, { host: string; count: number; sentBytes: number }>;
   /** Hosts of tunnels by exchange. */
   readonly openTunnels: Map<string, string>;
@@ -124,6 +128,7 @@ export class SessionFold {
     const tally = this.#tally;
     if (tally === null) return;
     tally.last = index;
+    tally.calls.add(event);
     switch (event.kind) {
       case "session.ended":
         tally.ended = event;
@@ -214,7 +219,14 @@ function open(event: Started & { readonly at: number }, index: number): Tally {
     exceptions: new Map(),
     refused: new Map(),
     template: null,
-    ...{ programs: 0, isLost: false, changed: new Set(), tunnels: new Map(), openTunnels: new Map() },
+    ...{
+      programs: 0,
+      isLost: false,
+      changed: new Set(),
+      calls: new CallFold(),
+      tunnels: new Map(),
+      openTunnels: new Map(),
+    },
     first: index,
     last: index,
   };
@@ -324,7 +336,10 @@ function close(tally: Tally): Declaration {
     inside:
       tally.programs === 0 && !tally.isLost
         ? null
-        : { programs: tally.programs, changed: tally.changed.size, isLost: tally.isLost },
+        : {
+            ...{ programs: tally.programs, changed: tally.changed.size, isLost: tally.isLost },
+            calls: tally.calls.calls(),
+          },
     tunnels: [...tally.tunnels.values()],
     entries: [tally.first, tally.last],
   };

@@ -1,2 +1,3 @@
+export { callLines } from "./call.ts";
 export { type Declaration, type DestinationFacts, SessionFold } from "./declaration.ts";
 export { declarationText, duration, plural, size } from "./declaration-text.ts";

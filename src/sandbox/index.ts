@@ -11,5 +11,5 @@ export { javaTrustStore } from "./java.ts";
 export { type Ended, type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";
 export { type MachineControl, type MachineReport, probeMachine } from "./probe.ts";
-export { type CommandCall, Recorder, type RecorderOptions } from "./recorder.ts";
+export { Recorder, type RecorderOptions } from "./recorder.ts";
 export { seccompFilter } from "./seccomp.ts";

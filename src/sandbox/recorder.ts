@@ -12,26 +12,33 @@
 import { chmod } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { relative } from "node:path";
-import { asFault, type EventBody, type Fault, type SessionId, type StartedCommand } from "../core/index.ts";
+import {
+  asFault,
+  type EventBody,
+  type ExchangeId,
+  type Fault,
+  type SessionId,
+  type StartedCommand,
+} from "../core/index.ts";
 import type { EvidenceInput } from "../ledger/index.ts";
+import { type AskedFor, Calls } from "./calls.ts";
 import { FrameReader, type Observation } from "./record.ts";
 
 export interface RecorderOptions {
   readonly session: SessionId;
   /** Absolute path; what is in it is told relative to it. */
   readonly workspace: string;
+  /** Where the agent starts: what paths of its tool calls are relative to. Default: the workspace. */
+  readonly cwd?: string;
   /** Where to listen; the folder is private. */
   readonly socket: string;
   readonly append: (body: EventBody, evidence?: readonly EvidenceInput[]) => Promise<unknown>;
   /** SHA-256 of the file of that identity, read at `path` if it is still that file; null when it cannot be told. */
   readonly hashOf: (identity: string, path: string) => Promise<string | null>;
-  /** The tool call of the exchange that asked for a command with these arguments, if one did. */
-  readonly askedBy?: (words: readonly string[]) => CommandCall | null;
   /** The record has an end before the session has one; nothing may leave any more. */
   readonly onLost: (fault: Fault | null) => void;
 }
 
-export type CommandCall = NonNullable<StartedCommand["call"]>;
 type Of<K extends Observation["kind"]> = Extract<Observation, { kind: K }>;
 
 const GROUP_MS = 50;
@@ -48,6 +55,7 @@ export class Recorder {
   readonly #options: RecorderOptions;
   readonly #server: Server;
   readonly #reader = new FrameReader();
+  readonly #calls: Calls;
   #socket: Socket | null = null;
   #helper = 0;
   #waiting: Observation[] = [];
@@ -58,12 +66,14 @@ export class Recorder {
   #flushedAt = 0;
   #appending: Promise<void> = Promise.resolve();
   #isComplete = false;
+  #isOver = false;
   #fault: Fault | null = null;
   readonly #closed: Promise<void>;
   #close: () => void = () => {};
 
   private constructor(options: RecorderOptions) {
     this.#options = options;
+    this.#calls = new Calls(options.workspace, options.cwd);
     this.#closed = new Promise((resolve) => {
       this.#close = resolve;
     });
@@ -81,6 +91,18 @@ export class Recorder {
     return recorder;
   }
 
+  /** A reply asks for these: what starts from now on may be their doing, and what had started already is told to be. */
+  asked(exchange: ExchangeId, calls: readonly AskedFor[]): void {
+    if (this.#isOver) return;
+    this.#appending = this.#appending
+      .then(async () => {
+        const { append, session } = this.#options;
+        for (const late of this.#calls.ask(exchange, calls))
+          await append({ kind: "call.matched", session, ...late });
+      })
+      .catch((thrown: unknown) => this.#fail(asFault(thrown)));
+  }
+
   /**
    * Resolves when everything that was told is durable, or cannot become so. `wasRun`: the session had a program, so a
    * record without its end is a lost one. Never rejects.
@@ -94,6 +116,7 @@ export class Recorder {
     this.#socket?.destroy();
     this.#server.close();
     this.#flush();
+    this.#isOver = true;
     await this.#appending;
     if (this.#isComplete || !wasRun) return;
     const detail =
@@ -187,10 +210,15 @@ export class Recorder {
     const done: Promise<unknown>[] = [];
     if (started.length > 0)
       done.push(append({ kind: "command.started", session, commands, evidence: [] }, [argumentsOf(started)]));
-    const files = of("file").map(({ command, change, path, to }) => ({
-      ...{ command, change, path: place(path) },
-      ...(to === null ? {} : { to: place(to) }),
-    }));
+    const files = of("file").map(({ command, change, path, to }) => {
+      const [from, into] = [place(path), to === null ? null : place(to)];
+      const call = this.#calls.ofChange(command, from, into);
+      return {
+        ...{ command, change, path: from },
+        ...(into === null ? {} : { to: into }),
+        ...(call === null ? {} : { call }),
+      };
+    });
     if (files.length > 0) done.push(append({ kind: "file.changed", session, changes: files }));
     const reads = of("read").map(({ command, path }) => ({ command, path }));
     if (reads.length > 0) done.push(append({ kind: "file.read", session, reads }));
@@ -204,13 +232,12 @@ export class Recorder {
   }
 
   async #described(started: readonly Of<"started">[]): Promise<StartedCommand[]> {
-    const { askedBy } = this.#options;
     const commands: StartedCommand[] = [];
     for (const one of started) {
       const { command, parent, program, count } = one;
       const sha256 = (await this.#hashes.get(command)) ?? null;
       this.#hashes.delete(command);
-      const call = askedBy?.(one.arguments) ?? null;
+      const call = this.#calls.ofCommand(command, parent, one.arguments);
       commands.push({
         ...{ command, parent: parent === 0 ? null : parent, program: this.#place(program), sha256 },
         ...{ arguments: count, folder: this.#place(one.folder) },

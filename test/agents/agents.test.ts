@@ -77,6 +77,9 @@ describe.each(AGENTS)("$title $tested", (kind) => {
       // Codex has no tool that reads a file: it runs `cat`, so what it read is a command's output.
       if (kind.name !== "codex") expect(declared.files).toContain("README.md");
       expect(declared.commandOutputs).toBeGreaterThan(kind.name === "codex" ? 1 : 0);
+      // The file is the doing of the call that asked for the command, however the agent runs it.
+      const writing = declared.inside?.calls.filter(({ changed }) => changed.includes("out.txt")) ?? [];
+      expect(writing, JSON.stringify(declared.inside)).toHaveLength(1);
       // What agents themselves send (instructions, tool definitions, ids) is no secret: a finding here is a false one.
       expect(declared.findings.filter((finding) => finding.class === "secret")).toEqual([]);
       expect(declared.redacted).toEqual([]);
