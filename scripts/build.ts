@@ -1,6 +1,6 @@
 /**
  * Makes the shippable package in dist/: plain JavaScript with declarations, by tsc; the stand-alone verifier as one
- * file, by esbuild.
+ * file, by esbuild; the console's pages, by Vite.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
@@ -14,5 +14,10 @@ execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json"],
   stdio: "inherit",
 });
 await bundleVerifier(join(root, "dist/verify.mjs"));
-for (const made of ["dist/cli/start.js", "dist/verify.mjs"])
+execFileSync(
+  join(root, "node_modules/.bin/vite"),
+  ["build", "--config", "src/console/web/vite.config.ts", "--logLevel", "warn"],
+  { cwd: root, stdio: "inherit" },
+);
+for (const made of ["dist/cli/start.js", "dist/verify.mjs", "dist/console-web/index.html"])
   if (!existsSync(join(root, made))) throw new Error(`the build made no ${made}`);

@@ -1,0 +1,82 @@
+/** `<Choice>`: one of a list, as a filter: a native select with its name before it. */
+import { type JSX, useId } from "react";
+
+export interface ChoiceOption {
+  readonly value: string;
+  readonly label: string;
+}
+
+export function Choice({
+  label,
+  value,
+  options,
+  onChoose,
+  hideLabel = false,
+}: {
+  readonly label: string;
+  /** `""`: the first option, which means all. */
+  readonly value: string;
+  readonly options: readonly ChoiceOption[];
+  readonly onChoose: (value: string) => void;
+  readonly hideLabel?: boolean;
+}): JSX.Element {
+  const id = useId();
+  return (
+    <span className="choice" data-set={value !== "" || undefined}>
+      <label htmlFor={id} className={hideLabel ? "unseen" : undefined}>
+        {label}
+      </label>
+      <select id={id} value={value} onChange={(event) => onChoose(event.target.value)}>
+        {options.map((option) => (
+          <option key={option.value} value={option.value}>
+            {option.label}
+          </option>
+        ))}
+      </select>
+    </span>
+  );
+}
+
+/** `<Search>`: words to look for; told when typing rests or on Enter. */
+export function Search({
+  label,
+  value,
+  onSearch,
+  placeholder,
+}: {
+  readonly label: string;
+  readonly value: string;
+  readonly onSearch: (text: string) => void;
+  readonly placeholder?: string;
+}): JSX.Element {
+  const id = useId();
+  return (
+    <form
+      className="search"
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const text = new FormData(event.currentTarget).get("text");
+        onSearch(typeof text === "string" ? text.trim() : "");
+      }}
+    >
+      <label htmlFor={id} className="unseen">
+        {label}
+      </label>
+      <input
+        key={value}
+        id={id}
+        name="text"
+        type="search"
+        defaultValue={value}
+        placeholder={placeholder ?? label}
+        autoComplete="off"
+        spellCheck={false}
+        onBlur={(event) => {
+          const text = event.target.value.trim();
+          if (text !== value) onSearch(text);
+        }}
+      />
+    </form>
+  );
+}
