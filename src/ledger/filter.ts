@@ -5,7 +5,9 @@
  *
  * Operators: `=` any of the values, `!=` none of them, `~` contains (one value), `<` `<=` `>` `>=` (numbers and times). Times
  * are ISO 8601 dates or date-times (UTC where none is said) or Unix milliseconds. A value with spaces or commas stands in
- * double quotes. Pure; unknown fields, operators that do not fit and malformed values are faults, never guessed at.
+ * double quotes, with \\ before a double quote or a backslash in it. Pure; unknown fields, operators that do not fit and malformed values are faults, never guessed at.
+ *
+ * `class` is any class found, `primary` the gravest of a request's (`none` where nothing was found), `build` a build's hash.
  *
  * Limits: 2,000 characters, 32 terms, 64 values a term.
  */
@@ -30,6 +32,9 @@ export const FIELDS = {
   status: "number",
   bytes: "number",
   class: "word",
+  workspace: "word",
+  build: "word",
+  primary: "word",
   rule: "word",
 } as const;
 export type Field = keyof typeof FIELDS;
@@ -64,12 +69,21 @@ export function parseFilter(text: string): Term[] {
   return terms;
 }
 
+/** A term as {@link parseFilter} reads it again. */
+export function termText(field: Field, operator: Operator, values: readonly (string | number)[]): string {
+  const quoted = (value: string | number): string =>
+    typeof value === "number" || /^[^\s,"]+$/.test(value)
+      ? String(value)
+      : `"${value.replaceAll(/["\\]/g, "\\$&")}"`;
+  return `${field}${operator}${values.map(quoted).join(",")}`;
+}
+
 function readValues(text: string, from: number): { readonly values: string[]; readonly end: number } {
   const values: string[] = [];
   for (let at = from; ; at++) {
-    const value = /^(?:"([^"]*)"|([^\s,"]+))/.exec(text.slice(at));
+    const value = /^(?:"((?:[^"\\]|\\["\\])*)"|([^\s,"]+))/.exec(text.slice(at));
     if (value === null) throw wrong(at, "a value is missing");
-    values.push(value[1] ?? value[2] ?? "");
+    values.push(value[1]?.replaceAll(/\\(["\\])/g, "$1") ?? value[2] ?? "");
     if (values.length > MAX_VALUES) throw wrong(at, `more than ${MAX_VALUES} values`);
     at += value[0].length;
     if (at < text.length && text[at] !== "," && !/\s/.test(text[at] ?? ""))

@@ -1,7 +1,12 @@
-/** How one entry becomes rows and totals of the query index. Lives for one `catchUp`, inside its transactions. */
+/**
+ * How one entry becomes rows and totals of the query index. Lives as long as nobody else writes the index and no transaction is
+ * rolled back: its memory of words is that of the tables.
+ */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DisclosureFold } from "./disclosure-fold.ts";
+import { FlowFold, gravest, NO_CLASS } from "./flow-fold.ts";
 import { PeerFold } from "./peer-fold.ts";
+import { type Running, SessionRows } from "./session-rows.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -31,6 +36,9 @@ export const ENTRY_COLUMNS = [
   "dialect",
   "status",
   "bytes",
+  "workspace",
+  "build",
+  "primary_class",
 ] as const;
 
 interface Sum {
@@ -46,7 +54,6 @@ export class IndexFold {
   readonly #leaf: StatementSync;
   readonly #found: StatementSync;
   readonly #ruled: StatementSync;
-  readonly #run: StatementSync;
   readonly #newWord: StatementSync;
   readonly #rollups: readonly {
     readonly columns: readonly Dimension[];
@@ -54,10 +61,10 @@ export class IndexFold {
     readonly sums: Map<string, Sum>;
   }[];
   readonly #words = new Map<string, number>();
-  /** Who runs each session: said once, in its first event. */
-  readonly #running = new Map<number, { readonly agent: number; readonly principal: number }>();
   readonly #disclosures: DisclosureFold;
   readonly #peers: PeerFold;
+  readonly #flows: FlowFold;
+  readonly #sessions: SessionRows;
 
   constructor(database: DatabaseSync) {
     const marks = ENTRY_COLUMNS.map(() => "?").join(", ");
@@ -65,7 +72,6 @@ export class IndexFold {
     this.#leaf = database.prepare("INSERT INTO leaf VALUES (?, ?)");
     this.#found = database.prepare(`INSERT OR IGNORE INTO found VALUES (?, ?, ${marks})`);
     this.#ruled = database.prepare("INSERT OR IGNORE INTO ruled VALUES (?, ?)");
-    this.#run = database.prepare("INSERT OR REPLACE INTO running VALUES (?, ?, ?)");
     this.#newWord = database.prepare("INSERT INTO word(text) VALUES (?)");
     this.#rollups = ROLLUPS.map(({ table, columns }) => ({
       columns,
@@ -77,11 +83,11 @@ export class IndexFold {
     }));
     for (const { id, text } of database.prepare("SELECT id, text FROM word").all())
       this.#words.set(String(text), Number(id));
-    for (const { session, agent, principal } of database.prepare("SELECT * FROM running").all())
-      this.#running.set(Number(session), { agent: Number(agent), principal: Number(principal) });
     const word = (text: string): number => this.#word(text);
     this.#disclosures = new DisclosureFold(database, word);
     this.#peers = new PeerFold(database, word);
+    this.#flows = new FlowFold(database);
+    this.#sessions = new SessionRows(database, word);
   }
 
   add(index: number, bytes: Buffer): void {
@@ -89,10 +95,20 @@ export class IndexFold {
     const event = fieldsOf(text);
     const at = numberOf(event["at"]) ?? 0;
     const session = this.#wordOf(event["session"]);
-    const who = this.#who(event, session);
     const host = this.#wordOf(event["host"]);
     const destination = this.#wordOf(event["destination"]) ?? host;
-    const verdict = this.#wordOf(event["verdict"]);
+    if (session !== null) this.#sessions.add(index, at, event, session, destination);
+    const who = session === null ? null : this.#sessions.runningOf(session);
+    const isRefused = event["kind"] === "connection.refused";
+    const verdict = isRefused ? this.#word("deny") : this.#wordOf(event["verdict"]);
+    const classNames = new Set(
+      listOf(event["findings"]).flatMap((found) => {
+        const name = fieldOf(found, "class");
+        return typeof name === "string" ? [name] : [];
+      }),
+    );
+    const isFlow = event["kind"] === "exchange.judged" || isRefused;
+    const primary = isFlow ? this.#word(gravest(classNames) ?? NO_CLASS) : null;
     const size = numberOf(event["requestBytes"]) ?? numberOf(event["responseBytes"]);
     const columns = [
       at,
@@ -107,12 +123,13 @@ export class IndexFold {
       this.#wordOf(event["dialect"]),
       numberOf(event["status"]),
       size,
+      who?.workspace ?? this.#wordOf(event["workspace"]),
+      who?.build ?? null,
+      primary,
     ];
     this.#insert.run(index, ...columns);
     this.#leaf.run(index, text);
-    const classes = new Set(
-      listOf(event["findings"]).flatMap((f) => this.#wordOf(fieldOf(f, "class")) ?? []),
-    );
+    const classes = [...classNames].map((name) => this.#word(name));
     for (const found of classes) this.#found.run(found, index, ...columns);
     for (const rule of listOf(event["rules"])) {
       const word = this.#wordOf(rule);
@@ -120,6 +137,9 @@ export class IndexFold {
     }
     this.#disclosures.add(index, at, event, session);
     this.#peers.add(at, event, session);
+    this.#flows.seen(index, at);
+    if (session !== null && primary !== null)
+      this.#flow(event, { at, who, primary, classes, verdict, destination, size });
     if (event["kind"] !== "exchange.judged") return;
     const none = this.#word("");
     const values = {
@@ -148,17 +168,38 @@ export class IndexFold {
     }
     this.#disclosures.flush();
     this.#peers.flush();
+    this.#flows.flush();
+    this.#sessions.flush();
   }
 
-  #who(event: Fields, session: number | null): { readonly agent: number; readonly principal: number } | null {
-    if (session === null) return null;
-    if (event["kind"] === "session.started") {
-      const agent = this.#wordOf(fieldOf(event["agent"], "name")) ?? this.#word("");
-      const principal = this.#wordOf(event["principal"]) ?? this.#word("");
-      this.#run.run(session, agent, principal);
-      this.#running.set(session, { agent, principal });
-    }
-    return this.#running.get(session) ?? null;
+  #flow(
+    event: Fields,
+    of: {
+      readonly at: number;
+      readonly who: Running | null;
+      readonly primary: number;
+      readonly classes: readonly number[];
+      readonly verdict: number | null;
+      readonly destination: number | null;
+      readonly size: number | null;
+    },
+  ): void {
+    const none = this.#word("");
+    const marks: number[] = [];
+    if (event["understood"] === false) marks.push(this.#word("opaque"));
+    if (listOf(event["redacted"]).length > 0) marks.push(this.#word("redacted"));
+    this.#flows.add({
+      ...{ at: of.at, primary: of.primary, classes: of.classes, marks },
+      workspace: of.who?.workspace ?? none,
+      agent: of.who?.agent ?? none,
+      version: of.who?.version ?? none,
+      build: of.who?.build ?? none,
+      verdict: of.verdict ?? none,
+      destination: of.destination ?? none,
+      to: typeof event["sentTo"] === "string" ? this.#word(`${event["host"]} ${event["sentTo"]}`) : null,
+      model: this.#wordOf(event["model"]),
+      bytes: of.size ?? 0,
+    });
   }
 
   #wordOf(value: unknown): number | null {

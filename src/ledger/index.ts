@@ -10,6 +10,8 @@ export { copyLedger } from "./copy.ts";
 export type { DisclosedVersion, Disclosures, Measured, Period, TracedTotal } from "./disclosures.ts";
 export type { EvidenceInput } from "./evidence.ts";
 export { type ExportBatch, type ExportFormat, exportEntries } from "./export.ts";
+export { FIELDS, type Field, type Operator, parseFilter, termText } from "./filter.ts";
+export type { Amount, Exposed, Flow, FlowChoice, FlowPeriod, FlowSeries, Flows } from "./flows.ts";
 export { followEntries, watchLedger } from "./follow.ts";
 export type { Dimension } from "./index-fold.ts";
 export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
@@ -18,6 +20,7 @@ export { type FoundEntry, openQueryIndex, type QueryIndex, type Total } from "./
 export { type ReadEntry, readEntries, readEvidence } from "./read.ts";
 export { makeReceipt } from "./receipt.ts";
 export type { Due, RetentionRule } from "./retention.ts";
+export type { IndexedSession, SessionChoice, Sessions } from "./sessions.ts";
 export type { Verification } from "./verify.ts";
 export type { Witness } from "./witness.ts";
 export { parseWitnessPolicy } from "./witness-policy.ts";

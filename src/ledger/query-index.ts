@@ -14,13 +14,18 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { Fault, type LedgerEvent } from "../core/index.ts";
 import { DISCLOSURE_SCHEMA, DISCLOSURE_TABLES } from "./disclosure-fold.ts";
 import { type Disclosures, disclosuresIn } from "./disclosures.ts";
-import { type Field, parseFilter, type Term } from "./filter.ts";
+import { FIELDS, type Field, parseFilter, type Term } from "./filter.ts";
+import { FLOW_SCHEMA, FLOW_TABLES } from "./flow-fold.ts";
+import { type Flows, flowsIn } from "./flows.ts";
 import { type Dimension, ENTRY_COLUMNS, IndexFold, ROLLUPS } from "./index-fold.ts";
 import { leafHash } from "./merkle.ts";
 import { PEER_SCHEMA, PEER_TABLES } from "./peer-fold.ts";
 import { type Peers, peersIn } from "./peers.ts";
 import { publishedKeys } from "./published.ts";
-import { type Leaf, readLeaves } from "./read.ts";
+import { type Leaf, LeafReader, readLeaves } from "./read.ts";
+import { SESSION_INDEXES, SESSION_SCHEMA, SESSION_TABLES } from "./session-rows.ts";
+import { type Sessions, sessionsIn } from "./sessions.ts";
+import { type Words, wordsIn } from "./word-table.ts";
 
 export interface FoundEntry {
   readonly index: number;
@@ -41,6 +46,10 @@ export interface QueryIndex {
   catchUp(onProgress?: (entries: number) => void): Promise<number>;
   /** Entries that fit the filter (filter.ts), newest first. Throws `usage.invalid`. */
   query(filter: string, limit?: number): readonly FoundEntry[];
+  /** How many fit it; counts no further than `most`. Throws `usage.invalid`. */
+  count(filter: string, most: number): number;
+  /** Of all entries, by kind, greatest first. */
+  kinds(): readonly { readonly kind: string; readonly count: number }[];
   /** Judged requests and their bytes, from the roll-ups, greatest first; days from `from` to `to` (Unix ms, whole UTC days). */
   totals(
     by: readonly Dimension[],
@@ -50,12 +59,16 @@ export interface QueryIndex {
   readonly disclosures: Disclosures;
   /** Who answered in destinations' names. */
   readonly peers: Peers;
+  /** What went where. */
+  readonly flows: Flows;
+  readonly sessions: Sessions;
   close(): void;
 }
 
 /** Another version makes the index anew. */
-const VERSION = "4";
+const VERSION = "5";
 const ROWS_A_TRANSACTION = 20_000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 const COLUMN_SQL = ENTRY_COLUMNS.map((column) => `${column} INTEGER`).join(", ");
@@ -71,13 +84,12 @@ const SCHEMA = `
   CREATE TABLE found(class INTEGER NOT NULL, idx INTEGER NOT NULL, ${COLUMN_SQL},
     PRIMARY KEY(class, idx)) WITHOUT ROWID;
   CREATE TABLE ruled(rule INTEGER NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY(rule, idx)) WITHOUT ROWID;
-  CREATE TABLE running(session INTEGER PRIMARY KEY, agent INTEGER NOT NULL, principal INTEGER NOT NULL);
 ${ROLLUPS.map(
   ({ table, columns }) => `
   CREATE TABLE ${table}(${columns.map((c) => `${c} INTEGER`).join(", ")}, requests INTEGER NOT NULL,
     bytes INTEGER NOT NULL, PRIMARY KEY(${columns.join(", ")})) WITHOUT ROWID;`,
 ).join("")}
-${DISCLOSURE_SCHEMA}${PEER_SCHEMA}`;
+${DISCLOSURE_SCHEMA}${PEER_SCHEMA}${FLOW_SCHEMA}${SESSION_SCHEMA}`;
 
 /** Made once all rows are in: sorting them together costs a fraction of keeping them sorted. */
 const INDEXES = `
@@ -85,7 +97,9 @@ const INDEXES = `
   CREATE INDEX IF NOT EXISTS entry_principal ON entry(principal, idx);
   CREATE INDEX IF NOT EXISTS entry_host ON entry(host, idx) WHERE host IS NOT NULL;
   CREATE INDEX IF NOT EXISTS entry_verdict ON entry(verdict, idx) WHERE verdict IS NOT NULL;
-`;
+  CREATE INDEX IF NOT EXISTS entry_workspace ON entry(workspace, idx) WHERE workspace IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS entry_kind ON entry(kind, idx);
+${SESSION_INDEXES}`;
 
 /** Opens or makes the index at `file` of the ledger at `directory`. Nothing is taken in before `catchUp`. */
 export async function openQueryIndex(file: string, directory: string): Promise<QueryIndex> {
@@ -138,12 +152,22 @@ class SqliteIndex implements QueryIndex {
   readonly #directory: string;
   readonly disclosures: Disclosures;
   readonly peers: Peers;
+  readonly flows: Flows;
+  readonly sessions: Sessions;
+  readonly #words: Words;
+  readonly #reader: LeafReader;
+  /** Its memory is of the tables as they were left by the last transaction: null where they may have changed since. */
+  #fold: { readonly fold: IndexFold; readonly cursor: number } | null = null;
 
   constructor(database: DatabaseSync, directory: string) {
     this.#database = database;
     this.#directory = directory;
     this.disclosures = disclosuresIn(database);
     this.peers = peersIn(database);
+    this.#words = wordsIn(database);
+    this.flows = flowsIn(database, this.#words);
+    this.sessions = sessionsIn(database, this.#words);
+    this.#reader = new LeafReader(directory);
   }
 
   get size(): number {
@@ -151,69 +175,100 @@ class SqliteIndex implements QueryIndex {
   }
 
   async catchUp(onProgress?: (entries: number) => void): Promise<number> {
-    if (!(await this.#isOfThisLedger())) this.#startOver();
-    let fold = new IndexFold(this.#database);
+    // Where we stopped, in the same open file: then it is the same ledger. Else look.
+    if (!this.#reader.isAt(this.size) && !(await this.#isOfThisLedger())) this.#startOver();
     let pending: Leaf[] = [];
     let cursor = this.size;
     const take = (): void => {
       if (pending.length === 0) return;
-      this.#database.exec("BEGIN IMMEDIATE");
-      try {
-        // Another process may have been here since: then its rows are the same, and ours are skipped.
-        if (this.size !== cursor) {
-          cursor = this.size;
-          fold = new IndexFold(this.#database);
-          pending = pending.filter((leaf) => leaf.index >= cursor);
-        }
-        for (const leaf of pending) fold.add(leaf.index, leaf.bytes);
-        fold.flush();
-        const last = pending.at(-1);
-        if (last !== undefined) this.#setCursor(last);
-        this.#database.exec("COMMIT");
-      } catch (error) {
-        this.#database.exec("ROLLBACK");
-        throw error;
-      }
+      this.#take(pending);
       cursor = this.size;
       pending = [];
       onProgress?.(cursor);
     };
-    for await (const batch of readLeaves(this.#directory, cursor)) {
+    for await (const batch of this.#reader.read(cursor)) {
       for (const leaf of batch) pending.push(leaf);
       if (pending.length >= ROWS_A_TRANSACTION) take();
     }
     take();
     this.#database.exec(INDEXES);
+    if (metaOf(this.#database, "analysed") === null && cursor > 0) {
+      // Once is enough: what matters is that a session is rarer than a verdict.
+      this.#database.exec("PRAGMA analysis_limit=1000; ANALYZE");
+      this.#setMeta("analysed", "1");
+    }
     return cursor;
   }
 
+  #take(leaves: readonly Leaf[]): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const cursor = this.size;
+      // Another process may have been here since: then its rows are the same, and ours are skipped.
+      const fold = this.#fold?.cursor === cursor ? this.#fold.fold : new IndexFold(this.#database);
+      const ours = leaves.filter((leaf) => leaf.index >= cursor);
+      for (const leaf of ours) fold.add(leaf.index, leaf.bytes);
+      fold.flush();
+      const last = ours.at(-1);
+      if (last !== undefined) this.#setCursor(last);
+      this.#database.exec("COMMIT");
+      this.#fold = { fold, cursor: this.size };
+    } catch (error) {
+      this.#fold = null;
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
   query(filter: string, limit = 100): readonly FoundEntry[] {
+    const found = this.#found(filter);
+    if (found === null) return [];
+    const rows = this.#database
+      .prepare(
+        `SELECT idx, event FROM (SELECT idx FROM ${found.from} ORDER BY idx DESC LIMIT ?)
+         JOIN leaf USING (idx) ORDER BY idx DESC`,
+      )
+      .all(...found.values, limit);
+    return rows.map((row) => ({
+      index: Number(row["idx"]),
+      event: JSON.parse(String(row["event"])) as LedgerEvent, // the leaf's own text
+    }));
+  }
+
+  count(filter: string, most: number): number {
+    const found = this.#found(filter);
+    if (found === null) return 0;
+    const row = this.#database
+      .prepare(`SELECT count(*) AS n FROM (SELECT idx FROM ${found.from} LIMIT ?)`)
+      .get(...found.values, most);
+    return Number(row?.["n"] ?? 0);
+  }
+
+  kinds(): readonly { readonly kind: string; readonly count: number }[] {
+    return this.#database
+      .prepare("SELECT kind, count(*) AS n FROM entry GROUP BY kind ORDER BY n DESC")
+      .all()
+      .map((row) => ({ kind: this.#words.text(row["kind"]), count: Number(row["n"]) }));
+  }
+
+  /** The table and its condition; null where no entry can fit. */
+  #found(filter: string): { readonly from: string; readonly values: readonly SQLInputValue[] } | null {
     const terms = parseFilter(filter);
     // One class: that class's own rows, in order, have all that the other terms ask about.
     const isOneClass = ({ field, operator, values }: Term): boolean =>
       field === "class" && operator === "=" && values.length === 1;
     const one = terms.find(isOneClass);
-    const from = one === undefined ? "entry" : "found";
     const values: SQLInputValue[] = [];
     const where: string[] = [];
     if (one !== undefined) {
-      const known = this.#database.prepare("SELECT id FROM word WHERE text = ?").get(...one.values);
-      if (known === undefined) return [];
+      const known = this.#words.id(String(one.values[0]));
+      if (known === null) return null;
       where.push("class = ?");
-      values.push(Number(known["id"]));
+      values.push(known);
     }
     for (const term of terms) if (term !== one) where.push(this.#condition(term, values));
-    const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
-    const rows = this.#database
-      .prepare(
-        `SELECT idx, event FROM (SELECT idx FROM ${from} ${condition} ORDER BY idx DESC LIMIT ?)
-         JOIN leaf USING (idx) ORDER BY idx DESC`,
-      )
-      .all(...values, limit);
-    return rows.map((row) => ({
-      index: Number(row["idx"]),
-      event: JSON.parse(String(row["event"])) as LedgerEvent, // the leaf's own text
-    }));
+    const condition = where.length === 0 ? "" : ` WHERE ${where.join(" AND ")}`;
+    return { from: `${one === undefined ? "entry" : "found"}${condition}`, values };
   }
 
   totals(
@@ -231,13 +286,10 @@ class SqliteIndex implements QueryIndex {
          WHERE day >= ? AND day <= ? ${columns === "" ? "" : `GROUP BY ${columns}`} ORDER BY requests DESC, bytes DESC`,
       )
       .all(Math.floor((range.from ?? 0) / DAY_MS), Math.floor((range.to ?? 8.64e15) / DAY_MS));
-    const words = this.#words(
-      rows.flatMap((row) => by.flatMap((d) => (d === "day" ? [] : [Number(row[d])]))),
-    );
     return rows.map((row) => ({
       group: by.map((d) => {
         const value = Number(row[d]);
-        return d === "day" ? new Date(value * DAY_MS).toISOString().slice(0, 10) : (words.get(value) ?? "");
+        return d === "day" ? new Date(value * DAY_MS).toISOString().slice(0, 10) : this.#words.text(value);
       }),
       requests: Number(row["requests"] ?? 0),
       bytes: Number(row["bytes"] ?? 0),
@@ -245,27 +297,26 @@ class SqliteIndex implements QueryIndex {
   }
 
   close(): void {
+    void this.#reader.close(); // a descriptor for reading: nothing hangs on when it goes
     this.#database.close();
   }
 
   #condition({ field, operator, values }: Term, out: SQLInputValue[]): string {
-    const marks = values.map(() => "?").join(", ");
     const list = LISTED[field];
     const column = COLUMNS[field];
-    if (
-      list === undefined &&
-      (field === "index" || field === "at" || field === "status" || field === "bytes")
-    ) {
+    if (FIELDS[field] !== "word") {
+      const marks = values.map(() => "?").join(", ");
       out.push(...values);
-      if (operator === "=") return `${column} IN (${marks})`;
       if (operator === "!=") return `(${column} IS NULL OR ${column} NOT IN (${marks}))`;
-      return `${column} ${operator} ?`;
+      const own = operator === "=" ? `${column} IN (${marks})` : `${column} ${operator} ?`;
+      return field === "at" ? `${own}${this.#span(operator, values, out)}` : own;
     }
-    let words = `SELECT id FROM word WHERE text IN (${marks})`;
+    let words: string;
     if (operator === "~") {
       words = "SELECT id FROM word WHERE instr(text, ?) > 0";
-    }
-    out.push(...values);
+      out.push(...values);
+      // Ids themselves, not a question for them: by those SQLite picks the index.
+    } else words = values.map((value) => this.#words.id(String(value)) ?? -1).join(", ");
     if (list !== undefined) {
       const entries = `SELECT idx FROM ${list} AS listed WHERE listed.${field} IN (${words})`;
       return operator === "!=" ? `idx NOT IN (${entries})` : `idx IN (${entries})`;
@@ -275,9 +326,14 @@ class SqliteIndex implements QueryIndex {
       : `${column} IN (${words})`;
   }
 
-  #words(ids: readonly number[]): Map<number, string> {
-    const one = this.#database.prepare("SELECT text FROM word WHERE id = ?");
-    return new Map([...new Set(ids)].map((id) => [id, String(one.get(id)?.["text"] ?? "")]));
+  /** Of a time, the entries among which those of it are: a clock may have gone back, so it is a bound and no more. */
+  #span(operator: Term["operator"], values: Term["values"], out: SQLInputValue[]): string {
+    const hour = Math.floor(Number(values[0]) / HOUR_MS);
+    if (operator === "=") return "";
+    out.push(hour);
+    return operator.startsWith(">")
+      ? " AND idx >= (SELECT ifnull(min(first), 0) FROM span WHERE hour >= ?)"
+      : " AND idx <= (SELECT ifnull(max(last), -1) FROM span WHERE hour <= ?)";
   }
 
   async #isOfThisLedger(): Promise<boolean> {
@@ -302,12 +358,15 @@ class SqliteIndex implements QueryIndex {
       "leaf",
       "found",
       "ruled",
-      "running",
       ...ROLLUPS.map((r) => r.table),
       ...DISCLOSURE_TABLES,
       ...PEER_TABLES,
+      ...FLOW_TABLES,
+      ...SESSION_TABLES,
     ])
       this.#database.exec(`DELETE FROM ${table}`);
+    this.#fold = null;
+    this.#words.forget();
     this.#setMeta("version", VERSION);
     this.#setMeta("origin", originOf(this.#directory));
     this.#database.exec("COMMIT");
@@ -340,6 +399,9 @@ const COLUMNS: Readonly<Record<Field, string>> = {
   status: "status",
   bytes: "bytes",
   class: "",
+  workspace: "workspace",
+  build: "build",
+  primary: "primary_class",
   rule: "",
 };
 

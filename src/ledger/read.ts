@@ -68,6 +68,65 @@ export async function* readLeaves(
   }
 }
 
+/**
+ * The same again and again, from where it stopped: for whoever follows a ledger that grows, at the cost of what is new. Owned
+ * by one reader, who takes each batch to its end; after a throw it begins by looking for its place.
+ */
+export class LeafReader {
+  readonly #directory: string;
+  #journal: JournalReader | null = null;
+  /** Of the next entry that `#journal` gives. */
+  #next = 0;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Whether entries from `from` on would be read without looking for the place. */
+  isAt(from: number): boolean {
+    return this.#journal !== null && this.#next === from;
+  }
+
+  async *read(from: number): AsyncGenerator<readonly Leaf[], void, undefined> {
+    if (!this.isAt(from)) {
+      await this.close();
+      const head = findSegment(this.#directory, (h) => h.entry <= from);
+      if (head === null) {
+        yield* readLeaves(this.#directory, from); // tiles alone, or nothing yet
+        return;
+      }
+      this.#journal = new JournalReader(this.#directory, head.segment);
+      this.#next = head.entry;
+    }
+    const journal = this.#journal;
+    if (journal === null) return;
+    let isWhole = false;
+    try {
+      for (;;) {
+        const { frames } = await journal.read();
+        if (frames.length === 0) break;
+        const signed = signedSize(this.#directory);
+        const batch: Leaf[] = [];
+        for (const frame of frames) {
+          if (frame.kind !== FRAME.event) continue;
+          const index = this.#next++;
+          if (index >= from) batch.push({ index, bytes: payloadOf(frame), signed: index < signed });
+        }
+        if (batch.length > 0) yield batch;
+      }
+      isWhole = true;
+    } finally {
+      if (!isWhole) await this.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    const journal = this.#journal;
+    this.#journal = null;
+    await journal?.close();
+  }
+}
+
 async function* leavesOfBundles(
   directory: string,
   from: number,
