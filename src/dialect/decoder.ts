@@ -36,7 +36,7 @@ import type {
   RequestView,
   TextPart,
 } from "./request.ts";
-import { escaped, parsed } from "./token.ts";
+import { escaped, parsed, unescaped } from "./token.ts";
 import { filesIn, type ToolUse, workspacePath } from "./tool.ts";
 import { countNames, oddNames, type Unit, unitsOf } from "./unit.ts";
 import { boundaryOf, readUpload } from "./upload.ts";
@@ -202,11 +202,17 @@ function decodeJson(
   const earlier = isSmall ? null : mostSimilar(memory, body);
   const outline = outlineOf(body, earlier?.snapshot.outline, earlier ?? undefined);
   if (outline === null) return null;
-  const members = new Set(outline.members.filter((m) => m.container === "").map((m) => m.name));
+  const members = new Set<string>();
+  for (const { container, name } of outline.members) if (container === "") members.add(name);
   const protocol = choose(members) ?? unknown;
   const from = earlier?.snapshot.protocol === protocol ? earlier : null;
   turn.keepsReadings = !isSmall;
-  const read = readItems(turn, protocol, outline, from?.snapshot ?? null);
+  // A small body is parsed once, a large one element by element, as far as it is new.
+  const value = isSmall ? parsed(body, 0, body.length) : null;
+  if (value === undefined) return null;
+  const valueIn = (item: Item): unknown =>
+    isSmall ? valueAt(value, item) : parsed(body, item.start, item.end);
+  const read = readItems(turn, protocol, outline, from?.snapshot ?? null, valueIn);
   if (read === null) return null;
 
   // Names at the top stand between the elements, and hide text as well as any.
@@ -216,8 +222,8 @@ function decodeJson(
   return {
     dialect: protocol.name,
     understood: protocol !== unknown && isComplete(protocol, members),
-    model: textOf(memberOf(outline, "model")),
-    streaming: memberOf(outline, "stream") === true,
+    model: textOf(memberOf(outline, "model", valueIn)),
+    streaming: memberOf(outline, "stream", valueIn) === true,
     ...(undo === null ? {} : { undo }),
   };
 }
@@ -227,11 +233,24 @@ const isComplete = ({ demands }: Protocol, members: ReadonlySet<string>): boolea
   demands.some((name) => members.has(name) || (name === "" && members.size === 0)) ||
   members.has("request");
 
-function memberOf({ body, members, items }: Outline, name: string): unknown {
+function memberOf({ members, items }: Outline, name: string, valueIn: (item: Item) => unknown): unknown {
   const member = members.find((one) => one.container === "" && one.name === name);
   const item = member && itemAt(items, member.at);
-  return item && parsed(body, item.start, item.end);
+  return item && valueIn(item);
 }
+
+/** An element within the parsed body. */
+function valueAt(whole: unknown, { container, index, name }: Item): unknown {
+  let holder = whole;
+  for (const step of container.split("/").slice(1)) holder = memberIn(holder, unescaped(step));
+  return Array.isArray(holder) ? holder[index] : memberIn(holder, name);
+}
+
+/** Of an object, its own members alone: what a name means to JavaScript is not what it means in JSON. */
+const memberIn = (holder: unknown, name: string): unknown =>
+  typeof holder === "object" && holder !== null && Object.hasOwn(holder, name)
+    ? (holder as Readonly<Record<string, unknown>>)[name] // asked for in the line before
+    : undefined;
 
 // ------------------------------------------------------------------------------------------------------------- elements
 
@@ -241,11 +260,12 @@ function readItems(
   protocol: Protocol,
   outline: Outline,
   from: Snapshot | null,
+  valueIn: (item: Item) => unknown,
 ): readonly ReadItem[] | null {
   const { items, body } = outline;
   const head = from === null ? 0 : outline.sameHead;
   const tail = from === null ? 0 : outline.sameTail;
-  const fresh = readFresh(turn, protocol, body, items.slice(head, items.length - tail));
+  const fresh = readFresh(turn, protocol, body, items.slice(head, items.length - tail), valueIn);
   if (fresh === null) return null;
 
   const read: ReadItem[] = [];
@@ -274,13 +294,14 @@ function readFresh(
   protocol: Protocol,
   body: Buffer,
   items: readonly Item[],
+  valueIn: (item: Item) => unknown,
 ): readonly Fresh[] | null {
   const { memory } = turn.session;
   const fresh: Fresh[] = [];
   for (const item of items) {
-    const digest = digestOf(memory, body, item);
+    const digest = turn.keepsReadings ? digestOf(memory, body, item) : "";
     const known = turn.keepsReadings ? readingOf(memory, protocol, item, digest) : undefined;
-    const units = known ?? readElement(protocol, body, item);
+    const units = known ?? readElement(protocol, item, valueIn(item));
     if (units === null) return null;
     fresh.push({ item, digest, units, isKnown: known !== undefined });
   }
@@ -292,8 +313,7 @@ function readFresh(
 }
 
 /** An element's units; null when it is no JSON or has a name twice. */
-function readElement(protocol: Protocol, body: Buffer, item: Item): readonly Unit[] | null {
-  const value = parsed(body, item.start, item.end);
+function readElement(protocol: Protocol, item: Item, value: unknown): readonly Unit[] | null {
   if (value === undefined || (item.names > 0 && countNames(value) !== item.names)) return null;
   const member = item.index < 0 ? item.name : item.container.replace(/^\/request(?=\/)/, "").slice(1);
   return protocol.cut(member, value).flatMap(unitsOf);
@@ -326,7 +346,8 @@ function tellFresh(turn: Turn, read: ReadItem[], { item, digest, units, isKnown 
   for (const { call } of units) if (call?.id) noteCall(turn.session.memory, call.id, call.use);
   const parts: TextPart[] = [];
   tell(turn, units, parts, placeOf(item), (unit) => useOf(turn, read, units, unit));
-  const hasNew = parts.some((part) => part.isNew);
+  // A body that is not kept is nobody's earlier one.
+  const hasNew = turn.keepsReadings && parts.some((part) => part.isNew);
   const old = hasNew ? parts.map((part) => ({ ...part, isNew: false })) : parts;
   read.push({ item, units, element: elementOf(item, digest, old) });
   turn.elements.push({ ...elementOf(item, digest, parts), isNew: !isKnown });

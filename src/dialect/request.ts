@@ -79,7 +79,7 @@ export interface Element {
   readonly pointer: string;
   readonly start: number;
   readonly end: number;
-  /** SHA-256 of the bytes, hex. */
+  /** SHA-256 of the bytes, hex; "" in a body so small that it is read whole each time. */
   readonly hash: string;
   /** False when the session has sent an element of exactly these bytes in the same place of a body. */
   readonly isNew: boolean;

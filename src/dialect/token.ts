@@ -23,6 +23,9 @@ export const CLOSE_OBJECT = 0x7d;
 export const escaped = (name: string): string =>
   name.includes("~") || name.includes("/") ? name.replaceAll("~", "~0").replaceAll("/", "~1") : name;
 
+export const unescaped = (step: string): string =>
+  step.includes("~") ? step.replaceAll("~1", "/").replaceAll("~0", "~") : step;
+
 export function readName(cursor: Cursor): string | null {
   const { body, at } = cursor;
   if (body[at] !== QUOTE) return null;

@@ -14,7 +14,7 @@ import type { Destination } from "./dial.ts";
 import type { Inbound, Outbound, Peer, Reply, Sending, Sink } from "./exchange.ts";
 import { endToEnd, headerOf, headText, type RawHeaders, type ReplyHead } from "./head.ts";
 import type { Judgement } from "./judge.ts";
-import type { Matter, Outcome } from "./matter.ts";
+import type { About, Matter, Outcome } from "./matter.ts";
 import { restoringOf, unredacted } from "./redact.ts";
 import { refusalFor } from "./refuse.ts";
 import type { Way } from "./reroute.ts";
@@ -31,9 +31,15 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
   let way: Way | null = null;
   let judgement: Judgement | null = null;
   let peer: Peer | Promise<Peer> | null = null;
+  const told = (): About => {
+    const { protocol, method, bodyBytes } = inbound;
+    return { door: came.door, protocol, method, target: came.target, way, bytes: bodyBytes };
+  };
+  /** Asked for many times; made anew where what leaves has changed. */
+  let about = told();
   return {
     get about() {
-      return { ...inbound, door: came.door, target: came.target, way, bytes: inbound.bodyBytes };
+      return about;
     },
     get evidence() {
       const { head, trailers, body, bodyBytes } = inbound;
@@ -64,11 +70,13 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
     replace: async (content) => {
       inbound = await withBody(inbound, content);
       if (way !== null) inbound = withOwnHead(inbound);
+      about = told();
     },
     reroute: async (other, content, decoded) => {
       const gone = detour(inbound, other, content, decoded);
       inbound = withOwnHead(await withBody(gone.inbound, gone.content));
       way = gone.way;
+      about = told();
       return gone.content;
     },
     onGone: (callback) => reply.onGone(callback),
@@ -99,7 +107,6 @@ export function requestMatter(came: Inbound, reply: Reply, sitting: Sitting, roo
         const outbound = outboundFor(inbound, standIn, sitting.custody);
         const restores = restoringOf(judgement, { target: came.target, way }, sitting);
         const { session, rules } = sitting;
-        const about = { ...inbound, door: came.door, target: came.target, way, bytes: inbound.bodyBytes };
         const screens = screeningRules(about, judgement, session, rules.now());
         const answering = way?.translates === true ? translating(reply, way.model) : reply;
         const relay = new Relay(ready, answering, sitting, rooms, { restores, screens }, (fault) =>

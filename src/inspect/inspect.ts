@@ -1,16 +1,17 @@
 /**
  * The Inspector: what is in a request. Pure: no clock, no I/O, no randomness. New parts are scanned; parts that were
- * scanned before are answered from a bounded memory by their SHA-256, so an old secret stays a finding in every turn.
+ * scanned before are answered from a bounded memory, so an old secret stays a finding in every turn.
  *
  * Failure contract: when a detector throws, `inspect` throws Fault("inspect.failed") that names the detector, and the
  * caller denies. A finding never holds the value, only its place and a keyed hash.
  */
-import { createHmac, hash } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { Fault, type FindingTally } from "../core/index.ts";
 import { concealedIn } from "./concealed.ts";
 import { type Detector, isReader, type Reader } from "./detector.ts";
 import { DETECTORS } from "./detectors/index.ts";
 import type { CodeIndex, CodeMatch } from "./fingerprint.ts";
+import { Remembered } from "./remembered.ts";
 import { createScanner, type Match, type Scanner } from "./scanner.ts";
 import { SEED_PHRASE, seedPhrasesIn } from "./seed-phrase.ts";
 import { type Term, termDetector } from "./term.ts";
@@ -83,10 +84,7 @@ interface Found {
   readonly verified: boolean;
 }
 
-/** Texts remembered with what was found in them; the oldest go first. */
-const REMEMBERED_TEXTS = 20_000;
-/** Short texts are their own key. */
-const LONGEST_OWN_KEY = 64;
+const NOTHING: readonly never[] = [];
 /** How much of two neighbouring parts is read as one, for what was cut in two. */
 const BORDER_CHARACTERS = 256;
 
@@ -97,7 +95,7 @@ export function createInspector(options: InspectorOptions): Inspector {
     ...(options.terms ?? []).map(termDetector),
     ...(options.detectors ?? DETECTORS),
   ]);
-  const memory = new Map<string, readonly Found[]>();
+  const memory = new Remembered<readonly Found[]>();
   const codes = options.code ?? [];
   const paths = options.paths ?? [];
   const labels = (part: InspectedPart): readonly PathLabel[] =>
@@ -134,21 +132,24 @@ export function createInspector(options: InspectorOptions): Inspector {
     return [{ class: "secret", detector: "basic-login", start, end: text.length, hash, verified: false }];
   };
 
-  const judge = (text: string, role: string): readonly Found[] => [
-    ...disjoint([...matchesIn(scanner, text), ...shortPhrases(text), ...spacedOut(scanner, text)])
-      // A login is there by right, and what stands round it is the protocol's: formats only.
-      .filter(({ detector }) => role !== "credential" || (detector.class === "secret" && !isReader(detector)))
-      .map((match) => foundOf(match, text, options.key)),
-    ...codes.flatMap((index) => index.match(text)).map((match) => foundCode(match, text, options.key)),
-  ];
+  const judge = (text: string, role: string): readonly Found[] => {
+    const matches = [...matchesIn(scanner, text), ...shortPhrases(text), ...spacedOut(scanner, text)];
+    const coded = codes.flatMap((index) => index.match(text));
+    if (matches.length + coded.length === 0) return NOTHING;
+    return [
+      ...disjoint(matches)
+        // A login is there by right, and what stands round it is the protocol's: formats only.
+        .filter(
+          ({ detector }) => role !== "credential" || (detector.class === "secret" && !isReader(detector)),
+        )
+        .map((match) => foundOf(match, text, options.key)),
+      ...coded.map((match) => foundCode(match, text, options.key)),
+    ];
+  };
 
-  // A decoder hands out the same object for an old part in every turn: no hash is needed to know it again.
-  const known = new WeakMap<InspectedPart, { readonly text: string; readonly found: readonly Found[] }>();
-
-  const judgeOnce = ({ text, role, isNew }: InspectedPart): readonly Found[] => {
-    const content = text.length <= LONGEST_OWN_KEY ? text : hash("sha256", text, "base64");
-    const name = READ_APART.test(role) ? `${role}\0${content}` : content;
-    const remembered = isNew ? undefined : memory.get(name);
+  const judgeOnce = (text: string, role: string): readonly Found[] => {
+    const shelf = READ_APART.has(role) ? role : "";
+    const remembered = memory.get(shelf, text);
     if (remembered !== undefined) return remembered;
     const found =
       role === "target"
@@ -156,25 +157,12 @@ export function createInspector(options: InspectorOptions): Inspector {
         : role === "encoded"
           ? matchesInMedia(scanner, text).map((match) => foundOf(match, text, options.key))
           : [...judge(text, role), ...shapeOfUrl(text), ...(role === "credential" ? basicLogin(text) : [])];
-    memory.delete(name);
-    memory.set(name, found);
-    if (memory.size > REMEMBERED_TEXTS)
-      for (const oldest of memory.keys()) {
-        memory.delete(oldest);
-        break;
-      }
+    memory.put(shelf, text, found);
     return found;
   };
 
-  const foundIn = (part: InspectedPart): readonly Found[] => {
-    if (!part.isNew) {
-      const seen = known.get(part);
-      if (seen !== undefined && seen.text === part.text) return seen.found;
-    }
-    const found = part.role === "fragment" ? [] : judgeOnce(part);
-    if (!part.isNew) known.set(part, { text: part.text, found });
-    return found;
-  };
+  const foundIn = ({ text, role }: InspectedPart): readonly Found[] =>
+    role === "fragment" ? NOTHING : judgeOnce(text, role);
 
   return {
     labels: paths.length === 0 ? null : labels,
@@ -269,11 +257,17 @@ function ending(places: Uint32Array, end: number): number {
  */
 const areJoined = (before: InspectedPart, after: InspectedPart): boolean =>
   (before.role === "fragment") === (after.role === "fragment") &&
-  !STANDS_ALONE.test(before.role) &&
-  !STANDS_ALONE.test(after.role);
-const STANDS_ALONE = /^(?:metadata|definition|target|credential|encoded)$/;
+  !STANDS_ALONE.has(before.role) &&
+  !STANDS_ALONE.has(after.role);
+const STANDS_ALONE: ReadonlySet<string> = new Set([
+  "metadata",
+  "definition",
+  "target",
+  "credential",
+  "encoded",
+]);
 /** Roles whose texts are judged by rules of their own. */
-const READ_APART = /^(?:target|credential|encoded)$/;
+const READ_APART: ReadonlySet<string> = new Set(["target", "credential", "encoded"]);
 
 const URL_ALONE =
   /^((?:https?|wss?):\/\/(?:[^/?#@\s]{0,100}@)?)([^/?#:@\s]{1,253})((?::\d{1,5})?(?:[/?#]\S{0,4000})?)$/i;
@@ -283,8 +277,42 @@ const LONGEST_SHORT = 2048;
 /** Characters set apart by one separator throughout: `A.K.I.A…`, `I g n o r e  a l l`. */
 const SPACED = /(?<![A-Za-z0-9])(?:[A-Za-z0-9_/=-]([ .,_+|-])(?:\1{1,2})?){9,400}[A-Za-z0-9](?![A-Za-z0-9])/g;
 
+/** How a character may stand in such a run: not at all, as a separator, as a character, or both. */
+const NEITHER = 0;
+const SEPARATES = 1;
+const STANDS = 2;
+const IS_ALNUM = 4;
+const SPACED_KINDS: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code);
+  return (
+    (/[ .,_+|-]/.test(char) ? SEPARATES : NEITHER) |
+    (/[A-Za-z0-9_/=-]/.test(char) ? STANDS : NEITHER) |
+    (/[A-Za-z0-9]/.test(char) ? IS_ALNUM : NEITHER)
+  );
+});
+/** The shortest run has 19 characters, so it holds one of these windows whole. */
+const SPACED_STEP = 8;
+const SPACED_WINDOW = 10;
+
+/** Whether the expression may find anything: in a run, no two letters or digits stand side by side. */
+function maySpaceOut(text: string): boolean {
+  for (let from = 0; from + SPACED_WINDOW <= text.length; from += SPACED_STEP) {
+    let before = NEITHER;
+    let standing = 0;
+    let at = from;
+    for (; at < from + SPACED_WINDOW; at++) {
+      const kind = SPACED_KINDS[text.charCodeAt(at)] ?? NEITHER;
+      if (kind === NEITHER || (kind & before & IS_ALNUM) !== 0) break;
+      if ((kind & STANDS) !== 0) standing++;
+      before = kind;
+    }
+    if (at === from + SPACED_WINDOW && standing > 1) return true;
+  }
+  return false;
+}
+
 function spacedOut(scanner: Scanner, text: string): Match[] {
-  if (text.length > LONGEST_SHORT) return [];
+  if (text.length > LONGEST_SHORT || !maySpaceOut(text)) return [];
   return [...text.matchAll(SPACED)].flatMap(({ 0: run, 1: separator = " ", index }) => {
     const words = run.replaceAll(separator.repeat(2), "\0").replaceAll(separator, "").replaceAll("\0", " ");
     return scanner.scan(words).map((match) => ({ ...match, start: index, end: index + run.length }));
@@ -337,6 +365,7 @@ function acrossBorder(
 
 /** Overlapping findings of one class become one: the widest, or the first of the pack where equally wide. */
 export function disjoint(matches: readonly Match[]): Match[] {
+  if (matches.length < 2) return [...matches];
   const ordered = [...matches].sort((a, b) => a.start - b.start || b.end - a.end || a.rank - b.rank);
   const kept: Match[] = [];
   for (const match of ordered) {

@@ -14,9 +14,28 @@ const LENGTHS = [24, 21, 18, 15, 12] as const;
 /** How far behind its name a phrase may begin, and how long the longest is. */
 const REACH = 480;
 
+/** What a run may be made of; twelve words of three letters with a gap between them are the shortest one. */
+const IN_RUN: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) =>
+  /[a-z\s,+_."'%C\\\d):-]/.test(String.fromCharCode(code)) ? 1 : 0,
+);
+const SHORTEST_RUN = 47;
+
+/** Whether the expression may find anything. As Boyer and Moore search: from the end of where the shortest run would lie. */
+function mayHoldRun(text: string): boolean {
+  for (let end = SHORTEST_RUN - 1; end < text.length; ) {
+    let at = end;
+    // White space and gaps beyond ASCII are rare: they count as part of a run.
+    while (at > end - SHORTEST_RUN && IN_RUN[text.charCodeAt(at)] !== 0) at--;
+    if (at === end - SHORTEST_RUN) return true;
+    end = at + SHORTEST_RUN;
+  }
+  return false;
+}
+
 /** All phrases in a text; linear in it. */
 export function seedPhrasesIn(text: string): Span[] {
   const spans: Span[] = [];
+  if (!mayHoldRun(text)) return spans;
   for (const run of text.matchAll(RUN)) {
     const words = [...run[0].matchAll(/(?<![A-Za-z%\\])[a-z]{3,8}/g)].map(({ 0: word, index }) => ({
       place: PLACES.get(word) ?? -1,

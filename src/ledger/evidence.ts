@@ -33,7 +33,7 @@ import {
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type EvidenceRef, Fault, keepInPlace, samePrefix } from "../core/index.ts";
 import { decodeFrameHead, HEAD_BYTES, payloadDigest } from "./evidence-id.ts";
-import { NONCE_BYTES, seal, unseal } from "./seal.ts";
+import { NONCE_BYTES, sealBehind, unseal } from "./seal.ts";
 import { type Cut, cutPoints } from "./split.ts";
 
 export interface EvidenceInput {
@@ -43,6 +43,7 @@ export interface EvidenceInput {
 }
 
 const SALT_BYTES = 32;
+const DIGEST_BYTES = 32;
 const CODEC = { stored: 0, zstd: 1 } as const;
 const MAX_ITEMS = 64;
 const MAX_PLAIN_BYTES = 256 * 1024 * 1024;
@@ -59,9 +60,11 @@ const RANDOM_BYTES = 1024;
 
 /** What one session has stored so far, by one process. Owned by the ledger; forgotten when a write is refused. */
 export class Pack {
-  readonly #session: string;
-  readonly #origin: string;
   readonly #key: KeyObject;
+  /** A frame's head with the origin behind it: what its sealed part is bound to. */
+  readonly #bound: Buffer;
+  /** A salt and a digest, to be hashed. */
+  readonly #committed = Buffer.allocUnsafeSlow(SALT_BYTES + DIGEST_BYTES);
   #chunks = new Map<string, number>();
   #nextChunk = 0;
   #previous = 0;
@@ -72,8 +75,8 @@ export class Pack {
   #randomUsed = RANDOM_BYTES;
 
   constructor(origin: string, session: string, key: Buffer) {
-    this.#origin = origin;
-    this.#session = session;
+    this.#bound = bound(Buffer.alloc(HEAD_BYTES), origin);
+    this.#bound.write(session, 2, "hex");
     this.#key = createSecretKey(key);
   }
 
@@ -89,7 +92,7 @@ export class Pack {
     if (this.#nextChunk > MAX_CHUNKS) this.#startOver();
     const fresh: Buffer[] = [];
     const firstChunk = this.#nextChunk;
-    const items: Buffer[] = [];
+    const items: { readonly salt: Buffer; readonly length: number; readonly runs: readonly Run[] }[] = [];
     const described: { role: EvidenceRef["role"]; bytes: number; commitment: string }[] = [];
     let total = 0;
     for (const { role, chunks } of inputs) {
@@ -99,19 +102,23 @@ export class Pack {
         throw new Fault("ledger.oversize", { detail: `evidence of more than ${MAX_PLAIN_BYTES} bytes` });
       const salt = this.#randomBytes(SALT_BYTES);
       const { digest, runs } = this.#recipe(role, bytes, fresh);
-      const commitment = hashOnce("sha256", Buffer.concat([salt, digest]), "hex");
-      described.push({ role, bytes: bytes.length, commitment });
-      items.push(salt, varint(bytes.length), runs);
+      salt.copy(this.#committed);
+      digest.copy(this.#committed, SALT_BYTES);
+      described.push({ role, bytes: bytes.length, commitment: hashOnce("sha256", this.#committed, "hex") });
+      items.push({ salt, length: bytes.length, runs });
     }
-    const plain = Buffer.concat([
-      varint(firstChunk),
-      varint(inputs.length),
-      ...items,
-      varint(fresh.length),
-      ...fresh.map((chunk) => varint(chunk.length)),
-      ...fresh,
-    ]);
-    const payload = this.#sealed(number, plain);
+    const writer = new PlainWriter(fresh, items);
+    writer.number(firstChunk);
+    writer.number(inputs.length);
+    for (const { salt, length, runs } of items) {
+      writer.bytes(salt);
+      writer.number(length);
+      writer.runs(runs);
+    }
+    writer.number(fresh.length);
+    for (const chunk of fresh) writer.number(chunk.length);
+    for (const chunk of fresh) writer.bytes(chunk);
+    const payload = this.#sealed(number, writer.written);
     this.#previous = number;
     const digest = payloadDigest(payload);
     return { payload, refs: described.map((d, item) => ({ id: `${number}-${item}-${digest}`, ...d })) };
@@ -121,10 +128,17 @@ export class Pack {
     role: EvidenceRef["role"],
     bytes: Buffer,
     fresh: Buffer[],
-  ): { readonly digest: Buffer; readonly runs: Buffer } {
-    if (bytes.length < SMALL_BODY || !REPEATED.has(role)) {
+  ): { readonly digest: Buffer; readonly runs: readonly Run[] } {
+    if (bytes.length < SMALL_BODY) {
+      // Cutting it costs more than what might be stored twice.
       const digest = hashOnce("sha256", bytes, "buffer");
-      return { digest, runs: encodeRuns(this.#piecesOf(bytes, [], digest, fresh)) };
+      if (bytes.length === 0) return { digest, runs: [] };
+      const from = this.#chunkOf(digest.toString("latin1"), bytes, fresh);
+      return { digest, runs: [{ from, count: 1 }] };
+    }
+    if (!REPEATED.has(role)) {
+      const digest = hashOnce("sha256", bytes, "buffer");
+      return { digest, runs: runsOf(this.#piecesOf(bytes, [], digest, fresh)) };
     }
     // What is the same as in the last body of this role, up to the last element they share, is cut the same.
     const last = this.#bodies.get(role);
@@ -135,7 +149,7 @@ export class Pack {
     if (bytes.length <= MAX_REMEMBERED_BODY)
       this.#bodies.set(role, { bytes: keepInPlace(bytes, last?.bytes ?? null, shared), pieces, states });
     else this.#bodies.delete(role);
-    return { digest, runs: encodeRuns(pieces) };
+    return { digest, runs: runsOf(pieces) };
   }
 
   /** The pieces of `bytes`, of which those in `known` come first; chunks that the pack does not hold go into `fresh`. */
@@ -148,15 +162,20 @@ export class Pack {
       start = cut.end;
       const isAll = chunk.length === bytes.length;
       const name = isAll ? digest.toString("latin1") : hashOnce("sha256", chunk, "binary");
-      let at = this.#chunks.get(name);
-      if (at === undefined) {
-        at = this.#nextChunk++;
-        this.#chunks.set(name, at);
-        fresh.push(chunk);
-      }
-      pieces.push({ ...cut, chunk: at });
+      pieces.push({ ...cut, chunk: this.#chunkOf(name, chunk, fresh) });
     }
     return pieces;
+  }
+
+  /** Its number; one that the pack does not hold goes into `fresh`. */
+  #chunkOf(name: string, chunk: Buffer, fresh: Buffer[]): number {
+    let at = this.#chunks.get(name);
+    if (at === undefined) {
+      at = this.#nextChunk++;
+      this.#chunks.set(name, at);
+      fresh.push(chunk);
+    }
+    return at;
   }
 
   #randomBytes(count: number): Buffer {
@@ -165,7 +184,9 @@ export class Pack {
       this.#randomUsed = 0;
     }
     this.#randomUsed += count;
-    return Buffer.from(this.#random.subarray(this.#randomUsed - count, this.#randomUsed));
+    const taken = Buffer.allocUnsafe(count);
+    this.#random.copy(taken, 0, this.#randomUsed - count, this.#randomUsed);
+    return taken;
   }
 
   #sealed(number: number, plain: Buffer): Buffer {
@@ -174,15 +195,13 @@ export class Pack {
         ? plain
         : zstdCompressSync(plain, { ...COMPRESSION, chunkSize: plain.length });
     const codec = packed.length < plain.length ? CODEC.zstd : CODEC.stored;
-    const head = Buffer.alloc(HEAD_BYTES);
+    const head = this.#bound;
     head[0] = FRAME_VERSION;
     head[1] = codec;
-    head.write(this.#session, 2, "hex");
-    head.writeBigUInt64BE(BigInt(number), 6);
-    head.writeBigUInt64BE(BigInt(this.#previous), 14);
+    writeUint64(head, number, 6);
+    writeUint64(head, this.#previous, 14);
     const content = codec === CODEC.zstd ? packed : plain;
-    const sealed = seal(this.#key, content, bound(head, this.#origin), this.#randomBytes(NONCE_BYTES));
-    return Buffer.concat([head, sealed]);
+    return sealBehind(this.#key, head.subarray(0, HEAD_BYTES), content, head, this.#randomBytes(NONCE_BYTES));
   }
 
   #startOver(): void {
@@ -233,20 +252,72 @@ function hashFrom(
   return { digest: hash.update(bytes.subarray(at)).digest(), states };
 }
 
-function encodeRuns(pieces: readonly Piece[]): Buffer {
-  const runs: { from: number; count: number }[] = [];
+/** Chunks that follow each other in number. */
+interface Run {
+  readonly from: number;
+  count: number;
+}
+
+function runsOf(pieces: readonly Piece[]): readonly Run[] {
+  const runs: Run[] = [];
+  let last: Run | null = null;
   for (const { chunk } of pieces) {
-    const last = runs.at(-1);
-    if (last !== undefined && last.from + last.count === chunk) last.count++;
-    else runs.push({ from: chunk, count: 1 });
+    if (last !== null && last.from + last.count === chunk) last.count++;
+    else {
+      last = { from: chunk, count: 1 };
+      runs.push(last);
+    }
   }
-  const bytes = [...varintBytes(runs.length)];
-  let expected = 0;
-  for (const { from, count } of runs) {
-    bytes.push(...varintBytes(zigzag(from - expected)), ...varintBytes(count));
-    expected = from + count;
+  return runs;
+}
+
+/** The longest a number can be. */
+const MOST_VARINT_BYTES = 8;
+
+/** A frame's plain bytes, written once into room for all of them. */
+class PlainWriter {
+  readonly #room: Buffer;
+  #length = 0;
+
+  constructor(chunks: readonly Buffer[], items: readonly { readonly runs: readonly Run[] }[]) {
+    let most = (3 + chunks.length) * MOST_VARINT_BYTES;
+    for (const { length } of chunks) most += length;
+    for (const { runs } of items) most += SALT_BYTES + (2 + 2 * runs.length) * MOST_VARINT_BYTES;
+    this.#room = Buffer.allocUnsafe(most);
   }
-  return Buffer.from(bytes);
+
+  get written(): Buffer {
+    return this.#room.subarray(0, this.#length);
+  }
+
+  bytes(bytes: Buffer): void {
+    this.#length += bytes.copy(this.#room, this.#length);
+  }
+
+  number(value: number): void {
+    let rest = value;
+    while (rest >= 128) {
+      this.#room[this.#length++] = (rest % 128) + 128;
+      rest = Math.floor(rest / 128);
+    }
+    this.#room[this.#length++] = rest;
+  }
+
+  runs(runs: readonly Run[]): void {
+    this.number(runs.length);
+    let expected = 0;
+    for (const { from, count } of runs) {
+      this.number(zigzag(from - expected));
+      this.number(count);
+      expected = from + count;
+    }
+  }
+}
+
+/** As `writeBigUInt64BE`, without a big number. */
+function writeUint64(into: Buffer, value: number, at: number): void {
+  into.writeUInt32BE(Math.floor(value / 2 ** 32), at);
+  into.writeUInt32BE(value % 2 ** 32, at + 4);
 }
 
 /** A frame, opened: its items' recipes and the chunks it brought. */
@@ -321,19 +392,6 @@ function joined(chunks: readonly Uint8Array[]): Buffer {
 
 const zigzag = (n: number): number => (n >= 0 ? n * 2 : -n * 2 - 1);
 const unzigzag = (n: number): number => (n % 2 === 0 ? n / 2 : -(n + 1) / 2);
-
-const varint = (value: number): Buffer => Buffer.from(varintBytes(value));
-
-function varintBytes(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 128) {
-    bytes.push((rest % 128) + 128);
-    rest = Math.floor(rest / 128);
-  }
-  bytes.push(rest);
-  return bytes;
-}
 
 /** Reads what `seal` wrote; the bytes are authenticated, so running past their end is a bug, told as one. */
 class VarintReader {

@@ -11,8 +11,27 @@ export function seal(
   bound: Uint8Array,
   nonce: Uint8Array = randomBytes(NONCE_BYTES),
 ): Buffer {
+  return sealBehind(key, new Uint8Array(0), plain, bound, nonce);
+}
+
+/** The same behind `head`, as one piece. */
+export function sealBehind(
+  key: Buffer | KeyObject,
+  head: Uint8Array,
+  plain: Uint8Array,
+  bound: Uint8Array,
+  nonce: Uint8Array,
+): Buffer {
   const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(bound);
-  return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  const sealed = cipher.update(plain);
+  // Of this mode it is always empty; it ends the tag's computation.
+  cipher.final();
+  const all = Buffer.allocUnsafe(head.length + nonce.length + sealed.length + TAG_BYTES);
+  all.set(head);
+  all.set(nonce, head.length);
+  sealed.copy(all, head.length + nonce.length);
+  cipher.getAuthTag().copy(all, all.length - TAG_BYTES);
+  return all;
 }
 
 /** Null where key, bound bytes and sealed bytes do not belong together. */
