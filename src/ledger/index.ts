@@ -16,6 +16,7 @@ export { followEntries, watchLedger } from "./follow.ts";
 export type { Dimension } from "./index-fold.ts";
 export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
 export type { AnsweredBy, Peers, Reported } from "./peers.ts";
+export { type PublishedState, publishedState } from "./published.ts";
 export { type FoundEntry, openQueryIndex, type QueryIndex, type Total } from "./query-index.ts";
 export { type ReadEntry, readEntries, readEvidence } from "./read.ts";
 export { makeReceipt } from "./receipt.ts";

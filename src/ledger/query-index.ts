@@ -44,8 +44,8 @@ export interface QueryIndex {
   readonly size: number;
   /** Takes in what the ledger holds beyond; `onProgress` hears the number of entries taken in, now and then. */
   catchUp(onProgress?: (entries: number) => void): Promise<number>;
-  /** Entries that fit the filter (filter.ts), newest first. Throws `usage.invalid`. */
-  query(filter: string, limit?: number): readonly FoundEntry[];
+  /** Entries that fit the filter (filter.ts), newest first unless told otherwise. Throws `usage.invalid`. */
+  query(filter: string, limit?: number, order?: "newest" | "oldest"): readonly FoundEntry[];
   /** How many fit it; counts no further than `most`. Throws `usage.invalid`. */
   count(filter: string, most: number): number;
   /** Of all entries, by kind, greatest first. */
@@ -220,13 +220,14 @@ class SqliteIndex implements QueryIndex {
     }
   }
 
-  query(filter: string, limit = 100): readonly FoundEntry[] {
+  query(filter: string, limit = 100, order: "newest" | "oldest" = "newest"): readonly FoundEntry[] {
     const found = this.#found(filter);
     if (found === null) return [];
+    const way = order === "newest" ? "DESC" : "ASC";
     const rows = this.#database
       .prepare(
-        `SELECT idx, event FROM (SELECT idx FROM ${found.from} ORDER BY idx DESC LIMIT ?)
-         JOIN leaf USING (idx) ORDER BY idx DESC`,
+        `SELECT idx, event FROM (SELECT idx FROM ${found.from} ORDER BY idx ${way} LIMIT ?)
+         JOIN leaf USING (idx) ORDER BY idx ${way}`,
       )
       .all(...found.values, limit);
     return rows.map((row) => ({
@@ -321,9 +322,9 @@ class SqliteIndex implements QueryIndex {
       const entries = `SELECT idx FROM ${list} AS listed WHERE listed.${field} IN (${words})`;
       return operator === "!=" ? `idx NOT IN (${entries})` : `idx IN (${entries})`;
     }
-    return operator === "!="
-      ? `(${column} IS NULL OR ${column} NOT IN (${words}))`
-      : `${column} IN (${words})`;
+    if (operator === "!=") return `(${column} IS NULL OR ${column} NOT IN (${words}))`;
+    // "": an entry that has none.
+    return values.includes("") ? `(${column} IS NULL OR ${column} IN (${words}))` : `${column} IN (${words})`;
   }
 
   /** Of a time, the entries among which those of it are: a clock may have gone back, so it is a bound and no more. */
