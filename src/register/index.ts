@@ -36,16 +36,19 @@ export { cycloneDx } from "./sbom.ts";
 export { type Standing, standingOf } from "./standing.ts";
 export {
   type Approver,
+  openStatement,
   publicText,
   type SignedStatement,
   type Statement,
   type Subject,
   statementId,
+  toSign,
 } from "./statement.ts";
 export {
   type Approvals,
   approvingKey,
   nameOf,
+  putEnvelope,
   putStatement,
   type RegisterPlaces,
   readApprovals,

@@ -90,6 +90,14 @@ export function signStatement(statement: Statement, key: KeyObject): string {
 export const statementId = (statement: Statement): string =>
   createHash("sha256").update(payloadOf(statement)).digest("hex");
 
+/** What a key signs that is somewhere else, a browser for instance: the payload, and the bytes that the signature is over. */
+export const toSign = (
+  statement: Statement,
+): { readonly payload: Uint8Array; readonly signed: Uint8Array } => {
+  const payload = payloadOf(statement);
+  return { payload, signed: preAuthentication(payload) };
+};
+
 const payloadOf = (statement: Statement): Uint8Array => canonicalBytes(statement as unknown as Json);
 
 /**

@@ -128,6 +128,23 @@ export async function putStatement(
   return file;
 }
 
+/**
+ * Writes a statement that was signed elsewhere into the person's folder, durably, as it came. The caller has opened it.
+ * Resolves to its file.
+ */
+export async function putEnvelope(
+  places: RegisterPlaces,
+  { statement, id }: SignedStatement,
+  text: string,
+): Promise<string> {
+  const folder = join(places.own, "statements");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const when = new Date(statement.at).toISOString().replaceAll(/[:.]/g, "-");
+  const file = join(folder, `${when}-${statement.action}-${id.slice(0, 8)}.json`);
+  await writeDurably(file, text, 0o644);
+  return file;
+}
+
 async function writeDurably(file: string, text: string, mode: number): Promise<void> {
   const fresh = `${file}.new`;
   await writeFile(fresh, text, { mode, flush: true });
