@@ -24,6 +24,7 @@ export async function approvalDesk(
     case "list":
       return { questions: approvals.list(), exceptions: approvals.exceptions() };
     case "answer":
+      refuseOwn(action, by, approvals.list());
       return approvals.answer(action.id, {
         verdict: action.verdict,
         by,
@@ -51,6 +52,25 @@ export async function approvalDesk(
       throw new Fault("internal.bug", { detail: "unknown action" });
   }
 }
+
+/**
+ * Somebody signed in to the console bears a name that a link gave them, and the link was made at this account: whoever
+ * asked could give themselves another name, and answer their own question by it. The account is what counts.
+ */
+function refuseOwn(
+  { id, verdict }: Extract<ApprovalAction, { do: "answer" }>,
+  by: string,
+  open: readonly OpenQuestion[],
+): void {
+  const question = open.find((one) => one.id === id);
+  if (question === undefined || question.self || verdict === "deny") return;
+  if (accountOf(by) === accountOf(question.requester))
+    throw new Fault("approval.refused", {
+      detail: `\`${by}\` is the account that asked, and this policy lets nobody answer their own question`,
+    });
+}
+
+const accountOf = (principal: string): string => principal.split("/", 1)[0] ?? "";
 
 const breakGlass = (
   action: Extract<ApprovalAction, { do: "break-glass" }>,

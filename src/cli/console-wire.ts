@@ -6,6 +6,7 @@ import { createInterface } from "node:readline/promises";
 import type { Neighbours, StationState } from "../console/index.ts";
 import { Fault, systemClock } from "../core/index.ts";
 import { readEvidence } from "../ledger/index.ts";
+import { consoleDesks } from "./console-desks.ts";
 import { loadRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
 import { machineState } from "./machine-state.ts";
@@ -22,6 +23,7 @@ export async function consoleNeighbours(
 ): Promise<{ readonly neighbours: Neighbours; readonly onApprovals: (listener: () => void) => void }> {
   const line = new StationDial(places);
   const neighbours: Neighbours = {
+    ...consoleDesks(places, () => line.open()),
     clock: systemClock,
     version,
     isDemo: process.env["SALLYPORT_SEEDED"] === "1",

@@ -2,8 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Fault, type LedgerEvent, type SessionId, systemClock, type Verdict } from "../core/index.ts";
-import type { DestinationLabels } from "../gateway/index.ts";
+import { Fault, type SessionId, systemClock, type Verdict } from "../core/index.ts";
 import { readEntries } from "../ledger/index.ts";
 import {
   layer,
@@ -15,6 +14,7 @@ import {
   study,
 } from "../policy/index.ts";
 import { loadRegister } from "./destinations.ts";
+import { judgementOf, lawful } from "./judgements.ts";
 import { labeller } from "./labels.ts";
 import type { Places } from "./places.ts";
 import { documentsFor } from "./prepare.ts";
@@ -261,15 +261,6 @@ async function explain(
 
 const STRICTEST: readonly Verdict[] = ["deny", "ask", "reroute", "redact", "allow"];
 
-type LawfulLabels = Pick<Point, "channel" | "serverIn" | "operatorLaw" | "trains" | "dpa">;
-
-/** A destination's labels, once for each law that can compel its operator. */
-function lawful(labels: DestinationLabels): [LawfulLabels, ...LawfulLabels[]] {
-  const { destination: _row, otherLaws = [], ...rest } = labels;
-  const first = rest as LawfulLabels; // the register's own words
-  return [first, ...otherLaws.map((operatorLaw) => ({ ...first, operatorLaw }))];
-}
-
 async function prove(
   found: readonly PolicyDocument[],
   flags: PolicyFlags,
@@ -361,43 +352,7 @@ async function judgements(places: Places): Promise<study.Judgement[]> {
   for await (const { index, event } of readEntries(places.ledger)) {
     if (event.kind === "session.started") agents.set(event.session, event.agent.name);
     if (event.kind === "exchange.judged")
-      found.push({
-        entry: index,
-        verdict: decidedIn(event),
-        points: pointsOf(event, agents.get(event.session) ?? "unknown", label),
-      });
+      found.push(judgementOf(index, event, agents.get(event.session) ?? "unknown", label));
   }
   return found;
-}
-
-/** What the rules said; what people, servers or budgets made of it afterwards is not the policy's to change. */
-function decidedIn(event: Extract<LedgerEvent, { kind: "exchange.judged" }>): Verdict {
-  if (event.rules.includes("gateway.unroutable") || event.rerouted !== undefined) return "reroute";
-  if (event.rules.includes("gateway.not-approved") || event.approvals !== undefined) return "ask";
-  return event.rules.includes("gateway.over-budget") ? "allow" : event.verdict;
-}
-
-function pointsOf(
-  event: Extract<LedgerEvent, { kind: "exchange.judged" }>,
-  agent: string,
-  label: ReturnType<typeof labeller>,
-): readonly [Point, ...Point[]] {
-  const [labels, ...others] = lawful(label(event.host, event.port, event.path));
-  const point: Point = {
-    agent,
-    build: "unknown",
-    host: event.host,
-    port: event.port,
-    ...labels,
-    repo: "unknown",
-    data: "public",
-    model: event.model ?? "unknown",
-  };
-  const found = new Set(event.findings.map((finding) => finding.class));
-  const classes = found.size === 0 ? ["public"] : [...found];
-  const all = classes.flatMap((data) =>
-    [point, ...others.map((law) => ({ ...point, ...law }))].map((one) => ({ ...one, data })),
-  );
-  const [first = point, ...rest] = all;
-  return [first, ...rest];
 }

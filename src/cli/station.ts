@@ -15,6 +15,7 @@ import { anchorCheckpoint } from "../ledger/index.ts";
 import { approvalDesk, toldLine } from "./approval-desk.ts";
 import { ConsoleChild } from "./console-child.ts";
 import { localPrincipal, type Places } from "./places.ts";
+import { registerDesk } from "./register-desk.ts";
 import { retentionRules } from "./retention.ts";
 import { ActiveSession } from "./session.ts";
 import { faultLine, type Hello, MAX_LINE_BYTES, type News, type Question, type Reloaded } from "./talk.ts";
@@ -251,6 +252,8 @@ class Station {
         return this.#keep(question.action);
       case "register":
         return { index: (await this.#house.append({ kind: "register.changed", ...question.change })).index };
+      case "register-desk":
+        return registerDesk(question.action, question.by, this.#house, this.#places);
       case "approvals":
         return approvalDesk(question.action, this.#house, this.#places, question.by);
       case "record":

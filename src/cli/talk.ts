@@ -10,6 +10,7 @@ import type { Told } from "../gateway/index.ts";
 import type { study } from "../policy/index.ts";
 import type { Declaration } from "../report/index.ts";
 import type { SandboxPlan } from "../sandbox/index.ts";
+import type { RegisterAction } from "./register-desk.ts";
 
 export const MAX_LINE_BYTES: number = 4 << 20;
 
@@ -64,6 +65,8 @@ export type Question =
       readonly op: "register";
       readonly change: Omit<Extract<EventBody, { kind: "register.changed" }>, "kind">;
     }
+  /** Somebody who is signed in to the console approves or revokes: see register-desk.ts. */
+  | { readonly op: "register-desk"; readonly action: RegisterAction; readonly by: string }
   /** Questions that wait for a person, and exceptions. `by`: who it is, where somebody signed in says so. */
   | { readonly op: "approvals"; readonly action: ApprovalAction; readonly by?: string }
   /** What the console causes: answered with `{ index }` once that is durable. */

@@ -210,5 +210,5 @@ it.each([
   ["repository", () => repositoryDetail("nobody's", {}, sources([]))],
   ["file", () => fileDetail("shop", "never-left", {}, sources([]))],
 ])("an unknown %s is a fault, not an empty page that reads as `nothing left`", (_what, ask) => {
-  expect(ask).toThrow(expect.objectContaining({ code: "usage.invalid" }));
+  expect(ask).toThrow(expect.objectContaining({ code: "console.unknown" }));
 });

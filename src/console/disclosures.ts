@@ -45,7 +45,7 @@ export function disclosureOverview(sources: DisclosureSources, period: Period = 
 
 /**
  * One repository, with the directories and files right below `under`, for one recipient or (null) all. Throws
- * `usage.invalid` for a repository that the record does not know.
+ * `console.unknown` for a repository that the record does not know.
  */
 export function repositoryDetail(
   workspace: string,
@@ -105,7 +105,7 @@ export function disclosedFiles(
     .sort((a, b) => b.lines - a.lines || (a.path < b.path ? -1 : 1));
 }
 
-/** One file: its versions with what left of each to whom, and the requests. Throws `usage.invalid` for one that never left. */
+/** One file: its versions with what left of each to whom, and the requests. Throws `console.unknown` for one that never left. */
 export function fileDetail(
   workspace: string,
   path: string,
@@ -115,7 +115,7 @@ export function fileDetail(
   const { disclosures } = sources;
   const all = disclosures.versions(workspace, null, period, path);
   if (all.length === 0)
-    throw new Fault("usage.invalid", {
+    throw new Fault("console.unknown", {
       detail: `nothing of \`${path}\` in \`${workspace}\` is recorded as having left in this period`,
       remedy: "see the list of the repository's files",
     });
@@ -188,7 +188,7 @@ function repositoryOf(
 
 function known(workspace: string, sources: DisclosureSources, period: Period): RepositoryDisclosure {
   if (!sources.disclosures.workspaces().includes(workspace))
-    throw new Fault("usage.invalid", { detail: `nothing is recorded of a repository \`${workspace}\`` });
+    throw new Fault("console.unknown", { detail: `nothing is recorded of a repository \`${workspace}\`` });
   return repositoryOf(workspace, sources.disclosures.totals(period), sources, period);
 }
 

@@ -3,6 +3,7 @@ import type { Clock, EventBody, LedgerEvent } from "../core/index.ts";
 import type { QueryIndex } from "../ledger/index.ts";
 import type { DestinationRegister } from "../register/index.ts";
 import type { Control, StationFault } from "./api/health.ts";
+import type { Desks } from "./desks.ts";
 import type { SignIns } from "./sign-in.ts";
 
 /** Entries that the console itself causes; the station writes them. */
@@ -48,7 +49,7 @@ export interface MachineState {
   }[];
 }
 
-export interface Neighbours {
+export interface Neighbours extends Desks {
   readonly clock: Clock;
   readonly version: string;
   readonly isDemo: boolean;

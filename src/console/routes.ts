@@ -1,10 +1,23 @@
 /** Every page's routes: a page is added by adding its file here. */
+import { agentRoutes, approvalRoutes, destinationRoutes } from "./decision-routes.ts";
+import { disclosureRoutes } from "./disclosure-routes.ts";
 import { eventsRoutes } from "./events.ts";
 import { flowsRoutes } from "./flows.ts";
 import { meRoutes } from "./me.ts";
+import { policyRoutes } from "./policy-routes.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Route } from "./route.ts";
 import { sessionsRoutes } from "./sessions.ts";
 
 export const routesOf = (rooms: Rooms): readonly Route[] =>
-  [flowsRoutes, sessionsRoutes, meRoutes, eventsRoutes].flatMap((routes) => routes(rooms));
+  [
+    flowsRoutes,
+    disclosureRoutes,
+    sessionsRoutes,
+    agentRoutes,
+    destinationRoutes,
+    policyRoutes,
+    approvalRoutes,
+    meRoutes,
+    eventsRoutes,
+  ].flatMap((routes) => routes(rooms));

@@ -24,14 +24,20 @@ const kind = (
 ): FaultKind => ({ summary, remedy, exitCode, httpStatus, stops });
 
 export const FAULTS = {
-  "agent.unknown": kind("no such agent or program", "name a known agent or give the path of a program", 2),
-  "agent.not-installed": kind("the agent is not installed", "install it", 6),
+  "agent.unknown": kind(
+    "no such agent or program",
+    "name a known agent or give the path of a program",
+    2,
+    404,
+  ),
+  "agent.not-installed": kind("the agent is not installed", "install it", 6, 404),
   "agent.not-executable": kind("the program cannot be started", "check the path and its permissions", 6),
-  "register.invalid": kind("the register is not valid", "correct the file", 2),
+  "register.invalid": kind("the register is not valid", "correct the file", 2, 422),
   "register.stranger": kind(
     "the list of approvers does not name you",
     "ask an approver, or have your key added to approvers.yaml",
     4,
+    403,
   ),
   "admission.refused": kind(
     "the register does not admit it",
@@ -57,7 +63,7 @@ export const FAULTS = {
     "install it by hand, then run this again",
     3,
   ),
-  "profile.unknown": kind("no such profile", "see `sallyport profiles`", 2),
+  "profile.unknown": kind("no such profile", "see `sallyport profiles`", 2, 404),
   "profile.unreadable": kind("the profile cannot be read", "check the path and its permissions", 2),
   "control.missing": kind(
     "a control that the profile promises cannot be enforced here",
@@ -250,7 +256,7 @@ export const FAULTS = {
   "console.port": kind("the console cannot listen on this port", "name another with --port", 6),
   "console.failed": kind("the console could not be started", "look at station.log in the state folder", 6),
   "internal.bug": kind("an internal check failed", "report this with the command that led to it", 70),
-  "usage.invalid": kind("the command line is not understood", "see `sallyport --help`", 2),
+  "usage.invalid": kind("the command line is not understood", "see `sallyport --help`", 2, 400),
   "gateway.refused": kind(
     "the destination is refused by policy",
     "ask the owner of the rule that is named",
@@ -295,7 +301,7 @@ export const FAULTS = {
     4,
     403,
   ),
-  "approval.unknown": kind("no such open question or exception", "see `sallyport approvals`", 2),
+  "approval.unknown": kind("no such open question or exception", "see `sallyport approvals`", 2, 404),
   "approval.refused": kind("this answer does not count", "see the policy's `approvals` section", 4, 403),
   "workspace.too-large": kind(
     "the workspace has too many files for a snapshot, so the session could not be undone",

@@ -19,7 +19,9 @@ export { COMPILED_AGENTS, compileNative, type Gap, type NativeSettings, placeOf 
 export { type Overdue, overdue } from "./overdue.ts";
 export { type Property, parseProperties } from "./property.ts";
 export { type Mutant, mutate, type Proof, prove, proveUnderAnyProfile } from "./prove.ts";
+export { READY_PROPERTIES } from "./ready-properties.ts";
 export { type Judgement, type Replay, replay } from "./replay.ts";
+export { type SaidDocument, type SaidRule, sayDocument } from "./sentences.ts";
 export { refuseTools, speaksOfTools, type ToolUse } from "./tools.ts";
 export {
   type Answer,
