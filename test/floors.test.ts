@@ -17,9 +17,10 @@ const SRC = resolve(process.env["FLOORS_SRC"] ?? join(import.meta.dirname, "../s
 const IMPORT =
   /^\s*(?:import|export)\b[^"';=()]*?\bfrom\s*["'](\.[^"']+)["']|^\s*import\s*["'](\.[^"']+)["']|\bimport\(\s*["'](\.[^"']+)["']/gm;
 
-// Two rooms have a second door, because what comes through it must be light: the ledger's verifier ships alone, and the
-// launcher runs in the client that a person waits for.
+// Some rooms have a second door, because what comes through it must be light: the ledger's verifier ships alone, the
+// launcher runs in the client that a person waits for, and a thread that compares texts with files needs no detectors.
 const SECOND_DOORS: Readonly<Record<string, string>> = {
+  inspect: "inspect/provenance.ts",
   ledger: "ledger/verify.ts",
   sandbox: "sandbox/launch.ts",
 };

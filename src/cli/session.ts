@@ -18,6 +18,7 @@ import type { TemplateInspector } from "../inspect/index.ts";
 import type { Policy } from "../policy/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
 import { javaTrustStore, planSandbox, Recorder, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
+import type { Traces } from "../workspace/index.ts";
 import { type Admitted, admit, standing, standingText } from "./admission.ts";
 import { languageFrom } from "./language.ts";
 import { destinationsOf, labelling, ownModels } from "./models.ts";
@@ -53,6 +54,7 @@ export class ActiveSession {
   /** Null where nothing records what happens inside. */
   readonly #recorder: Recorder | null;
   readonly #hasSnapshot: boolean;
+  readonly #traces: Traces;
   /** Set by the first ending; later ones get the same. */
   #ended: Promise<Ended> | null = null;
 
@@ -67,11 +69,13 @@ export class ActiveSession {
       watched,
       recorder,
       hasSnapshot,
+      traces,
     }: {
       readonly build: string;
       readonly watched: TemplateInspector | null;
       readonly recorder: Recorder | null;
       readonly hasSnapshot: boolean;
+      readonly traces: Traces;
     },
   ) {
     this.#build = build;
@@ -87,6 +91,7 @@ export class ActiveSession {
     this.#sha256 = prepared.policy.sha256;
     this.#recorder = recorder;
     this.#hasSnapshot = hasSnapshot;
+    this.#traces = traces;
   }
 
   /**
@@ -149,6 +154,7 @@ export class ActiveSession {
     const watched = await watchTemplate(admitted.build, inspector, prepared, house.findingKey, places);
     const gatewaySocket = join(folder, "out.sock");
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    const traces = house.tracesOf(id, prepared.workspace);
     let recorder: Recorder | null = null;
     try {
       const { caCertificate } = await house.gateway.openSession({
@@ -164,6 +170,7 @@ export class ActiveSession {
         sentinels: new Map(own.map(({ name, sentinel }) => [name, sentinel])),
         repo: prepared.policy.repo,
         inspector: watched ?? inspector,
+        tracer: traces,
         build: admitted.standing.state === "approved" ? "approved" : "unapproved",
         principal: localPrincipal(),
         language: languageFrom(question.environment),
@@ -190,11 +197,13 @@ export class ActiveSession {
         watched,
         recorder,
         hasSnapshot,
+        traces,
       });
     } catch (error) {
       await recorder?.finish(false);
       await house.unwatch(id);
       await house.gateway.closeSession(id);
+      await traces.finish();
       await rm(folder, { recursive: true, force: true });
       throw isFull(error) ? new Fault("state.full", { at: places.state, cause: error }) : error;
     }
@@ -240,6 +249,7 @@ export class ActiveSession {
   async #finish(reason: Reason, exitCode: number | null, left: LeftBehind): Promise<Ended> {
     await this.#house.gateway.closeSession(this.id);
     await this.#recorder?.finish(reason === "exited");
+    await this.#traces.finish();
     await rm(this.#folder, { recursive: true, force: true });
     const { setAside, appeared } = left;
     const snapshot = this.#hasSnapshot ? await snapshotAfter(this.#house, this.id) : null;

@@ -44,7 +44,7 @@ export async function runStation(
 ): Promise<void> {
   await privateFolder(places.run);
   await privateFolder(places.state);
-  const house = await openHouse(places);
+  const house = await openHouse(places, report);
   const station = new Station(house, places, idleMs);
   const metrics = metricsPort === null ? null : await serveMetrics(house.gateway, { port: metricsPort });
   try {

@@ -5,7 +5,7 @@
 import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { rootCertificates } from "node:tls";
 import {
   asSessionId,
@@ -22,7 +22,7 @@ import type { Policy, parseDocument } from "../policy/index.ts";
 import { type BuildHash, hashBuild, type RegisterPlaces } from "../register/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
-import { Snapshots } from "../workspace/index.ts";
+import { Snapshots, Traces } from "../workspace/index.ts";
 import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { registerPlaces, watchRegister } from "./destinations.ts";
 import { earlierToday } from "./earlier.ts";
@@ -81,10 +81,13 @@ export interface House {
   hashOf(identity: string, path: string): Promise<string | null>;
   readonly registerPlaces: RegisterPlaces;
   readonly snapshots: Snapshots;
+  /** Compares what leaves in a session with its workspace. To be finished by whoever holds the session. */
+  tracesOf(session: SessionId, workspace: string): Traces;
   close(): Promise<void>;
 }
 
-export async function openHouse(places: Places): Promise<House> {
+/** `onFault`: told what nobody else can be told. */
+export async function openHouse(places: Places, onFault: (fault: Fault) => void): Promise<House> {
   const clock = systemClock;
   const [destinations, systemRoots, witnesses, anchor] = await Promise.all([
     watchRegister(places),
@@ -150,6 +153,15 @@ export async function openHouse(places: Places): Promise<House> {
     hashOf: (identity, path) => hashes.ofIdentity(identity, path),
     registerPlaces: registerPlaces(places),
     snapshots,
+    tracesOf: (session, workspace) =>
+      new Traces({
+        session,
+        workspace,
+        name: basename(workspace),
+        except: notOfWorkspaces(places),
+        append: async (event) => append(event),
+        onFault,
+      }),
     close: async () => {
       await gateway.close();
       await snapshots.close();

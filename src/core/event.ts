@@ -106,7 +106,7 @@ export interface TriedConnection {
   readonly outcome: "local" | "caught" | "refused" | "unreachable" | "too-many";
 }
 
-/** A stretch of workspace content that a request carries for the first time in its session. */
+/** Workspace content that a request carries for the first time in its session to where it goes. */
 export interface Disclosure {
   /** Relative to the workspace. */
   readonly path: string;
@@ -381,7 +381,7 @@ export type EventBody =
       readonly destination: string | null;
       /** At most 1,000. */
       readonly files: readonly Disclosure[];
-      /** Text that the session had not sent before, in bytes. */
+      /** Text that the session had not sent there before, in bytes. */
       readonly bytes: number;
       /** Of that text, what is in no file of the workspace. */
       readonly unmatchedBytes: number;

@@ -36,6 +36,7 @@ import { Room, Slabs } from "./room.ts";
 import { type GatewaySession, Reader, type Rooms, type Sitting } from "./session.ts";
 import { type EarlierToday, Spending } from "./spending.ts";
 import { Rulebook } from "./standing.ts";
+import { Tracing } from "./tracing.ts";
 import { openTunnel } from "./tunnel.ts";
 
 export interface Gateway {
@@ -259,6 +260,7 @@ class SessionDoor implements Desk {
       custody: new Custody(session.credentials ?? []),
       rules: new Rulebook(session.policy, session.language ?? "en", rooms.clock),
       vault,
+      tracing: session.tracer === undefined ? null : new Tracing(session.tracer),
       masked: new Map(),
       exchanges: 0,
       underWay: new Set(),

@@ -4,7 +4,8 @@
  * this order, for requests and for WebSocket messages alike; nothing else belongs here.
  *
  * Throwing anywhere before `act` denies. Nothing leaves before the verdict's record is durable; the connection to the
- * destination may be opened meanwhile, as that carries nothing of the request.
+ * destination may be opened meanwhile, as that carries nothing of the request. Which of the workspace's lines it carries is
+ * found out beside it, once it is on its way.
  */
 import type { Fault } from "../core/index.ts";
 import { decided } from "./decide.ts";
@@ -27,7 +28,11 @@ export async function pass(matter: Matter, sitting: Sitting, rooms: Rooms): Prom
   if (unrecorded !== null) return refuse(unrecorded);
   if (!judgement.passes) return refuse(judgement.fault);
 
-  const outcome: Outcome = await matter.act();
-  if (outcome.kind === "failed" && !outcome.mayHaveLeft) sitting.reader.withdraw(reading);
+  const acting = matter.act();
+  const traced = reading === null ? undefined : sitting.tracing?.begin(exchange, reading);
+  const outcome: Outcome = await acting;
+  const hasLeft = outcome.kind === "answered" || outcome.mayHaveLeft;
+  if (!hasLeft) sitting.reader.withdraw(reading);
+  traced?.(hasLeft);
   await recordOutcome(exchange, outcome, sitting, rooms);
 }

@@ -136,6 +136,7 @@ export async function startRig(
     ...(o.principal === undefined ? {} : { principal: o.principal }),
     ...(o.language === undefined ? {} : { language: o.language }),
     ...(o.destinations === undefined ? {} : { destinations: o.destinations }),
+    ...(o.tracer === undefined ? {} : { tracer: o.tracer }),
     ...(o.sentinels === undefined ? {} : { sentinels: o.sentinels }),
     label:
       o.label ??

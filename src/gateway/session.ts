@@ -36,6 +36,7 @@ import type { OwnDestination } from "./reroute.ts";
 import type { Room } from "./room.ts";
 import type { Spending } from "./spending.ts";
 import type { Rulebook } from "./standing.ts";
+import type { Tracer, Tracing } from "./tracing.ts";
 
 /** What the register knows about a destination; `unknown` where it knows nothing. */
 export interface DestinationLabels {
@@ -79,6 +80,8 @@ export interface GatewaySession {
   readonly language?: study.Language;
   /** Our own model servers by name, for what policy reroutes. */
   readonly destinations?: ReadonlyMap<string, OwnDestination>;
+  /** Compares what leaves with the workspace's files; default: nobody does. */
+  readonly tracer?: Tracer;
   /** What stands for their credentials in what is sent to them; `credentials` holds the rest. */
   readonly sentinels?: ReadonlyMap<string, string>;
   /** Told which commands and changes of files a reply has asked the agent for, once it was read. */
@@ -502,6 +505,8 @@ export interface Sitting {
   readonly rules: Rulebook;
   /** What was replaced, with its placeholders; gone with the session. */
   readonly vault: Vault;
+  /** What of it is compared with the workspace's files; null: nothing is. */
+  readonly tracing: Tracing | null;
   /** The placeholders that may have been sent, by origin: only these come back as values in its replies. */
   readonly masked: Map<string, Set<string>>;
   exchanges: number;
