@@ -138,6 +138,7 @@ const sitting: Sitting = {
   custody: new Custody([]),
   rules: new Rulebook(policy, "en", systemClock),
   vault,
+  tracing: null,
   masked: new Map(),
   exchanges: 0,
   underWay: new Set(),
