@@ -41,6 +41,9 @@ int stage(int argc, char **argv);
 int install_filter(bool files, bool reads, bool connects);
 /* launch.c */
 int launch(int argc, char **argv);
+/* overlay.c: copy-on-write directories round a command; which directories of one hide what they cover. */
+int overlay(int argc, char **argv);
+int opaque(int argc, char **argv);
 
 /* net.c */
 struct sockets {

@@ -60,6 +60,7 @@ export async function demo(
         quiet: false,
         explain: false,
         undo: true,
+        review: false,
       },
       places,
     );

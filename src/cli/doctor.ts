@@ -7,7 +7,7 @@ import type { Places } from "./places.ts";
 import { printable, table, wantsColor } from "./print.ts";
 
 export async function doctor(json: boolean, places: Places): Promise<number> {
-  const [report, agents] = await Promise.all([probeMachine(), agentRows(places)]);
+  const [report, agents] = await Promise.all([probeMachine(places.holds), agentRows(places)]);
   const isMissing = report.controls.some((control) => control.state === "missing" && control.required);
   if (json) {
     process.stdout.write(

@@ -314,6 +314,7 @@ const RUN_FLAGS = {
   quiet: { type: "boolean", short: "q" },
   explain: { type: "boolean" },
   "no-undo": { type: "boolean" },
+  review: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -349,6 +350,7 @@ async function runCommand(argv: readonly string[], places: ReturnType<typeof pla
       quiet: values.quiet === true,
       explain: values.explain === true,
       undo: values["no-undo"] !== true,
+      review: values.review === true,
     },
     places,
   );

@@ -14,6 +14,8 @@ export interface Places {
   readonly keys: string;
   /** What sessions found in their workspaces. */
   readonly snapshots: string;
+  /** What sessions wrote and nobody has brought in yet. */
+  readonly holds: string;
   /** `<homes>/<agent>`: what the agent sees as its home. */
   readonly homes: string;
   /** Profiles written by people: `<config>/profiles/<name>.yaml`. */
@@ -55,6 +57,7 @@ export function placesOf(environment: NodeJS.ProcessEnv): Places {
     ledger: join(state, "ledger"),
     keys: join(state, "keys"),
     snapshots: join(state, "snapshots"),
+    holds: join(state, "held"),
     homes: join(state, "homes"),
     config: home === undefined ? join(xdg("XDG_CONFIG_HOME", ".config"), "sallyport") : join(home, "config"),
     agents: join(xdg("XDG_CACHE_HOME", ".cache"), "sallyport", "agents"),

@@ -8,7 +8,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { Fault, Secret } from "../core/index.ts";
+import { Fault, obeyedPart, Secret } from "../core/index.ts";
 import {
   isHidden,
   layer,
@@ -20,6 +20,7 @@ import {
 } from "../policy/index.ts";
 import { type AgentKind, type LocatedAgent, locateAgent } from "../register/index.ts";
 import { INSIDE, type SandboxSpec } from "../sandbox/index.ts";
+import { isGitShaped } from "../workspace/index.ts";
 import type { Places } from "./places.ts";
 import type { Question } from "./talk.ts";
 
@@ -50,6 +51,8 @@ export interface Prepared {
   readonly workspace: string;
   readonly upstream: URL | null;
   readonly spec: SandboxSpec;
+  /** Absolute: what of the workspace hosts obey already. */
+  readonly known: readonly string[];
   /** What the agent was told to hold itself to, and who holds what it does not. */
   readonly native: study.NativeSettings;
 }
@@ -83,7 +86,7 @@ export async function prepare(
   const door = doorOf(question, agent.kind, proxyPort);
   const read = [...agent.folders, ...policy.files.read];
   const isOnlyWall = policy.sandbox.mode === "bubblewrap" && !policy.sandbox.nested;
-  const hide = await filesToHide(workspace, policy.files.hide);
+  const { hide, obeyed, repositories, known } = await survey(workspace, policy.files.hide);
   const native = study.compileNative(policy, agent.name, agent.version, {
     workspace,
     hiddenFiles: hide,
@@ -125,8 +128,18 @@ export async function prepare(
     caBundle: files.caBundle,
     proxyPort,
     nested: policy.sandbox.nested,
+    inner: { obeyed, repositories },
   };
-  return { agent, policy, workspace, upstream, spec, native, keys: heldKeys(agent.kind, spec.environment) };
+  return {
+    agent,
+    policy,
+    workspace,
+    upstream,
+    spec,
+    native,
+    known,
+    keys: heldKeys(agent.kind, spec.environment),
+  };
 }
 
 /**
@@ -343,32 +356,54 @@ const nameMatches = (pattern: string, name: string): boolean =>
 
 const expandHome = (path: string): string => (path.startsWith("~/") ? join(homedir(), path.slice(2)) : path);
 
+/** What is found in a workspace before a session, absolute. */
+interface Survey {
+  /** Files and folders that a hide pattern names. */
+  readonly hide: readonly string[];
+  /** Below the top: what tools on the host obey, and repositories' `.git`. */
+  readonly obeyed: readonly string[];
+  readonly repositories: readonly string[];
+  /** All of that, at the top too, and folders that look like a repository. */
+  readonly known: readonly string[];
+}
+
+/** Each costs a mount. What is more than that is set aside at the end if the session changed it. */
+const MOST_OBEYED = 64;
+
 /**
- * Existing files and folders of the workspace that a hide pattern names. `node_modules` and `.git` are not looked into:
- * packages come from outside and hold no secret of this workspace, and git's own files have guards of their own.
+ * `node_modules` and `.git` are not looked into: packages come from outside and hold no secret of this workspace, and
+ * git's own files have guards of their own.
  */
-async function filesToHide(workspace: string, patterns: readonly string[]): Promise<string[]> {
-  if (patterns.length === 0) return [];
-  const found: string[] = [];
+async function survey(workspace: string, patterns: readonly string[]): Promise<Survey> {
+  const hide: string[] = [];
+  const obeyed: string[] = [];
+  const repositories: string[] = [];
+  const known: string[] = [];
   let left = MAX_WALKED;
   const walk = async (folder: string): Promise<void> => {
     const entries = await readdir(join(workspace, folder), { withFileTypes: true }).catch(() => []); // unreadable for us and the agent
+    if (isGitShaped(new Set(entries.map(({ name }) => name)))) known.push(join(workspace, folder));
     for (const entry of entries) {
       left -= 1;
       if (left < 0)
         throw new Fault("sandbox.hide", {
           at: workspace,
           detail: `it has more than ${MAX_WALKED} files`,
-          remedy: "run in a smaller folder, or with a profile that hides nothing",
+          remedy: "run in a smaller folder",
         });
       const path = join(folder, entry.name);
-      if (isHidden(patterns, path)) found.push(join(workspace, path));
-      else if (entry.isDirectory() && entry.name !== "node_modules" && entry.name !== ".git")
-        await walk(path);
+      const at = join(workspace, path);
+      const isObeyed = entry.name === ".git" || obeyedPart(path) === path;
+      if (isObeyed) known.push(at);
+      if (patterns.length > 0 && isHidden(patterns, path)) hide.push(at);
+      else {
+        if (isObeyed && folder !== "") (entry.name === ".git" ? repositories : obeyed).push(at);
+        if (entry.isDirectory() && entry.name !== ".git" && entry.name !== "node_modules") await walk(path);
+      }
     }
   };
   await walk("");
-  return found;
+  return { hide, obeyed: obeyed.slice(0, MOST_OBEYED), repositories, known };
 }
 
 /** SHA-256 of the executable, hex. The caller remembers it by the file's identity: agents are hundreds of megabytes. */

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly explain: boolean;
   /** Whether snapshots are taken. */
   readonly undo: boolean;
+  /** Nothing of the workspace changes before it is reviewed. */
+  readonly review: boolean;
 }
 
 const GONE =
@@ -104,6 +106,7 @@ function questionOf(options: RunOptions): Question {
     door: options.door,
     explain: options.explain,
     undo: options.undo,
+    review: options.review,
   };
 }
 
@@ -171,8 +174,7 @@ function askForTunnel(inside: net.Socket, outside: net.Socket, { host, port }: T
 
 async function finish(line: StationLine, options: RunOptions, session: string, exit: Exit): Promise<void> {
   try {
-    const { code: exitCode, refused: setAside, appeared } = exit;
-    const ended = await line.ask<Ended>({ op: "ended", exitCode, setAside, appeared });
+    const ended = await line.ask<Ended>({ op: "ended", exitCode: exit.code });
     if (options.json)
       process.stdout.write(`\n${JSON.stringify(ended.declaration)}\n`); // the agent may not have ended its line
     else if (!options.quiet)

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { basename, join } from "node:path";
 import {
   asFault,
   type EventBody,
@@ -17,24 +17,25 @@ import { type Credential, type OwnDestination, sentinelFor } from "../gateway/in
 import type { TemplateInspector } from "../inspect/index.ts";
 import type { Policy } from "../policy/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
-import { javaTrustStore, planSandbox, Recorder, readHostFacts, type SandboxPlan } from "../sandbox/index.ts";
-import type { Traces } from "../workspace/index.ts";
+import {
+  javaTrustStore,
+  makeOverlays,
+  planSandbox,
+  Recorder,
+  readHostFacts,
+  type SandboxPlan,
+} from "../sandbox/index.ts";
+import { beginHold, type Traces } from "../workspace/index.ts";
 import { type Admitted, admit, standing, standingText } from "./admission.ts";
 import { languageFrom } from "./language.ts";
 import { destinationsOf, labelling, ownModels } from "./models.ts";
 import { localPrincipal, type Places } from "./places.ts";
-import { heldKeys, type Prepared, prepare, type RunQuestion } from "./prepare.ts";
+import { heldKeys, type Prepared, prepare, type RunQuestion, workspaceOf } from "./prepare.ts";
 import { WatchedDocuments } from "./reload.ts";
 import type { Ended, Explained, Hello, Started } from "./talk.ts";
 import { watchTemplate } from "./template-watch.ts";
 import type { House } from "./wire.ts";
-
-/** What the launcher found in the workspace when the agent had ended. */
-interface LeftBehind {
-  readonly setAside: readonly string[];
-  readonly appeared: readonly string[];
-}
-const NOTHING: LeftBehind = { setAside: [], appeared: [] };
+import { finishWork } from "./work.ts";
 
 type Reason = Extract<EventBody, { kind: "session.ended" }>["reason"];
 
@@ -114,8 +115,13 @@ export class ActiveSession {
       heldKeys(agent.kind, spec.environment).map(({ variable }) => [variable, "[held by the gateway]"]),
     );
     const record = { socket: join(places.run, "s", "explain", "record.sock"), reads: false };
-    const shown = { ...spec, environment: { ...spec.environment, ...keys }, record };
-    const plan = planSandbox(shown, readHostFacts(shown));
+    const hold = {
+      folder: join(places.holds, "explain"),
+      isWhole: question.review,
+      tag: "sallyport-explain",
+    };
+    const shown = { ...spec, environment: { ...spec.environment, ...keys }, record, hold };
+    const plan = planSandbox(shown, readHostFacts(shown, house.machine()));
     return {
       agent,
       policy: { name: policy.name, sha256: policy.sha256 },
@@ -131,6 +137,7 @@ export class ActiveSession {
     const folder = join(places.run, "s", id);
     const files = filesIn(folder);
     await house.refreshRegister();
+    await house.endings.get(workspaceOf(question.cwd))?.catch(() => {}); // its own line hears of the fault
     const prepared = await prepare(question, places, files, house.parse);
     const credentials = prepared.keys.map(({ variable, secret, hosts, prefix }) => ({
       name: variable,
@@ -144,10 +151,13 @@ export class ActiveSession {
       ...prepared.spec,
       environment: { ...prepared.spec.environment, ...sentinels(credentials) },
       record: { socket: join(folder, "record.sock"), reads: false },
+      hold: { folder: join(places.holds, id), isWhole: question.review, tag: `sallyport-${id}` },
       ...(house.machine().javaStores.length === 0 ? {} : { javaStore: join(folder, "cacerts") }),
     };
     const plan = planSandbox(spec, readHostFacts(spec, house.machine()));
-    const saving = snapshotBefore(house, id, prepared.workspace, plan.records, question.undo);
+    // A session that changes nothing before it is reviewed needs no way back: the review has one of its own.
+    const isWanted = question.undo && !question.review;
+    const saving = snapshotBefore(house, id, prepared.workspace, plan.records, isWanted);
     const gaps = await house.gapsOf(prepared.policy);
     const { inspector, indexes } = await house.inspectorFor(prepared.policy);
     const admitted = await admit(prepared, house);
@@ -188,6 +198,7 @@ export class ActiveSession {
         startedEvent(id, prepared, plan.kind, gaps, { ...admitted, hasTemplate: watched !== null }, indexes),
       );
       if (plan.records) recorder = await recorderOf(house, id, prepared, spec.record.socket);
+      if (plan.kind !== "none") hold(plan, house, places, id, prepared);
       // Before the agent starts: what is not kept now is gone when the agent has overwritten it.
       const { hasSnapshot, note: unkept } = await saving;
       const note = [admitted.note, unkept].filter((one) => one !== null).join("; ");
@@ -201,6 +212,7 @@ export class ActiveSession {
       });
     } catch (error) {
       await recorder?.finish(false);
+      await house.workspaces.ask({ do: "finish", session: id, isGone: true });
       await house.unwatch(id);
       await house.gateway.closeSession(id);
       await traces.finish();
@@ -240,18 +252,30 @@ export class ActiveSession {
     return "changed";
   }
 
-  /** Closes the way out, records the end, signs, and tells what left. The first reason counts. */
-  end(reason: Reason, exitCode: number | null, left: LeftBehind = NOTHING): Promise<Ended> {
-    this.#ended ??= this.#finish(reason, exitCode, left);
-    return this.#ended;
+  /** Closes the way out, brings the work in, records the end, signs, and tells what left. The first reason counts. */
+  end(reason: Reason, exitCode: number | null): Promise<Ended> {
+    if (this.#ended !== null) return this.#ended;
+    const { endings } = this.#house;
+    const { workspace } = this.summary;
+    const ended = this.#finish(reason, exitCode).finally(() => {
+      if (endings.get(workspace) === ended) endings.delete(workspace);
+    });
+    this.#ended = ended;
+    endings.set(workspace, ended);
+    return ended;
   }
 
-  async #finish(reason: Reason, exitCode: number | null, left: LeftBehind): Promise<Ended> {
+  async #finish(reason: Reason, exitCode: number | null): Promise<Ended> {
     await this.#house.gateway.closeSession(this.id);
     await this.#recorder?.finish(reason === "exited");
     await this.#traces.finish();
     await rm(this.#folder, { recursive: true, force: true });
-    const { setAside, appeared } = left;
+    const { setAside, appeared, isWaiting } = await finishWork(
+      this.#house,
+      this.id,
+      this.summary.workspace,
+      reason !== "client-lost" && reason !== "station-lost",
+    );
     const snapshot = this.#hasSnapshot ? await snapshotAfter(this.#house, this.id) : null;
     if (this.#watched !== null)
       await this.#house.append({
@@ -265,8 +289,8 @@ export class ActiveSession {
       session: this.id,
       reason,
       exitCode,
-      setAside: setAside.map((path) => relative(this.summary.workspace, path)),
-      appeared: appeared.map((path) => relative(this.summary.workspace, path)),
+      setAside,
+      appeared,
       ...(snapshot === null ? {} : { snapshot }),
     });
     await this.#house.ledger.checkpoint();
@@ -277,6 +301,7 @@ export class ActiveSession {
     const surround = { facts: this.#house.destinationFacts, signedAt: this.#house.clock.now() };
     return {
       declaration,
+      isWaiting,
       text: declarationText(declaration, { ...surround, color: false }),
       colored: declarationText(declaration, { ...surround, color: true }),
     };
@@ -314,6 +339,26 @@ const recorderOf = (
     onLost: () => void house.gateway.closeSession(session),
   });
 
+/** The directories for what is written apart, and the note by which it is brought in, whatever ends the session. */
+function hold(plan: SandboxPlan, house: House, places: Places, session: SessionId, prepared: Prepared): void {
+  const { workspace, known } = prepared;
+  makeOverlays(plan.overlays);
+  beginHold(places.holds, {
+    ...{
+      v: 1,
+      session,
+      workspace,
+      known,
+      overlays: plan.overlays.map(({ kind, name, at }) => ({ kind, name, at })),
+    },
+    ...plan.atEnd,
+    tag: `sallyport-${session}`,
+    helper: house.machine().helper.path,
+    startedAt: house.clock.now(),
+    outcome: null,
+  });
+}
+
 /** A session that cannot be undone is started all the same, and says so. */
 async function snapshotBefore(
   house: House,
@@ -324,15 +369,16 @@ async function snapshotBefore(
 ): Promise<{ readonly hasSnapshot: boolean; readonly note: string | null }> {
   if (!isWanted) return { hasSnapshot: false, note: null };
   const now = house.clock.now();
-  const answer = await house.snapshots.ask({ do: "begin", session, workspace, isRecorded, now });
-  if (!("failed" in answer)) return { hasSnapshot: true, note: null };
-  return { hasSnapshot: false, note: `this session cannot be undone: ${answer.failed}` };
+  const answer = await house.workspaces.ask({ do: "begin", session, workspace, isRecorded, now });
+  if ("failed" in answer)
+    return { hasSnapshot: false, note: `this session cannot be undone: ${answer.failed}` };
+  return { hasSnapshot: true, note: null };
 }
 
 /** Null when there is none; the session's end is recorded all the same. */
 async function snapshotAfter(house: House, session: SessionId): Promise<SnapshotTally | null> {
-  const answer = await house.snapshots.ask({ do: "end", session, now: house.clock.now() });
-  return "failed" in answer ? null : { changed: answer.changed ?? 0, notKept: answer.notKept };
+  const answer = await house.workspaces.ask({ do: "end", session, now: house.clock.now() });
+  return "changed" in answer ? { changed: answer.changed ?? 0, notKept: answer.notKept } : null;
 }
 
 const sentinels = (credentials: readonly Credential[]): Record<string, string> =>

@@ -226,7 +226,7 @@ class Station {
           ? ActiveSession.explain(this.#house, this.#places, question)
           : ActiveSession.start(this.#house, this.#places, question);
       case "ended":
-        return (await session?.end("exited", question.exitCode, question)) ?? {};
+        return (await session?.end("exited", question.exitCode)) ?? {};
       case "reach":
         return { mayReach: (await session?.reach(question.host, question.port)) ?? false };
       case "failed":

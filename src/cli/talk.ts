@@ -32,13 +32,12 @@ export type Question =
       readonly explain: boolean;
       /** Take snapshots of the workspace, so that the session can be undone. */
       readonly undo: boolean;
+      /** The whole workspace is copy-on-write, and nothing is changed before somebody has looked at it. */
+      readonly review: boolean;
     }
   | {
       readonly op: "ended";
       readonly exitCode: number;
-      /** What the launcher found in the workspace afterwards: see `session.ended`. */
-      readonly setAside: readonly string[];
-      readonly appeared: readonly string[];
     }
   | { readonly op: "failed" }
   /** Whether a program of this line's session may connect there; port null: to any port of it. */
@@ -193,6 +192,8 @@ export interface Explained {
 
 export interface Ended {
   readonly declaration: Declaration;
+  /** Changes to the workspace wait for a review. */
+  readonly isWaiting: boolean;
   readonly text: string;
   readonly colored: string;
 }

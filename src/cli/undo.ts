@@ -183,8 +183,7 @@ async function changesOf(session: SessionId, places: Places): Promise<Changes> {
       for (const { command, program } of event.commands) programs.set(command, program);
     else if (event.kind === "recorder.lost") isLost = true;
     else if (event.kind === "command.ended") isLost ||= event.unreadable > 0;
-    else if (event.kind === "session.ended")
-      for (const path of event.setAside) for (const at of [path, `${path}.refused`]) note(own, at, 0);
+    else if (event.kind === "session.ended") for (const path of event.setAside) note(own, path, 0);
     else if (event.kind === "file.changed")
       for (const { command, change, path, to } of event.changes)
         for (const at of to === undefined ? [path] : [path, to]) {

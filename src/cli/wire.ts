@@ -8,6 +8,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { rootCertificates } from "node:tls";
 import {
+  asFault,
   asSessionId,
   type Clock,
   type EventBody,
@@ -22,7 +23,7 @@ import type { Policy, parseDocument } from "../policy/index.ts";
 import { type BuildHash, hashBuild, type RegisterPlaces } from "../register/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
 import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
-import { Snapshots, Traces } from "../workspace/index.ts";
+import { finishHold, readHold, Snapshots, Traces } from "../workspace/index.ts";
 import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { registerPlaces, watchRegister } from "./destinations.ts";
 import { earlierToday } from "./earlier.ts";
@@ -35,6 +36,7 @@ import { notOfWorkspaces, type Places } from "./places.ts";
 import { parsingOnce } from "./prepare.ts";
 import { version } from "./version.ts";
 import { witnessesOf } from "./witnesses.ts";
+import { importEvents, type Work, workOf } from "./work.ts";
 
 /** How long an answer of the machine's probe is believed. A missing control is probed for again at once. */
 const PROBE_MS = 10 * 60_000;
@@ -80,7 +82,9 @@ export interface House {
   /** Of a file by its identity, wherever it can be read now; null when it has changed. */
   hashOf(identity: string, path: string): Promise<string | null>;
   readonly registerPlaces: RegisterPlaces;
-  readonly snapshots: Snapshots;
+  readonly workspaces: Snapshots;
+  /** By workspace: sessions whose work is being brought in. Another waits for that, or it would see half of it. */
+  readonly endings: Map<string, Promise<unknown>>;
   /** Compares what leaves in a session with its workspace. To be finished by whoever holds the session. */
   tracesOf(session: SessionId, workspace: string): Traces;
   close(): Promise<void>;
@@ -123,8 +127,12 @@ export async function openHouse(places: Places, onFault: (fault: Fault) => void)
     keepException: (waiver, entry) => keepException(places, waiver, entry),
     earlierToday: (since) => earlierToday(places, since, sizeAtOpening),
   });
-  const probe = probeOnce(clock);
-  const snapshots = new Snapshots({ root: places.snapshots, except: notOfWorkspaces(places) });
+  const probe = probeOnce(clock, places);
+  const workspaces = new Snapshots({
+    root: places.snapshots,
+    except: notOfWorkspaces(places),
+    holds: places.holds,
+  });
   return {
     clock,
     ledger,
@@ -147,12 +155,13 @@ export async function openHouse(places: Places, onFault: (fault: Fault) => void)
     parse: parsingOnce(),
     inspectorFor: labelledInspectors(key),
     findingKey: key,
-    machine: machineOnce(),
+    machine: machineOnce(places),
     gapsOf: async (policy) => gaps(await probe(), policy),
     buildHash: (executable) => hashBuild(executable, (path) => hashes.of(path)),
     hashOf: (identity, path) => hashes.ofIdentity(identity, path),
     registerPlaces: registerPlaces(places),
-    snapshots,
+    workspaces,
+    endings: new Map(),
     tracesOf: (session, workspace) =>
       new Traces({
         session,
@@ -164,7 +173,7 @@ export async function openHouse(places: Places, onFault: (fault: Fault) => void)
       }),
     close: async () => {
       await gateway.close();
-      await snapshots.close();
+      await workspaces.close();
       await hashes.close();
       await ledger.close();
     },
@@ -197,17 +206,42 @@ async function endLostSessions(places: Places, append: Ledger["append"]): Promis
   for (const [question, session] of questions)
     if (open.has(session))
       await append({ kind: "approval.expired", session, question, because: "session-ended" });
-  for (const session of open)
+  for (const session of open) {
+    const { events, work } = lostWork(places, session);
+    for (const event of events) await append(event);
+    const { setAside, appeared } = work;
     await append({
       kind: "session.ended",
       session,
       reason: "station-lost",
       exitCode: null,
-      setAside: [],
-      appeared: [],
+      setAside,
+      appeared,
     });
+  }
   for (const session of lost.keys()) await rm(join(folder, session), { force: true });
   await rm(join(places.run, "s"), { recursive: true, force: true });
+}
+
+/** What a lost session's programs committed is brought in before its end is recorded. */
+function lostWork(
+  places: Places,
+  session: SessionId,
+): { readonly events: readonly EventBody[]; readonly work: Work } {
+  const workspace = readHold(places.holds, session)?.workspace ?? "/";
+  try {
+    const finished = finishHold(places.holds, session, false);
+    return {
+      events: importEvents(session, workspace, finished),
+      work: workOf(workspace, finished),
+    };
+  } catch (error) {
+    const why = asFault(error).message;
+    return {
+      events: [],
+      work: { setAside: [], appeared: [`(not brought in yet: ${why})`], isWaiting: true },
+    };
+  }
 }
 
 async function readSystemRoots(): Promise<string> {
@@ -221,15 +255,15 @@ async function extraRoots(): Promise<readonly string[]> {
   return file !== undefined && existsSync(file) ? [await readFile(file, "utf8")] : [];
 }
 
-function machineOnce(): () => MachineFacts {
+function machineOnce(places: Places): () => MachineFacts {
   let known: MachineFacts | null = null;
   return () => {
-    if (known === null || known.bubblewrap === null) known = readMachineFacts();
+    if (known === null || known.bubblewrap === null) known = readMachineFacts(places.holds);
     return known;
   };
 }
 
-function probeOnce(clock: Clock): () => Promise<MachineReport> {
+function probeOnce(clock: Clock, places: Places): () => Promise<MachineReport> {
   let last: { readonly at: number; readonly report: Promise<MachineReport> } | null = null;
   return async () => {
     const now = clock.monotonic();
@@ -238,7 +272,7 @@ function probeOnce(clock: Clock): () => Promise<MachineReport> {
       now - last.at > PROBE_MS ||
       (await last.report).controls.some((c) => c.state === "missing" && c.required)
     )
-      last = { at: now, report: probeMachine() };
+      last = { at: now, report: probeMachine(places.holds) };
     return last.report;
   };
 }

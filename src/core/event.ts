@@ -252,12 +252,56 @@ export type EventBody =
       readonly reason: "exited" | "client-lost" | "station-lost" | "failed";
       /** The program's own; null where it has none. */
       readonly exitCode: number | null;
-      /** Workspace files made during the session that would make git on the host run something; renamed `….refused`. */
+      /**
+       * Workspace files that the session made or changed and the host would obey: moved to the session's hold, or never
+       * brought in from a copy-on-write repository.
+       */
       readonly setAside: readonly string[];
-      /** New workspace files that editors, shells, agents or CI on the host obey. */
+      /** Such files that could not be moved, and in old entries all that only editors, shells, agents or CI obey. */
       readonly appeared: readonly string[];
       /** By the snapshots round the session; absent: there are none, and it cannot be undone. */
       readonly snapshot?: SnapshotTally;
+    }
+  | {
+      /** What the session's programs committed is in the repository now; what git would obey of the rest is not. */
+      readonly kind: "repository.imported";
+      readonly session: SessionId;
+      /** The git directory: relative to the workspace, else absolute. */
+      readonly repository: string;
+      /** Branches, tags and the like that have changed. At most 1,000. */
+      readonly refs: readonly {
+        /** `refs/…` */
+        readonly name: string;
+        /** What it was; null: it was not there. */
+        readonly from: string | null;
+        /** What it is; null: it was removed. */
+        readonly to: string | null;
+      }[];
+      /** New objects, each checked against its name. */
+      readonly objects: number;
+      /** New packs, each indexed anew. */
+      readonly packs: number;
+      /** What was not brought in. At most 1,000. */
+      readonly held: readonly {
+        /** Within the git directory. */
+        readonly path: string;
+        /** In words. */
+        readonly why: string;
+      }[];
+    }
+  | {
+      /** Somebody has looked at what a session changed, and taken or discarded it; recorded before it is done. */
+      readonly kind: "workspace.reviewed";
+      readonly session: SessionId;
+      readonly principal: string;
+      /** `taken`: is now in the workspace; `discarded`: is gone. */
+      readonly decision: "taken" | "discarded";
+      /** Relative to the workspace. At most 1,000. */
+      readonly paths: readonly string[];
+      /** How many paths. */
+      readonly total: number;
+      /** Whether it was done although somebody else had changed a path meanwhile. */
+      readonly isForced: boolean;
     }
   | {
       /** Nothing was sent: the destination is not allowed, not resolvable to a public address, or malformed. */

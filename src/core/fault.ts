@@ -314,6 +314,13 @@ export const FAULTS = {
     2,
   ),
   "undo.refused": kind("nothing was put back", "see `sallyport undo <session> --list`", 6),
+  "review.unknown": kind("there is nothing of this session to look at", "see `sallyport review`", 2),
+  "review.refused": kind("nothing was taken or discarded", "see `sallyport review <session>`", 6),
+  "review.failed": kind(
+    "what the session wrote cannot be read",
+    "it is kept; build the helper with `sallyport setup`, then again",
+    6,
+  ),
   "models.invalid": kind("the list of our own model servers is not valid", "correct the file", 2),
   "gateway.unrecorded": kind(
     "the record of the request could not be made durable, so nothing was sent",

@@ -20,4 +20,5 @@ export type {
 export { asFault, FAULTS, Fault, type FaultCode, type FaultKind } from "./fault.ts";
 export { keepInPlace, samePrefix, sameSuffix } from "./growing.ts";
 export { asSessionId, type ExchangeId, exchangeId, newSessionId, type SessionId } from "./id.ts";
+export { OBEYED_AT_TOP, obeyedPart } from "./obeyed.ts";
 export { Secret } from "./secret.ts";

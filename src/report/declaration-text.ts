@@ -49,10 +49,10 @@ export function declarationText(declared: Declaration, around: Surround): string
   if (declared.setAside.length > 0)
     say(
       "set aside",
-      `${shown(declared.setAside)}: git on this machine would have obeyed, renamed \`….refused\``,
+      `${shown(declared.setAside)}: this machine would have obeyed; see \`sallyport review ${declared.session}\``,
     );
   if (declared.appeared.length > 0)
-    say("look at", `${shown(declared.appeared)}: new, and tools on this machine obey such files`);
+    say("look at", `${shown(declared.appeared)}: could not be set aside, and this machine may obey it`);
   say("record", recordLine(declared, around.signedAt));
   say("see it", `sallyport show ${declared.session}`);
   return lines.join("\n");

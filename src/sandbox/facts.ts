@@ -17,10 +17,11 @@ import {
   realpathSync,
   statSync,
 } from "node:fs";
-import { homedir, totalmem } from "node:os";
+import { homedir, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { Fault } from "../core/index.ts";
+import { Fault, OBEYED_AT_TOP } from "../core/index.ts";
 import { findHelper, type HelperFact } from "./helper.ts";
+import { tryOverlay } from "./overlay-trial.ts";
 
 /** What a session may touch, as the policy and the agent's adapter say it. */
 export interface SandboxSpec {
@@ -58,6 +59,19 @@ export interface SandboxSpec {
   readonly limits?: Partial<SandboxLimits>;
   /** What happens inside is told to this socket of the station's; absent or null: to nobody. */
   readonly record?: SandboxRecord | null;
+  /** Where copy-on-write directories keep what is written; absent: nothing is copy-on-write. */
+  readonly hold?: SandboxHold;
+  /** Absolute: what lies deeper in the workspace that tools on the host obey, and repositories (`.git`) below its top. */
+  readonly inner?: { readonly obeyed: readonly string[]; readonly repositories: readonly string[] };
+}
+
+export interface SandboxHold {
+  /** Host directory, the session's own; made by whoever starts the session. */
+  readonly folder: string;
+  /** The workspace as a whole, and not only its repositories. */
+  readonly isWhole: boolean;
+  /** What the mounts are called inside. */
+  readonly tag: string;
 }
 
 export interface SandboxRecord {
@@ -112,6 +126,8 @@ export interface MachineFacts {
   readonly memoryBytes: number;
   /** Starts, records and catches; without it perl or Node is the first stage, and nothing is recorded inside. */
   readonly helper: HelperFact;
+  /** Why no copy-on-write directory can be made; null: it can. */
+  readonly noOverlay: string | null;
   readonly perl: string | null;
   readonly node: string;
   readonly prlimit: string | null;
@@ -136,10 +152,10 @@ export interface WorkspaceFacts {
   readonly protect: readonly string[];
   /** The repository's administrative directory; null when the workspace has none. */
   readonly git: GitFacts | null;
+  /** The same of repositories deeper in the workspace. */
+  readonly inner: readonly GitFacts[];
   /** Existing files and directories of the workspace that tools on the host execute or obey. */
   readonly guarded: readonly PathFact[];
-  /** Guarded names that do not exist; a mount can keep nobody from making them. */
-  readonly absent: { readonly guarded: readonly string[]; readonly git: readonly string[] };
   /** Directories above any of these, up to the workspace or grant that holds them: moving one would move what is in it. */
   readonly parents: readonly PathFact[];
 }
@@ -193,40 +209,16 @@ const GIT_EXECUTABLE = ["config", "config.worktree", "hooks", "info", "commondir
 const GIT_PATH_SETTING =
   /^\s*(?:path|hooksPath|attributesFile|excludesFile|fsmonitor|program|sshCommand)\s*=\s*"?([^"\n;#]+)"?/gim;
 
-/** Files and directories of a workspace that editors, shells, agents and CI on the host execute or obey. */
-export const GUARDED_NAMES: readonly string[] = [
-  ".vscode",
-  ".idea",
-  ".claude",
-  ".cursor",
-  ".codex",
-  ".gemini",
-  ".qwen",
-  ".opencode",
-  "opencode.json",
-  "opencode.jsonc",
-  ".mcp.json",
-  ".envrc",
-  ".devcontainer",
-  ".devcontainer.json",
-  ".husky",
-  ".github",
-  ".gitlab-ci.yml",
-  ".gitmodules",
-  ".gitattributes",
-  ".gitconfig",
-  ".npmrc",
-  ".yarnrc.yml",
-  ".pre-commit-config.yaml",
-];
-
 /** Of a git file that is read whole. */
 const MAX_SMALL_BYTES = 256 * 1024;
 /** Entries that expanding hide patterns may look at; more is a pattern too wide to promise anything. */
 const MAX_WALKED = 200_000;
 
-/** The machine's facts; good for the life of a process. Costs some milliseconds, most of them `bwrap --version`. */
-export function readMachineFacts(): MachineFacts {
+/**
+ * The machine's facts; good for the life of a process. Costs some milliseconds, most of them `bwrap --version`.
+ * `holds`: where copy-on-write directories would keep what is written; the nearest folder upwards that exists is tried.
+ */
+export function readMachineFacts(holds: string = tmpdir()): MachineFacts {
   return {
     platform: process.platform,
     arch: process.arch,
@@ -240,7 +232,7 @@ export function readMachineFacts(): MachineFacts {
     ),
     rootProc: process.getuid?.() === 0 ? rootProc() : { readOnly: [], masked: [] },
     memoryBytes: totalmem(),
-    helper: findHelper(),
+    ...helperFacts(holds),
     perl: firstUsable(["/usr/bin/perl", "/bin/perl"]),
     node: realOr(process.execPath),
     prlimit: firstUsable(["/usr/bin/prlimit", "/bin/prlimit"]),
@@ -255,6 +247,14 @@ export function readMachineFacts(): MachineFacts {
  */
 export function readHostFacts(spec: SandboxSpec, machine: MachineFacts = readMachineFacts()): HostFacts {
   return { ...machine, ...readWorkspaceFacts(spec) };
+}
+
+function helperFacts(holds: string): Pick<MachineFacts, "helper" | "noOverlay"> {
+  const helper = findHelper();
+  return {
+    helper,
+    noOverlay: helper.path === null ? `no helper: ${helper.why}` : tryOverlay(helper.path, holds),
+  };
 }
 
 /** Debian's and Fedora's own, which their Javas link to, and those that a Java brings itself. */
@@ -286,16 +286,17 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
     .map(({ path, text }) => ({ ...pathFact(path), text }))
     .filter(({ kind, text }) => kind === (text === null ? "directory" : "file"));
   const git = gitFacts(real);
-  const names = GUARDED_NAMES.map((name) => pathFact(join(real, name)));
-  const guarded = names.filter((fact) => fact.kind !== "missing");
+  const repositories = (spec.inner?.repositories ?? []).flatMap((path) => gitFacts(dirname(path)) ?? []);
+  const guarded = [...OBEYED_AT_TOP.map((name) => join(real, name)), ...(spec.inner?.obeyed ?? [])]
+    .map(pathFact)
+    .filter((fact) => fact.kind !== "missing");
   const inner = [
     ...read,
     ...write,
     ...hidden,
     ...covered,
     ...guarded,
-    ...(git?.executable ?? []),
-    ...(git?.directories ?? []),
+    ...[git, ...repositories].flatMap((one) => (one === null ? [] : [...one.executable, ...one.directories])),
   ];
   return {
     workspace: { ...workspace, owner: statSync(real).uid },
@@ -306,11 +307,8 @@ function readWorkspaceFacts(spec: SandboxSpec): WorkspaceFacts {
     covered,
     protect: (spec.protect ?? []).map((path) => realOr(resolve(path))),
     git,
+    inner: repositories,
     guarded,
-    absent: {
-      guarded: names.filter((fact) => fact.kind === "missing").map((fact) => fact.path),
-      git: absentGit(git),
-    },
     parents: parentsOf(inner, [workspace, ...read, ...write, ...(git?.directories ?? [])]),
   };
 }
@@ -390,17 +388,6 @@ function gitFacts(workspace: string): GitFacts | null {
     .map(pathFact)
     .filter((fact) => fact.kind !== "missing" && !directories.some((d) => d.real === fact.real));
   return { entry, directories, executable };
-}
-
-/**
- * What git would execute or obey in the workspace's own `.git` directory, but is not there. Not `info`: it names drivers
- * only that the configuration, which is guarded, defines, and git makes it itself for a sparse checkout.
- */
-function absentGit(git: GitFacts | null): string[] {
-  if (git === null || git.entry.kind !== "directory") return [];
-  return ["commondir", "config.worktree", "hooks"]
-    .map((name) => join(git.entry.real ?? "", name))
-    .filter((path) => !existing(path));
 }
 
 /** Files of the workspace that the repository's configuration makes git read or run (`core.hooksPath=.husky/_`). */

@@ -9,6 +9,7 @@ export {
 export { buildHelper, type HelperFact, isPinned } from "./helper.ts";
 export { javaTrustStore } from "./java.ts";
 export { type Ended, type Launched, type LaunchOptions, launch } from "./launch.ts";
+export { makeOverlays } from "./overlay.ts";
 export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";
 export { type MachineControl, type MachineReport, probeMachine } from "./probe.ts";
 export { Recorder, type RecorderOptions } from "./recorder.ts";

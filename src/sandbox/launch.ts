@@ -15,17 +15,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { Socket as DatagramSocket } from "node:dgram";
-import {
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,10 +36,6 @@ export interface Launched {
 export interface Ended {
   /** The program's exit code; 128 + n if signal n ended it. */
   readonly code: number;
-  /** Files that were made during the session and would have made git on the host run something: renamed `….refused`. */
-  readonly refused: readonly string[];
-  /** New files and directories that editors, shells, agents or CI on the host execute or obey: to be looked at. */
-  readonly appeared: readonly string[];
 }
 
 export interface LaunchOptions {
@@ -141,7 +127,7 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
     const exit = exited.then(async ({ code }) => {
       await vanished(heard.program?.parent ?? 0);
       group?.close();
-      return { code, ...lookRound(plan) };
+      return { code };
     });
     return { exit, signal: sender((name) => sendTo(heard.program, name), child) };
   }
@@ -374,8 +360,7 @@ async function launchBare(plan: SandboxPlan, options: LaunchOptions): Promise<La
     release.all();
     server.close();
   });
-  const exit = exited.then(({ code }) => ({ code, refused: [], appeared: [] }));
-  return { exit, signal: sender((name) => child.exitCode === null && child.kill(name), child) };
+  return { exit: exited, signal: sender((name) => child.exitCode === null && child.kill(name), child) };
 }
 
 function programFault(program: string, errno: number, isThere: boolean): Fault {
@@ -403,27 +388,6 @@ async function vanished(pid: number): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-}
-
-/** After the end, when nothing inside lives any more: what no mount could prevent. */
-function lookRound(plan: SandboxPlan): {
-  readonly refused: readonly string[];
-  readonly appeared: readonly string[];
-} {
-  const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-  const stayed: string[] = [];
-  const refused = plan.atEnd.refuse.filter(isThere).filter((path) => {
-    for (const name of [`${path}.refused`, `${path}.refused-${process.pid}-${Date.now()}`])
-      try {
-        renameSync(path, name);
-        return true;
-      } catch {
-        // An earlier `.refused` directory may be in the way; else it stays, and is told.
-      }
-    stayed.push(path);
-    return false;
-  });
-  return { refused, appeared: [...stayed, ...plan.atEnd.report.filter(isThere)] };
 }
 
 /** Sends, and after a request to end sees to it that the program does. */

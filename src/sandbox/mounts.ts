@@ -6,10 +6,18 @@
  * profile's; and every directory between a pinned or covered path and the mount that holds it is a mount as well.
  */
 import { Fault } from "../core/index.ts";
-import { type HostFacts, type PathFact, type SandboxSpec, within } from "./facts.ts";
+import { type GitFacts, type HostFacts, type PathFact, type SandboxSpec, within } from "./facts.ts";
 
 /** Visible in every sandbox. */
-const SYSTEM_VIEW = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+export const SYSTEM_VIEW: readonly string[] = [
+  "/usr",
+  "/bin",
+  "/sbin",
+  "/lib",
+  "/lib32",
+  "/lib64",
+  "/libx32",
+];
 
 /** Never granted as a whole: sockets, devices, hashes of passwords. */
 const MACHINE_STATE = ["/proc", "/sys", "/dev", "/etc", "/run", "/var", "/var/run", "/tmp", "/boot"];
@@ -98,15 +106,23 @@ export function isGranted(path: string, facts: HostFacts, workspace: string): bo
   );
 }
 
-/** Pins `.git` and makes read-only what tools on the host execute or obey, unless a write grant names it. */
+export const repositoriesIn = ({ git, inner }: HostFacts): readonly GitFacts[] =>
+  git === null ? inner : [git, ...inner];
+
+/**
+ * Pins `.git` and makes read-only what tools on the host execute or obey, unless a write grant names it. What is copy-on-
+ * write needs no guard: it is not the host's own that is written.
+ */
 export function guardMounts(
   facts: HostFacts,
   workspace: string,
   explain: string[],
+  isOverlaid: (path: string) => boolean = () => false,
 ): { readonly mounts: readonly Mount[]; readonly bound: readonly PathFact[] } {
   const mounts: Mount[] = [];
   const bound: PathFact[] = [];
   const readOnly = (fact: PathFact): void => {
+    if (isOverlaid(fact.path)) return;
     // A link cannot be pinned by a mount, and binding its end could show what nobody granted.
     if (fact.real !== fact.path) {
       explain.push(`guard ${fact.path}: is a link, not guarded`);
@@ -117,13 +133,12 @@ export function guardMounts(
     bound.push(fact);
     explain.push(`guard ${fact.path}: read only`);
   };
-  if (facts.git !== null) {
-    const { entry, directories, executable } = facts.git;
+  for (const { entry, directories, executable } of repositoriesIn(facts)) {
     for (const directory of directories) {
       if (directory.real === null || directory.real !== directory.path) continue;
       // Without a mount on the directory itself, `mv .git x; cp -r x .git` would shake off the read-only parts.
       mounts.push({ at: directory.path, isWritable: true, args: ["--bind", directory.path, directory.path] });
-      bound.push(directory);
+      if (!isOverlaid(directory.path)) bound.push(directory);
     }
     if (entry.kind === "file") readOnly(entry);
     for (const fact of executable) readOnly(fact);

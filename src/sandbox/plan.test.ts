@@ -58,6 +58,7 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
     rootProc: { readOnly: [], masked: [] },
     memoryBytes: 16 * 1024 ** 3,
     helper: { path: null, why: "it was not built" },
+    noOverlay: "no helper: it was not built",
     perl: "/usr/bin/perl",
     node: "/opt/node/bin/node",
     prlimit: "/usr/bin/prlimit",
@@ -71,8 +72,8 @@ const facts = (over: Partial<HostFacts> = {}): HostFacts => {
     covered: [],
     protect: [],
     git: null,
+    inner: [],
     guarded: [],
-    absent: { guarded: [], git: [] },
     parents: [fact("/home/ada/payments/conf"), fact("/home/ada/payments/conf/deep")],
     ...over,
   };
@@ -143,6 +144,25 @@ describe("the plan is what was reviewed", () => {
         facts({
           helper: HELPER,
           javaStores: ["/etc/ssl/certs/java/cacerts", "/usr/lib/jvm/temurin-25/lib/security/cacerts"],
+        }),
+      ],
+    ],
+    [
+      "overlays",
+      () => [
+        spec({
+          hide: ["conf/.env"],
+          hold: {
+            folder: "/home/ada/.local/state/sallyport/held/0a1b2c3d",
+            isWhole: true,
+            tag: "sallyport-0a1b2c3d",
+          },
+        }),
+        facts({
+          ...repository(),
+          helper: HELPER,
+          noOverlay: null,
+          hidden: [fact("/home/ada/payments/conf/.env", "file")],
         }),
       ],
     ],
@@ -325,19 +345,42 @@ describe("laws of the argument list", () => {
     expect(plan.explain).toContain("guard /home/ada/payments/.vscode: is a link, not guarded");
   });
 
-  it("what is absent is looked for at the end, unless a grant names it", () => {
-    const absent = {
-      git: ["/home/ada/payments/.git/commondir", "/home/ada/payments/.git/hooks"],
-      guarded: ["/home/ada/payments/.envrc", "/home/ada/payments/.vscode"],
-    };
-    const write = [
-      fact("/home/ada/payments"),
-      fact("/home/ada/payments/.git/hooks", "missing"),
-      fact("/home/ada/payments/.vscode", "missing"),
-    ];
-    expect(planSandbox(spec(), facts({ absent, write })).atEnd).toEqual({
-      refuse: ["/home/ada/payments/.git/commondir"],
-      report: ["/home/ada/payments/.envrc"],
+  it("whoever looks the workspace over at the end knows what was granted, and what could not be written", () => {
+    const write = [fact("/home/ada/payments"), fact("/home/ada/payments/.vscode", "missing")];
+    const plan = planSandbox(spec(), facts({ ...repository(), write, read: [fact("/opt/claude")] }));
+    expect(plan.atEnd.granted).toEqual(["/home/ada/payments/.vscode"]);
+    expect(plan.atEnd.untouched).toEqual([
+      "/home/ada/payments/.git/config",
+      "/home/ada/payments/.git/hooks",
+      "/home/ada/payments/.git/info",
+      "/home/ada/payments/.envrc",
+    ]);
+    expect(plan.atEnd.shown).toContain("/opt/claude");
+  });
+
+  it("where it can be, a repository is copy-on-write and needs no guard; a whole workspace needs none at all", () => {
+    const can = { ...repository(), helper: HELPER, noOverlay: null };
+    const hold = { folder: "/state/held/0a1b2c3d", isWhole: false, tag: "sallyport-0a1b2c3d" };
+    const plan = planSandbox(spec({ hold }), facts(can));
+    expect(plan.overlays.map(({ kind, at, upper }) => [kind, at, upper])).toEqual([
+      ["git", "/home/ada/payments/.git", "/state/held/0a1b2c3d/git-0/up"],
+    ]);
+    expect(plan.bwrapArgs).not.toContain("/home/ada/payments/.git/config");
+    expect(plan.bwrapArgs).toContain("/home/ada/payments/.envrc");
+    expect(plan.descriptors.at(-1)?.text ?? "").not.toContain("/home/ada/payments/.git");
+    const whole = planSandbox(spec({ hold: { ...hold, isWhole: true } }), facts(can));
+    expect(whole.overlays.map(({ kind, name }) => [kind, name])).toEqual([
+      ["tree", "tree"],
+      ["git", "git-1"],
+    ]);
+    expect(whole.bwrapArgs).not.toContain("/home/ada/payments/.envrc");
+  });
+
+  it("a review that the machine cannot hold back is refused, not skipped", () => {
+    const hold = { folder: "/state/held/0a1b2c3d", isWhole: true, tag: "sallyport-0a1b2c3d" };
+    expect(fault(() => planSandbox(spec({ hold }), facts()))).toMatchObject({
+      code: "sandbox.unavailable",
+      detail: expect.stringContaining("no helper"),
     });
   });
 

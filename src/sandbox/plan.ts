@@ -28,10 +28,11 @@ import {
   grantMounts,
   guardMounts,
   INSIDE_HOME,
-  isGranted,
   maskMounts,
   pinMounts,
+  SYSTEM_VIEW,
 } from "./mounts.ts";
+import { type Overlay, overlayCommand, planOverlays } from "./overlay.ts";
 import { type FilterArch, seccompFilter } from "./seccomp.ts";
 import {
   DESCRIPTOR,
@@ -72,11 +73,17 @@ export interface SandboxPlan {
   /** `helper`: it launches, catches connections to any address, and records if `records` says so. */
   readonly stage: "helper" | "perl" | "node" | "none";
   readonly records: boolean;
-  /**
-   * Paths that do not exist now. At the end those in `refuse` are set aside, as they would make git on the host run what
-   * they say; those in `report` are told.
-   */
-  readonly atEnd: { readonly refuse: readonly string[]; readonly report: readonly string[] };
+  /** Directories that are copy-on-write inside; what is written to them is not the host's until it is brought in. */
+  readonly overlays: readonly Overlay[];
+  /** For whoever looks the workspace over at the end. */
+  readonly atEnd: {
+    /** Paths of the workspace that a grant lets the program write although hosts obey them. */
+    readonly granted: readonly string[];
+    /** Paths of the workspace that are read-only inside, or covered. */
+    readonly untouched: readonly string[];
+    /** Where a link of the workspace may lead: what is shown inside at the place that it has outside. */
+    readonly shown: readonly string[];
+  };
   /** For the session as a whole, where the machine allows it. */
   readonly groupLimits: { readonly processes: number; readonly memoryBytes: number } | null;
   /** What a person should know, one line each: what is granted, what is masked, what could not be. */
@@ -136,7 +143,9 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   };
   const file = (path: string, text: string): string[] => held("--file", path, text);
   const grants = grantMounts(spec, facts, workspace, explain);
-  const guards = guardMounts(facts, workspace, explain);
+  const overlays = planOverlays(spec, facts, workspace, explain);
+  const isOverlaid = (path: string): boolean => overlays.some((one) => within(path, one.at));
+  const guards = guardMounts(facts, workspace, explain, isOverlaid);
   const masks = [
     ...coverMounts(facts, grants.visible, (path, text) => held("--ro-bind-data", path, text), explain),
     ...maskMounts(facts, grants.visible, explain),
@@ -146,7 +155,10 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   const guardBound = guards.bound.filter((fact) => !isCovered(fact.path));
   const content = [...grants.mounts, ...guards.mounts.filter(({ at }) => !isCovered(at)), ...masks];
   const pins = pinMounts(content, facts);
-  const expectations = [...grants.bound, ...guardBound, ...pins.bound].map(expect);
+  // An overlay's own numbers are not those that were planned; the helper has compared them before it mounted.
+  const expectations = [...grants.bound, ...guardBound, ...pins.bound]
+    .filter((fact) => !isOverlaid(fact.path))
+    .map(expect);
   const stage = chooseStage(facts, arch, limits, spec, expectations);
   explain.push(
     `limits: ${limits.processes} processes, ${limits.openFiles} open files, ${limits.fileBytes / MIB} MiB per file, ${limits.tmpBytes / MIB} MiB in /tmp, no core dumps; where the machine allows it ${limits.memoryBytes / MIB} MiB of memory`,
@@ -175,6 +187,7 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   return {
     kind: "bubblewrap",
     ...startedBy(facts, spec, workspace, grantedPaths(facts), [
+      ...overlayCommand(facts, spec, overlays),
       ...[bubblewrap, "--args", String(DESCRIPTOR.first), "--"],
       ...[...stage.command, ...spec.program],
     ]),
@@ -189,9 +202,11 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
     program: spec.program,
     stage: stage.kind,
     records,
+    overlays,
     atEnd: {
-      refuse: facts.absent.git.filter((path) => !isGranted(path, facts, workspace)),
-      report: facts.absent.guarded.filter((path) => !isGranted(path, facts, workspace)),
+      granted: facts.write.flatMap(({ path, real }) => ((real ?? path) === workspace ? [] : [real ?? path])),
+      untouched: [...guards.mounts, ...masks].flatMap(({ at, isWritable }) => (isWritable ? [] : [at])),
+      shown: [...SYSTEM_VIEW, ...grantedPaths(facts)],
     },
     groupLimits: { processes: limits.processes, memoryBytes: limits.memoryBytes },
     explain,
@@ -215,7 +230,8 @@ function planWithoutWall(spec: SandboxSpec, cwd: string): SandboxPlan {
     program: spec.program,
     stage: "none",
     records: false,
-    atEnd: { refuse: [], report: [] },
+    overlays: [],
+    atEnd: { granted: [], untouched: [], shown: [] },
     groupLimits: null,
     explain: [
       "NO SANDBOX: the program can read and write everything that you can, and reach every host",

@@ -40,9 +40,9 @@ const APPARMOR_REMEDY =
   "sudo apt-get install apparmor-profiles, then sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ and sudo systemctl reload apparmor";
 const TRIAL_MS = 15_000;
 
-/** Tries everything; takes a few hundred milliseconds. */
-export async function probeMachine(): Promise<MachineReport> {
-  const facts = readMachineFacts();
+/** Tries everything; takes a few hundred milliseconds. `holds`: as readMachineFacts'. */
+export async function probeMachine(holds: string = tmpdir()): Promise<MachineReport> {
+  const facts = readMachineFacts(holds);
   const controls: MachineControl[] = [];
   const say = (
     id: string,
@@ -173,13 +173,18 @@ function sayLimits(facts: MachineFacts, say: Say): void {
     group === null ? "run inside: systemd-run --user --scope -p Delegate=yes sallyport run …" : null,
     false,
   );
-  const overlay = tryOverlay();
   say(
     "overlay",
-    "copy-on-write workspace",
-    overlay === null ? "enforced" : "missing",
-    overlay ?? "the kernel can overlay without privileges (used by later releases)",
-    null,
+    "copy-on-write directories",
+    facts.noOverlay === null ? "enforced" : "missing",
+    facts.noOverlay === null
+      ? "repositories are written apart and brought in without what git would run; --review works"
+      : `${facts.noOverlay}; what git would run is read-only or set aside at the end, --review does not work`,
+    facts.noOverlay === null
+      ? null
+      : facts.helper.path === null
+        ? "sallyport setup"
+        : "Linux 5.11 or later, and a state folder on ext4, xfs, btrfs or tmpfs",
     false,
   );
 }
@@ -310,26 +315,6 @@ function tryUserNamespace(facts: MachineFacts): { readonly detail: string; reado
     remedy:
       "in a container: allow user namespaces and an unmasked /proc (see docs/containers), or run outside of it",
   };
-}
-
-/** Null when an unprivileged overlay mount works, else why not. */
-function tryOverlay(): string | null {
-  const folder = mkdtempSync(join(tmpdir(), "sallyport-doctor-"));
-  try {
-    for (const name of ["low", "up", "work", "at"]) mkdirSync(join(folder, name));
-    const script =
-      'mount -t overlay none -o userxattr,lowerdir="$1/low",upperdir="$1/up",workdir="$1/work" "$1/at"';
-    const result = spawnSync("unshare", ["-Urm", "sh", "-c", script, "sh", folder], {
-      encoding: "utf8",
-      timeout: 5000,
-      shell: false,
-    });
-    if (result.status === 0) return null;
-    return (result.stderr || String(result.error ?? "it failed")).trim().replaceAll("\n", "; ");
-  } finally {
-    spawnSync("chmod", ["-R", "u+rwx", folder], { timeout: 5000, shell: false }); // the kernel leaves work/work without rights
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 function readNumber(path: string): number | null {

@@ -1,11 +1,12 @@
 /** The thread that takes snapshots (snapshots.ts). It remembers the newest state of the workspace it saw last. */
 import { parentPort, workerData } from "node:worker_threads";
 import { asFault } from "../core/index.ts";
+import { finishHold } from "./finish.ts";
 import type { SnapshotAnswer, SnapshotOptions, SnapshotQuestion } from "./snapshots.ts";
 import { SnapshotStore } from "./store.ts";
 import { differences } from "./tree.ts";
 
-const { root, except } = workerData as SnapshotOptions; // the only starter is snapshots.ts
+const { root, except, holds } = workerData as SnapshotOptions; // the only starter is snapshots.ts
 let last: { readonly workspace: string; readonly store: SnapshotStore } | null = null;
 
 function storeOf(workspace: string): SnapshotStore {
@@ -14,6 +15,7 @@ function storeOf(workspace: string): SnapshotStore {
 }
 
 function answer(question: SnapshotQuestion): SnapshotAnswer {
+  if (question.do === "finish") return { finished: finishHold(holds, question.session, question.isGone) };
   if (question.do === "begin") {
     const { workspace, session, isRecorded, now } = question;
     const store = storeOf(workspace);

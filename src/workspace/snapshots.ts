@@ -1,12 +1,15 @@
-/** The station's snapshots: taken on a thread of their own, one at a time, so that other sessions do not wait. */
+/** What the station does to workspaces: on a thread of its own, one thing at a time, so that other sessions do not wait. */
 import { Worker } from "node:worker_threads";
 import { asFault, Fault, type SessionId } from "../core/index.ts";
+import type { Finished } from "./finish.ts";
 
 export interface SnapshotOptions {
   /** `<state>/snapshots` */
   readonly root: string;
   /** Absolute paths that are no part of a workspace, wherever it is. */
   readonly except: readonly string[];
+  /** `<state>/held` */
+  readonly holds: string;
 }
 
 export type SnapshotQuestion =
@@ -17,11 +20,15 @@ export type SnapshotQuestion =
       readonly isRecorded: boolean;
       readonly now: number;
     }
-  | { readonly do: "end"; readonly session: SessionId; readonly now: number };
+  | { readonly do: "end"; readonly session: SessionId; readonly now: number }
+  /** Bring the session's work in: see finish.ts. */
+  | { readonly do: "finish"; readonly session: SessionId; readonly isGone: boolean };
 
 export type SnapshotAnswer =
+  | { readonly finished: Finished | null }
   /** `notKept`: files and folders that could not be brought back. `changed`: how many differ from before; null at the beginning. */
-  { readonly notKept: number; readonly changed: number | null } | { readonly failed: string };
+  | { readonly notKept: number; readonly changed: number | null }
+  | { readonly failed: string };
 
 /** Owned by the station. */
 export class Snapshots {

@@ -116,11 +116,11 @@ const TOOL_ATTACKS: readonly ToolAttack[] = [
     title: "a new file that tools of the host obey (`.envrc`)",
     step: () => shell("echo 'touch ran' > .envrc"),
     judge: ({ tools }, result) => {
-      if (tools.after(".envrc") === null) return whoRefused(result);
-      const isTold = tools.events.some(
-        (event) => event.kind === "session.ended" && event.appeared.includes(".envrc"),
+      if (tools.after(".envrc") !== null) return "nobody";
+      const isSetAside = tools.events.some(
+        (event) => event.kind === "session.ended" && event.setAside.includes(".envrc"),
       );
-      return isTold ? "told" : "nobody";
+      return isSetAside ? "sandbox" : whoRefused(result);
     },
   },
   {

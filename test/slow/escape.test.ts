@@ -16,11 +16,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { SandboxSpec } from "../../src/sandbox/index.ts";
-import type { Orders } from "../system/sandbox-driver.ts";
+import { SALLYPORT } from "../harness.ts";
 
 const PROBES = join(import.meta.dirname, "../system/escape-probes.sh");
-const DRIVER = join(import.meta.dirname, "../system/sandbox-driver.ts");
 const PLAIN = 54_322;
 const NEEDED = ["/usr/bin/script", "/usr/bin/python3", "/usr/bin/perl", "/usr/bin/git"];
 const missing = NEEDED.filter((path) => !existsSync(path));
@@ -41,19 +39,6 @@ const MEANT: Readonly<Record<string, string>> = {
 
 /** Known holes, each with what stands in for a wall. */
 const OPEN: Readonly<Record<string, string>> = {
-  symlink_planted: "a link in the workspace that points outside: seen in the diff",
-  git_commondir: "set aside at the end of the session under its name; the probe renames it before",
-  git_nested_bare_repo: "a directory that looks like a repository: seen in the diff",
-  git_gitmodules: "new at the top of the workspace: told at the end of the session",
-  ws_vscode_tasks: "as git_gitmodules",
-  ws_idea: "as git_gitmodules",
-  ws_mcp_json: "as git_gitmodules",
-  ws_cursor_rules: "as git_gitmodules",
-  ws_envrc: "as git_gitmodules",
-  ws_devcontainer: "as git_gitmodules",
-  ws_husky: "as git_gitmodules",
-  ws_gh_workflow: "as git_gitmodules",
-  ws_claude_settings: "as git_gitmodules",
   memory_unlimited:
     "the probe looks into /sys, which is not there; limited where a control group can be made",
   tty_osc52_write: "the clipboard by an escape sequence: the terminal's own settings decide",
@@ -71,20 +56,22 @@ describe.skipIf(missing.length > 0)("the escape probes", () => {
       const root = mkdtempSync(join(tmpdir(), "sallyport-escape-"));
       const at = (name: string): string => join(root, name);
       const identity = uid === null ? {} : { uid, gid: uid };
-      for (const name of ["", "work", "home", "agent-home", "bait"]) {
+      for (const name of ["", "work", "home", "state", "bait"]) {
         mkdirSync(at(name), { recursive: true });
         if (uid !== null) chownSync(at(name), uid, uid);
       }
-      for (const name of ["ca.pem", "home/.bashrc", "home/.profile"]) writeFileSync(at(name), "\n");
+      for (const name of ["home/.bashrc", "home/.profile"]) writeFileSync(at(name), "\n");
       if (uid !== null) for (const name of ["home/.bashrc", "home/.profile"]) chownSync(at(name), uid, uid);
       copyFileSync(PROBES, at("work/probes.sh"));
       const environment = {
         PATH: "/usr/local/bin:/usr/bin:/bin",
         HOME: at("home"),
+        SALLYPORT_HOME: at("state"),
         SHELL: "/bin/sh",
         AWS_SECRET_ACCESS_KEY: "bait",
         GITHUB_TOKEN: "bait",
         SSH_AUTH_SOCK: "/bait",
+        TERM: "dumb",
       };
       const outside = (...args: string[]): string =>
         execFileSync("bash", ["probes.sh", ...args], {
@@ -94,30 +81,10 @@ describe.skipIf(missing.length > 0)("the escape probes", () => {
           stdio: ["ignore", "pipe", "ignore"],
           ...identity,
         });
-      const spec: SandboxSpec = {
-        program: ["bash", "probes.sh", "run"],
-        workspace: at("work"),
-        homeDirectory: at("agent-home"),
-        read: [],
-        write: [],
-        hide: ["**/.env"],
-        environment: {
-          TERM: "dumb",
-          HTTP_PROXY: "http://127.0.0.1:3128",
-          HTTPS_PROXY: "http://127.0.0.1:3128",
-        },
-        caCertificate: at("ca.pem"),
-        caBundle: at("ca.pem"),
-        proxyPort: 3128,
-        nested: false,
-      };
       try {
         outside("setup", at("bait"));
-        const orders: Orders = { spec, facts: {} };
-        const quoted = [process.execPath, DRIVER, JSON.stringify(orders)].map(
-          (word) => `'${word.replaceAll("'", `'\\''`)}'`,
-        );
-        const child = spawn("/usr/bin/script", ["-qefc", `exec ${quoted.join(" ")}`, "/dev/null"], {
+        const run = `exec '${SALLYPORT}' run -q --profile engineer -- bash probes.sh run`;
+        const child = spawn("/usr/bin/script", ["-qefc", run, "/dev/null"], {
           env: environment,
           cwd: at("work"),
           stdio: ["ignore", "pipe", "inherit"],
@@ -138,6 +105,7 @@ describe.skipIf(missing.length > 0)("the escape probes", () => {
         expect(existsSync(at("bait/hits")) ? readFileSync(at("bait/hits"), "utf8") : "").toBe("");
       } finally {
         outside("teardown");
+        execFileSync(SALLYPORT, ["down", "--force"], { env: environment, stdio: "ignore", ...identity });
         rmSync(root, { recursive: true, force: true });
       }
     },

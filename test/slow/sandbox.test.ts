@@ -292,28 +292,6 @@ describe.each<[string, number | null, boolean]>([
       expect(git("log", "--format=%s").trim()).toBe("one");
     });
 
-    it("T: a commondir made inside does not outlive the session; other new files that tools obey are told", async () => {
-      execFileSync("git", ["init", "-q", "--template=", workspace]);
-      execFileSync("chown", ["-R", String(uid ?? machine.uid), workspace]);
-      const ran = await run(
-        [
-          "bash",
-          "-c",
-          "echo ../evil > .git/commondir; mkdir .git/hooks; mkdir .vscode; echo x > .envrc; echo x > plain",
-        ],
-        {},
-        { tell: true },
-      );
-      expect(JSON.parse(ran.err)).toEqual({
-        refused: [join(workspace, ".git/commondir"), join(workspace, ".git/hooks")],
-        appeared: [join(workspace, ".vscode"), join(workspace, ".envrc")],
-      });
-      expect(readdirSync(join(workspace, ".git"))).toEqual(
-        expect.arrayContaining(["commondir.refused", "hooks.refused"]),
-      );
-      expect(existsSync(join(workspace, ".git/commondir"))).toBe(false);
-    });
-
     it("hooks that the repository's configuration keeps in the tree are read-only, other worktrees too", async () => {
       const git = (...args: string[]): string =>
         execFileSync(
