@@ -1,5 +1,6 @@
 /** `<Choice>`: one of a list, as a filter: a native select with its name before it. */
-import { type JSX, useId } from "react";
+import { type JSX, type ReactNode, useId } from "react";
+import { useTranslation } from "react-i18next";
 
 export interface ChoiceOption {
   readonly value: string;
@@ -78,5 +79,27 @@ export function Search({
         }}
       />
     </form>
+  );
+}
+
+/** `<Filters>`: a row of choices; on a narrow screen behind a line that tells how many are set. */
+export function Filters({
+  set,
+  children,
+}: {
+  readonly set: number;
+  readonly children: ReactNode;
+}): JSX.Element {
+  const { t } = useTranslation();
+  return (
+    <>
+      <details className="filters-narrow">
+        <summary>{set === 0 ? t("filters") : t("filtersSet", { count: set })}</summary>
+        <div className="filters">{children}</div>
+      </details>
+      <div className="filters filters-wide" role="group" aria-label={t("filters")}>
+        {children}
+      </div>
+    </>
   );
 }

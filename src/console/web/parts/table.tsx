@@ -69,11 +69,17 @@ function sorted<Row>(
   });
 }
 
+/** A narrow screen, where rows are cards: fewer of them at once. */
+const CARDS = "(max-width: 40rem)";
+const CARDS_AT_ONCE = 8;
+
 export function Table<Row>(props: TableProps<Row>): JSX.Element {
   const { caption, columns, rows, rowKey, isPartial = false, pageSize = 50, empty, onMore, foot } = props;
   const { t, i18n } = useTranslation();
   const [sorting, setSorting] = useState(props.sorting);
-  const [shown, setShown] = useState(pageSize);
+  const [shown, setShown] = useState(() =>
+    matchMedia(CARDS).matches ? Math.min(pageSize, CARDS_AT_ONCE) : pageSize,
+  );
   const captionId = useId();
   const inOrder = useMemo(
     () => (isPartial ? rows : sorted(rows, columns, sorting, i18n.language)),
