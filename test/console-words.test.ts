@@ -43,9 +43,9 @@ function usesOf(file: string): Use[] {
   const uses: Use[] = [];
   for (const match of text.matchAll(/\b(?:t|i18nKey)\s*[=(]\s*(?:"([^"\n]+)"|`([^`\n]+)`)/g)) {
     const named = match[1] ?? match[2] ?? "";
-    const [first = "", ...rest] = named.split(":");
-    const page = rest.length > 0 ? first : (folder ?? "frame");
-    const key = rest.length > 0 ? rest.join(":") : first;
+    const spaced = /^([\w-]+):(.*)$/s.exec(named);
+    const page = spaced?.[1] ?? folder ?? "frame";
+    const key = spaced?.[2] ?? named;
     const shape = key
       .split(/\$\{[^}]*\}/)
       .map(escaped)

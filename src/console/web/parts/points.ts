@@ -74,3 +74,9 @@ export function piecesOf(text: string): readonly Piece[] {
   flush();
   return pieces;
 }
+
+/** For titles, options and SVG, where no element can stand for a hidden character. */
+export const plainText = (text: string): string =>
+  piecesOf(text)
+    .map((piece) => (piece.kind === "plain" ? piece.text : `⟨${pointName(piece.code)}⟩`))
+    .join("");

@@ -6,19 +6,13 @@ import { type JSX, type KeyboardEvent, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { FlowLink, FlowNode, Flows } from "../../../api/flows.ts";
 import { bytesText, numberText } from "../../parts/figures.tsx";
-import { piecesOf, pointName } from "../../parts/points.ts";
+import { plainText } from "../../parts/points.ts";
+import { useWidth } from "../../parts/room.ts";
 import { useFlowNames } from "./names.ts";
-import { useWidth } from "./room.ts";
 import { COLUMNS, type Layout, layOut, type Measure, type Place } from "./sankey-layout.ts";
 
 /** Narrower than this, the diagram runs from the top down. */
 const UPRIGHT_BELOW = 620;
-
-/** Text for SVG, where no element can stand for a hidden character. */
-export const plainText = (text: string): string =>
-  piecesOf(text)
-    .map((piece) => (piece.kind === "plain" ? piece.text : `⟨${pointName(piece.code)}⟩`))
-    .join("");
 
 const shorten = (text: string, room: number): string =>
   text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`;

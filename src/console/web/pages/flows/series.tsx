@@ -3,7 +3,7 @@ import { type JSX, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Flows } from "../../../api/flows.ts";
 import { numberText, whenText } from "../../parts/figures.tsx";
-import { useWidth } from "./room.ts";
+import { useWidth } from "../../parts/room.ts";
 
 const HEIGHT = 64;
 const DAY_MS = 86_400_000;

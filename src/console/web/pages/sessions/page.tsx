@@ -1,13 +1,15 @@
+/** Sessions: the list, and the replay of one. */
 import type { JSX } from "react";
-import { useTranslation } from "react-i18next";
-import { Page } from "../../parts/page.tsx";
-import { Empty } from "../../parts/state.tsx";
+import { Route, Routes } from "react-router";
+import { SessionList } from "./list.tsx";
+import { Replay } from "./replay.tsx";
+import "./sessions.css";
 
 export function Sessions(): JSX.Element {
-  const { t } = useTranslation(["sessions", "frame"]);
   return (
-    <Page title={t("frame:page.sessions")} lede={t("lede")}>
-      <Empty />
-    </Page>
+    <Routes>
+      <Route index element={<SessionList />} />
+      <Route path=":id" element={<Replay />} />
+    </Routes>
   );
 }

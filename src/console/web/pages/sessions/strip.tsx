@@ -1,0 +1,77 @@
+/** The whole session on one line for each sort of moment, as a map of the list below. */
+import { type JSX, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import type { Moment } from "../../../api/sessions.ts";
+import { whenText } from "../../parts/figures.tsx";
+import { useWidth } from "../../parts/room.ts";
+import { SORTS, sortOf } from "./sorts.ts";
+
+const LANE = 18;
+
+export function Strip({
+  moments,
+  selected,
+  onSelect,
+}: {
+  readonly moments: readonly Moment[];
+  readonly selected: Moment | undefined;
+  readonly onSelect: (moment: Moment) => void;
+}): JSX.Element | null {
+  const { t, i18n } = useTranslation("sessions");
+  const box = useRef<HTMLDivElement>(null);
+  const width = useWidth(box);
+  const [first, last] = [moments[0], moments.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const lanes = SORTS.filter((sort) => moments.some(({ kind }) => sortOf(kind) === sort));
+  const left = width < 500 ? 64 : 84;
+  const span = Math.max(1, last.at - first.at);
+  const x = (at: number): number => left + 6 + ((at - first.at) / span) * (width - left - 14);
+  const y = (moment: Moment): number => lanes.indexOf(sortOf(moment.kind)) * LANE + LANE / 2;
+  return (
+    <div className="strip" ref={box}>
+      {width > 0 && (
+        <svg
+          width={width}
+          height={lanes.length * LANE}
+          role="img"
+          aria-label={t("strip", { count: moments.length })}
+        >
+          {lanes.map((sort, at) => (
+            <g key={sort}>
+              <text x={0} y={at * LANE + LANE / 2 + 4}>
+                {t(`sort.${sort}`)}
+              </text>
+              <line x1={left} x2={width} y1={at * LANE + LANE / 2} y2={at * LANE + LANE / 2} />
+            </g>
+          ))}
+          {selected !== undefined && (
+            <line
+              className="strip-now"
+              x1={x(selected.at)}
+              x2={x(selected.at)}
+              y1={0}
+              y2={lanes.length * LANE}
+            />
+          )}
+          {moments.map((moment) => (
+            // The list below has the same moments for those without a pointer.
+            // biome-ignore lint/a11y/noStaticElementInteractions: part of an image that has its text
+            <circle
+              key={moment.index}
+              cx={x(moment.at)}
+              cy={y(moment)}
+              r={moment.index === selected?.index ? 5 : 3.5}
+              data-verdict={moment.verdict ?? undefined}
+              data-kind={moment.kind}
+              onClick={() => onSelect(moment)}
+            />
+          ))}
+        </svg>
+      )}
+      <div className="strip-foot faint">
+        <span>{whenText(first.at, i18n.language, "exact")}</span>
+        <span>{whenText(last.at, i18n.language, "time")}</span>
+      </div>
+    </div>
+  );
+}
