@@ -116,3 +116,21 @@ export async function send<T>(
   const text = await response.text();
   return text === "" ? ({ data: null } as Answer<T>) : (JSON.parse(text) as Answer<T>); // as above
 }
+
+/** What answers with a file: it is saved under the name that the server gives it. */
+export async function sendForFile(path: string, body: unknown, csrf: string): Promise<void> {
+  const response = await ask(address(path), {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-sallyport-csrf": csrf },
+    body: JSON.stringify(body),
+  });
+  const name =
+    /filename="?([\w.-]+)"?/.exec(response.headers.get("content-disposition") ?? "")?.[1] ??
+    "sallyport.ndjson";
+  const url = URL.createObjectURL(await response.blob());
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}
