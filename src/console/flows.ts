@@ -234,18 +234,25 @@ function nodesOf(look: Look, column: FlowColumn, kept: ReadonlySet<string>): Flo
 function linksOf(look: Look, nodeId: (way: Way, column: FlowColumn) => string): FlowLink[] {
   const links = new Map<
     string,
-    { source: string; target: string; requests: number; bytes: number; only: Partial<Way> | null }
+    {
+      source: string;
+      target: string;
+      verdict: string;
+      requests: number;
+      bytes: number;
+      only: Partial<Way> | null;
+    }
   >();
   for (const way of look.chosen)
     for (const [i, column] of COLUMNS.entries()) {
       const next = COLUMNS[i + 1];
       if (next === undefined) continue;
       const [source, target] = [nodeId(way, column), nodeId(way, next)];
-      const key = `${source}\u0000${target}`;
+      const key = `${source}\u0000${target}\u0000${way.verdict}`;
       const isRest = source === `${column}:` || target === `${next}:`;
       const link = links.get(key) ?? {
-        ...{ source, target, requests: 0, bytes: 0 },
-        only: isRest ? null : { [column]: way[column], [next]: way[next] },
+        ...{ source, target, verdict: way.verdict, requests: 0, bytes: 0 },
+        only: isRest ? null : { [column]: way[column], [next]: way[next], verdict: way.verdict },
       };
       link.requests += way.requests;
       link.bytes += way.bytes;

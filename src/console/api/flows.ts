@@ -59,7 +59,7 @@ export interface FlowLink {
   readonly source: string;
   readonly target: string;
   /** One link for each verdict, so that a verdict's way can be followed through all columns. */
-  readonly verdict?: string;
+  readonly verdict: string;
   readonly requests: number;
   readonly bytes: number;
   readonly filter: string | null;

@@ -82,7 +82,6 @@ export async function openNote(
   note: string,
   keys: readonly Key[],
 ): Promise<{ readonly checkpoint: Checkpoint; readonly signedBy: readonly Key[] }> {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what a note may not hold
   if (note.length > MAX_NOTE || /[\u0000-\u0009\u000b-\u001f]/.test(note)) throw new Broken("malformed note");
   const end = note.lastIndexOf("\n\n");
   if (end < 0 || !note.endsWith("\n")) throw new Broken("malformed note");
