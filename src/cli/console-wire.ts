@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import type { Neighbours, StationState } from "../console/index.ts";
 import { Fault, systemClock } from "../core/index.ts";
-import { readEvidence } from "../ledger/index.ts";
+import { openEvidence } from "../ledger/index.ts";
 import { consoleDesks } from "./console-desks.ts";
 import { loadRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
@@ -40,7 +40,7 @@ export async function consoleNeighbours(
       state: async () => (await line.open()).ask<StationState>({ op: "state" }),
       sign: async () => void (await (await line.open()).ask({ op: "sign" })),
     },
-    readEvidence: (id) => readEvidence(places.ledger, places.keys, id),
+    openEvidence: (id) => openEvidence(places.ledger, places.keys, id),
     register: async () => (await loadRegister(places)).register,
     machine: machineState(places, systemClock),
     stationFaults: (limit) => faultsIn(places.stationLog, limit),

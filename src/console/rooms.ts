@@ -64,7 +64,9 @@ export interface Neighbours extends Desks {
   };
   readonly station: StationDesk;
   /** The exact bytes behind an evidence id. Throws `evidence.unknown`, `evidence.erased`, `ledger.unreadable`. */
-  readonly readEvidence: (id: string) => Promise<Buffer>;
+  readonly openEvidence: (
+    id: string,
+  ) => Promise<{ readonly bytes: Buffer; readonly salt: Buffer; readonly version: number }>;
   /** As it is now. */
   readonly register: () => Promise<DestinationRegister>;
   readonly machine: () => Promise<MachineState>;

@@ -1,8 +1,11 @@
 /** Every page's routes: a page is added by adding its file here. */
+import { contentsRoutes } from "./contents.ts";
 import { agentRoutes, approvalRoutes, destinationRoutes } from "./decision-routes.ts";
 import { disclosureRoutes } from "./disclosure-routes.ts";
 import { eventsRoutes } from "./events.ts";
 import { flowsRoutes } from "./flows.ts";
+import { healthRoutes } from "./health.ts";
+import { ledgerRoutes } from "./ledger.ts";
 import { meRoutes } from "./me.ts";
 import { policyRoutes } from "./policy-routes.ts";
 import type { Rooms } from "./rooms.ts";
@@ -14,10 +17,13 @@ export const routesOf = (rooms: Rooms): readonly Route[] =>
     flowsRoutes,
     disclosureRoutes,
     sessionsRoutes,
+    contentsRoutes,
     agentRoutes,
     destinationRoutes,
     policyRoutes,
     approvalRoutes,
+    ledgerRoutes,
+    healthRoutes,
     meRoutes,
     eventsRoutes,
   ].flatMap((routes) => routes(rooms));

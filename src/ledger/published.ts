@@ -2,8 +2,9 @@
  * What a ledger publishes beside its tiles: `vkey.txt`, the verifier keys that sign its checkpoints, one a line, the present
  * one first. There are two for a period after a key was changed.
  */
-import { statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { anchorSizes } from "./anchor.ts";
 import { putFile, readIfThere } from "./files.ts";
 import { parseCheckpoint, parseVerifierKey, type Verifier } from "./note.ts";
 
@@ -34,6 +35,10 @@ export interface PublishedState {
   /** Unix ms of its file. */
   readonly checkpointAt: number | null;
   readonly verifierKeys: readonly string[];
+  /** Who cosigned what: names as their signatures give them. `at`: Unix ms of the file. */
+  readonly witnesses: readonly { readonly name: string; readonly size: number; readonly at: number }[];
+  /** Checkpoints that bear a time stamp, ascending. */
+  readonly anchors: readonly { readonly size: number; readonly at: number }[];
 }
 
 /** Throws `ledger.unreadable` where a file that is there is no note or no key. */
@@ -44,9 +49,52 @@ export function publishedState(directory: string): PublishedState {
   const origin = publishedKeys(directory)[0]?.name ?? "";
   const file = join(directory, "checkpoint");
   const checkpoint = readIfThere(file)?.toString("utf8") ?? "";
-  if (checkpoint === "")
-    return { origin, size: 0, root: "", checkpoint, checkpointAt: null, verifierKeys: keys };
+  const kept = {
+    ...{ origin, checkpoint, verifierKeys: keys, witnesses: witnessesIn(directory, origin) },
+    anchors: anchorSizes(directory).map((size) => ({
+      size,
+      at: modifiedAt(join(directory, "anchors", `${size}.tsr`)) ?? 0,
+    })),
+  };
+  if (checkpoint === "") return { ...kept, size: 0, root: "", checkpointAt: null };
   const { size } = parseCheckpoint(checkpoint);
-  const root = checkpoint.split("\n")[2] ?? "";
-  return { origin, size, root, checkpoint, checkpointAt: statSync(file).mtimeMs, verifierKeys: keys };
+  return { ...kept, size, root: checkpoint.split("\n")[2] ?? "", checkpointAt: modifiedAt(file) };
 }
+
+function witnessesIn(directory: string, origin: string): PublishedState["witnesses"] {
+  const folder = join(directory, "witnessed");
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return []; // nobody has cosigned yet
+  }
+  return names.flatMap((name) => {
+    const note = readIfThere(join(folder, name))?.toString("utf8");
+    if (note === undefined) return [];
+    const signed = [...note.matchAll(/^\u2014 (\S+) /gm)].map((line) => line[1] ?? "");
+    const at = modifiedAt(join(folder, name)) ?? 0;
+    return { name: signed.find((one) => one !== origin) ?? name, size: parseCheckpoint(note).size, at };
+  });
+}
+
+function modifiedAt(file: string): number | null {
+  try {
+    return Math.round(statSync(file).mtimeMs);
+  } catch {
+    return null; // gone since: it is replaced by renaming
+  }
+}
+
+/**
+ * A file of the log as it is published, by its path in it: `checkpoint`, `vkey.txt`, or a tile. Null for every other path, and
+ * for a tile that is not there.
+ */
+export function publishedFile(directory: string, path: string): Buffer | null {
+  // Nothing but these names: a path is never looked at as one before.
+  if (!PUBLISHED.test(path)) return null;
+  return readIfThere(join(directory, path));
+}
+
+const PUBLISHED =
+  /^(?:checkpoint|vkey\.txt|tile\/(?:[0-9]|entries)(?:\/x[0-9]{3}){0,4}\/[0-9]{3}(?:\.p\/[0-9]{1,3})?)$/;

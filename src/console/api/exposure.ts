@@ -96,7 +96,10 @@ export interface ExactBytes {
   readonly sentTo: string;
   /** Request line and headers; credentials are masked always. */
   readonly head: string | null;
-  readonly body: Body;
+  /** Null: it cannot be shown, and `withheld` says why. */
+  readonly body: Body | null;
+  /** `cannot-mask`: something was found in it that cannot be masked in place; with the right to unmask it is shown. */
+  readonly withheld: "cannot-mask" | "erased" | "frames" | null;
   /** Bytes kept out of `body.text` because they are too many. */
   readonly cutBytes: number;
   /** The whole body's SHA-256, hex. */

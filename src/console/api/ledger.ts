@@ -7,7 +7,7 @@
  *   GET  /api/ledger/fields             → the filter language's fields, for help while one types
  *   GET  /api/ledger/access             → Rows<Access>                         right `audit`: who looked at evidence, and why
  *   POST /api/ledger/sign               {} → LedgerState                       right `audit`: put everything under a checkpoint
- *   POST /api/ledger/evidence           EvidenceExport → download (NDJSON)     rights `audit` and `read-evidence`
+ *   POST /api/ledger/evidence           EvidenceExport → download (NDJSON)     rights `audit`, `read-evidence`, `unmask`: values are in it as they are
  *
  * For verifying in the browser, exactly as published (docs/ledger-format.md), right `audit`:
  *   GET /api/ledger/log/checkpoint · /api/ledger/log/vkey.txt · /api/ledger/log/tile/…
@@ -27,8 +27,8 @@ export interface LedgerState {
   readonly verifierKeys: readonly string[];
   /** Others that cosigned. */
   readonly witnesses: readonly { readonly name: string; readonly size: number; readonly at: number }[];
-  /** Time stamps of the checkpoint, newest last. */
-  readonly anchors: readonly { readonly size: number; readonly at: number; readonly authority: string }[];
+  /** Checkpoints that bear a time stamp (RFC 3161), ascending; `at`: when the stamp was kept. `sallyport verify` checks them. */
+  readonly anchors: readonly { readonly size: number; readonly at: number }[];
   readonly kinds: readonly { readonly kind: string; readonly count: number; readonly filter: string }[];
 }
 

@@ -158,9 +158,12 @@ export interface ExchangeContent {
   readonly exchange: string;
   /** What the bytes were read as; `opaque`: as text. */
   readonly dialect: string;
+  /** Of the request, what no earlier exchange of those asked for holds: a conversation is sent again each time. */
   readonly request: readonly ContentPart[];
+  /** Parts of the request that an earlier one holds. */
+  readonly repeated: number;
   readonly response: readonly ContentPart[];
-  /** Sealed bytes of it that could not be shown, and why: erased, too large. */
+  /** What of it is not shown, and why: `erased`, `too-large`, `unreadable`, `frames`, `cannot-mask`. */
   readonly missing: readonly { readonly role: string; readonly why: string }[];
 }
 
@@ -168,8 +171,6 @@ export interface ContentPart {
   readonly role: "instructions" | "person" | "agent" | "tool-call" | "tool-result" | "other";
   /** The tool's name. */
   readonly tool: string | null;
-  /** Whether the part is in no earlier exchange of those asked for: the rest of a conversation is sent again each time. */
-  readonly isNew: boolean;
   /** Values found stand masked: `Masked.as` is in the text in their place. Cut at 64 KiB. */
   readonly text: string;
   readonly cutBytes: number;
@@ -184,7 +185,10 @@ export interface Masked {
   /** UTF-16 offsets into the part's text. */
   readonly start: number;
   readonly end: number;
-  /** `value`: it left as it is and is masked here; `placeholder`: it left as a placeholder, and no record holds the value. */
+  /**
+   * `value`: it left as it is, and stands masked here; `placeholder`: by the record it left as this placeholder, which is shown
+   * as it is, and no record holds the value.
+   */
   readonly as: "value" | "placeholder";
 }
 
