@@ -1,8 +1,9 @@
 /*
- * The helper: one small static program with two faces.
+ * The helper: one small static program with three faces.
  *
  *   outside   `helper launch …` is what the client starts in place of bubblewrap. It starts bubblewrap, makes the sockets
  *             that lead out of the namespace, hands them to the client, and then records what happens inside.
+ *   ask       `helper ask …` is what bin/sallyport starts before Node: it asks the station, and becomes Node (ask.c).
  *   inside    `helper stage …` is the first program in the sandbox. It sets limits, installs the recorder's filter, and
  *             becomes the agent's program: nothing of ours stays inside.
  *
@@ -39,6 +40,8 @@ ssize_t receive_with(int socket, void *bytes, size_t size, int *fds, int room, i
 int stage(int argc, char **argv);
 /* filter.c: the recorder's filter; returns the descriptor that notifications come from, or -1 with errno. */
 int install_filter(bool files, bool reads, bool connects);
+/* ask.c */
+int ask(int argc, char **argv);
 /* launch.c */
 int launch(int argc, char **argv);
 /* overlay.c: copy-on-write directories round a command; which directories of one hide what they cover. */

@@ -1,4 +1,4 @@
-/* Which face, and what both share. */
+/* Which face, and what they share. */
 #include "helper.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -76,5 +76,6 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "stage") == 0) return stage(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "overlay") == 0) return overlay(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "opaque") == 0) return opaque(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "ask") == 0) return ask(argc - 2, argv + 2);
   die("sallyport's helper is started by sallyport");
 }

@@ -504,7 +504,7 @@ static bool is_datagram(struct process *process, int fd) {
   return type == SOCK_DGRAM;
 }
 
-static bool ask(struct watcher *w, uint64_t id, uint32_t command, const uint8_t address[16], int port) {
+static bool ask_client(struct watcher *w, uint64_t id, uint32_t command, const uint8_t address[16], int port) {
   struct table *table = table_of(w);
   struct waiting *one = table->waiting_count < MOST_WAITING ? malloc(sizeof *one) : NULL;
   if (one == NULL) {
@@ -585,7 +585,7 @@ static bool connects(struct watcher *w, const struct seccomp_notif *notice, stru
   if (!w->sockets->any_address)
     return tell_connection(w, process->command, "tcp", address, port, "unreachable", "");
   *held = true;
-  return ask(w, notice->id, process->command, address, port);
+  return ask_client(w, notice->id, process->command, address, port);
 }
 
 static bool handle(struct watcher *w, const struct seccomp_notif *notice, struct process *process, bool *held) {

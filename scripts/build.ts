@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { writeClient } from "../src/cli/bundle.ts";
 import { bundleVerifier } from "./bundle-verifier.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -19,5 +20,11 @@ execFileSync(
   ["build", "--config", "src/console/web/vite.config.ts", "--logLevel", "warn"],
   { cwd: root, stdio: "inherit" },
 );
-for (const made of ["dist/cli/start.js", "dist/verify.mjs", "dist/console-web/index.html"])
+await writeClient(join(root, "dist/cli/client.cjs"));
+for (const made of [
+  "dist/cli/start.js",
+  "dist/cli/client.cjs",
+  "dist/verify.mjs",
+  "dist/console-web/index.html",
+])
   if (!existsSync(join(root, made))) throw new Error(`the build made no ${made}`);

@@ -1,28 +1,12 @@
 /** The command line: finds the command, parses its flags, prints what went wrong. Each command is loaded when named. */
-import { parseArgs } from "node:util";
 import { asFault, Fault } from "../core/index.ts";
+import { flags } from "./flags.ts";
 import { HELP, helpFor } from "./help.ts";
 import { placesOf } from "./places.ts";
-import { faultText, wantsColor } from "./print.ts";
+import { exitCodeOf } from "./print.ts";
 
 /** Runs one command line; resolves to the exit code. Never throws. */
-export async function main(argv: readonly string[]): Promise<number> {
-  // `sallyport log | head`: whoever reads has had enough, which is no fault of ours.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-  try {
-    return await command(argv);
-  } catch (thrown) {
-    const fault = asFault(thrown);
-    process.stderr.write(`${faultText(fault, wantsColor(process.stderr))}\n`);
-    if (
-      fault.code === "internal.bug" &&
-      thrown instanceof Error &&
-      process.env["SALLYPORT_DEBUG"] !== undefined
-    )
-      process.stderr.write(`${thrown.stack}\n`);
-    return fault.kind.exitCode;
-  }
-}
+export const main = (argv: readonly string[]): Promise<number> => exitCodeOf(() => command(argv));
 
 async function command(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
@@ -42,7 +26,7 @@ async function command(argv: readonly string[]): Promise<number> {
   const places = placesOf(process.env);
   switch (name) {
     case "run":
-      return runCommand(rest, places);
+      return (await import("./run-command.ts")).runCommand(rest, places);
     case "station":
       return stationCommand(places);
     case "setup": {
@@ -276,95 +260,6 @@ async function command(argv: readonly string[]): Promise<number> {
     default:
       throw new Fault("usage.invalid", { detail: `unknown command \`${name}\`` });
   }
-}
-
-type FlagSpec = Record<
-  string,
-  { readonly type: "boolean" | "string"; readonly short?: string; readonly multiple?: boolean }
->;
-type FlagValue<F extends FlagSpec[string]> = F["type"] extends "boolean"
-  ? boolean
-  : F["multiple"] extends true
-    ? string[]
-    : string;
-
-/** Strict parsing: an unknown flag or a surplus word is a usage fault naming it. */
-function flags<const S extends FlagSpec>(
-  argv: readonly string[],
-  options: S,
-  allowPositionals = false,
-): { values: { [K in keyof S]?: FlagValue<S[K]> }; positionals: string[] } {
-  try {
-    const parsed = parseArgs({ args: [...argv], options, allowPositionals, strict: true });
-    // parseArgs derives the same mapping from `options`; its type does not survive the generic.
-    return { values: parsed.values as never, positionals: parsed.positionals };
-  } catch (cause) {
-    throw new Fault("usage.invalid", {
-      detail: cause instanceof Error ? cause.message.replace(/\.? To specify.*$/, "") : "",
-      cause,
-    });
-  }
-}
-
-const RUN_FLAGS = {
-  profile: { type: "string", short: "p" },
-  upstream: { type: "string" },
-  door: { type: "string" },
-  json: { type: "boolean" },
-  quiet: { type: "boolean", short: "q" },
-  explain: { type: "boolean" },
-  "no-undo": { type: "boolean" },
-  review: { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-} as const;
-
-/** Our flags stand before the agent's name; everything after it is the agent's own, `--json` and `--help` included. */
-async function runCommand(argv: readonly string[], places: ReturnType<typeof placesOf>): Promise<number> {
-  const split = agentIndex(argv);
-  const { values } = flags(argv.slice(0, split.flagsEnd), RUN_FLAGS);
-  if (values.help === true) {
-    process.stdout.write(`${helpFor("run")}\n`);
-    return 0;
-  }
-  const agent = argv[split.agent];
-  if (agent === undefined)
-    throw new Fault("usage.invalid", {
-      detail: "`run` needs an agent or a program",
-      remedy: "for example: sallyport run claude",
-    });
-  const door = values.door ?? "tls";
-  if (door !== "tls" && door !== "base")
-    throw new Fault("usage.invalid", {
-      detail: `unknown door \`${door}\``,
-      remedy: "use --door tls or --door base",
-    });
-  const { run } = await import("./run.ts");
-  return run(
-    {
-      agent,
-      arguments: argv.slice(split.agent + 1),
-      profile: values.profile ?? null,
-      upstream: values.upstream ?? null,
-      door,
-      json: values.json === true,
-      quiet: values.quiet === true,
-      explain: values.explain === true,
-      undo: values["no-undo"] !== true,
-      review: values.review === true,
-    },
-    places,
-  );
-}
-
-function agentIndex(argv: readonly string[]): { readonly flagsEnd: number; readonly agent: number } {
-  for (let at = 0; at < argv.length; at += 1) {
-    const word = argv[at] ?? "";
-    if (word === "--") return { flagsEnd: at, agent: at + 1 };
-    if (!word.startsWith("-")) return { flagsEnd: at, agent: at };
-    const takesValue = ["--profile", "-p", "--upstream", "--door"].includes(word);
-    if (takesValue) at += 1;
-  }
-  return { flagsEnd: argv.length, agent: argv.length };
 }
 
 /** The station's own process. What its starter must hear goes to descriptor 3: `ready`, or one line with the fault. */

@@ -25,6 +25,8 @@ export interface Places {
   /** Sockets and a session's files; nothing here outlives a restart of the machine. */
   readonly run: string;
   readonly stationSocket: string;
+  /** The version of the station that listens there; see reach.ts. */
+  readonly stationVersion: string;
   readonly stationLog: string;
 }
 
@@ -63,6 +65,7 @@ export function placesOf(environment: NodeJS.ProcessEnv): Places {
     agents: join(xdg("XDG_CACHE_HOME", ".cache"), "sallyport", "agents"),
     run,
     stationSocket: join(run, "station.sock"),
+    stationVersion: join(run, "station.version"),
     stationLog: join(state, "station.log"),
   };
 }

@@ -1,6 +1,6 @@
 /** How commands speak: results on stdout, everything else on stderr, faults in four lines. */
 import { styleText } from "node:util";
-import type { Fault } from "../core/index.ts";
+import { asFault, type Fault } from "../core/index.ts";
 import type { study } from "../policy/index.ts";
 
 /** Colours only where a person looks: a terminal, and neither NO_COLOR nor TERM=dumb. */
@@ -48,3 +48,22 @@ export const gapTable = (gaps: readonly study.Gap[]): string =>
     ["grant", "the agent itself", "the wall", "remark"],
     ...gaps.map((gap) => [gap.grant, gap.agent, gap.wall, gap.remark]),
   ]);
+
+/** A command's exit code; what it throws is told, and its code is the fault's. Never throws. */
+export async function exitCodeOf(command: () => Promise<number>): Promise<number> {
+  // `sallyport log | head`: whoever reads has had enough, which is no fault of ours.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  try {
+    return await command();
+  } catch (thrown) {
+    const fault = asFault(thrown);
+    process.stderr.write(`${faultText(fault, wantsColor(process.stderr))}\n`);
+    if (
+      fault.code === "internal.bug" &&
+      thrown instanceof Error &&
+      process.env["SALLYPORT_DEBUG"] !== undefined
+    )
+      process.stderr.write(`${thrown.stack}\n`);
+    return fault.kind.exitCode;
+  }
+}

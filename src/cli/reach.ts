@@ -1,6 +1,6 @@
 /** Reaching the station, and starting it when nobody answers. */
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync } from "node:fs";
+import { mkdirSync, openSync, readFileSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -43,18 +43,38 @@ export function lineToRunning(places: Places): Promise<StationLine | null> {
 }
 
 /**
+ * The line on which helper/ask.c has asked the station for what this command line says, or null. It asks only a station of
+ * this version, and only where the line says an agent to run.
+ */
+export function earlyLine(): StationLine | null {
+  const fd = Number(process.env["SALLYPORT_LINE"] ?? Number.NaN);
+  delete process.env["SALLYPORT_LINE"];
+  return Number.isSafeInteger(fd) && fd > 2 ? new StationLine(new net.Socket({ fd })) : null;
+}
+
+/**
  * A line to the station, started when needed. A station of another version that has no sessions is replaced.
  * Throws `station.unreachable` with the end of its log's reason.
  */
 export async function reachStation(places: Places): Promise<StationLine> {
   const running = await lineToRunning(places);
   if (running !== null) {
+    // Asking would cost each start a round; whoever listens has written it before.
+    if (versionThere(places) === version) return running;
     const hello = await running.ask<Hello>({ op: "hello" });
     if (hello.version === version || hello.sessions.length > 0) return running;
     await running.ask({ op: "stop", evenWithSessions: false });
     await running.closed;
   }
   return startStation(places);
+}
+
+function versionThere(places: Places): string | null {
+  try {
+    return readFileSync(places.stationVersion, "utf8");
+  } catch {
+    return null; // an older station wrote none
+  }
 }
 
 /** Two runs may start two stations: the ledger's lock lets one live, and both runs then reach that one. */

@@ -11,7 +11,7 @@ import { asFault, type Fault } from "../core/index.ts";
 import { type Ended as Exit, type Launched, launch, type Target } from "../sandbox/launch.ts";
 import type { Places } from "./places.ts";
 import { faultText, gapTable, printable, wantsColor } from "./print.ts";
-import { reachStation } from "./reach.ts";
+import { earlyLine, reachStation } from "./reach.ts";
 import type { Ended, Explained, Question, Reached, Started, StationLine } from "./talk.ts";
 
 export interface RunOptions {
@@ -34,6 +34,11 @@ const GONE =
 
 /** Resolves to the agent's own exit code. Throws what the station or the sandbox refuse. */
 export async function run(options: RunOptions, places: Places): Promise<number> {
+  const early = earlyLine();
+  if (early !== null) {
+    const code = await earlySession(early, options);
+    if (code !== null) return code;
+  }
   const line = await reachStation(places);
   try {
     if (options.explain) {
@@ -41,15 +46,31 @@ export async function run(options: RunOptions, places: Places): Promise<number> 
       process.stdout.write(options.json ? `${JSON.stringify(explained)}\n` : `${explanation(explained)}\n`);
       return 0;
     }
-    return await session(line, options);
+    hearNews(line);
+    return await session(line, options, await line.ask<Started>(questionOf(options)));
   } finally {
     line.close();
   }
 }
 
-async function session(line: StationLine, options: RunOptions): Promise<number> {
+/** On a line that was asked before we were there. Null: the station has died before it answered, and nothing has begun. */
+async function earlySession(line: StationLine, options: RunOptions): Promise<number | null> {
+  hearNews(line);
+  try {
+    const started = await line.hear<Started>().catch((thrown: unknown) => {
+      if (asFault(thrown).code === "station.lost") return null;
+      throw thrown;
+    });
+    return started === null ? null : await session(line, options, started);
+  } finally {
+    line.close();
+  }
+}
+
+const hearNews = (line: StationLine): void =>
   line.onNews(({ line: text }) => text !== null && tellPerson(text));
-  const started = await line.ask<Started>(questionOf(options));
+
+async function session(line: StationLine, options: RunOptions, started: Started): Promise<number> {
   if (started.note !== null && !options.quiet)
     process.stderr.write(`sallyport: ${printable(started.note)}\n`);
   let launched: Launched;
@@ -174,7 +195,10 @@ function askForTunnel(inside: net.Socket, outside: net.Socket, { host, port }: T
 
 async function finish(line: StationLine, options: RunOptions, session: string, exit: Exit): Promise<void> {
   try {
-    const ended = await line.ask<Ended>({ op: "ended", exitCode: exit.code });
+    const ended = await line.ask<Ended>({
+      ...{ op: "ended", exitCode: exit.code },
+      isTold: !options.quiet && !options.json,
+    });
     if (options.json)
       process.stdout.write(`\n${JSON.stringify(ended.declaration)}\n`); // the agent may not have ended its line
     else if (!options.quiet)

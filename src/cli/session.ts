@@ -3,7 +3,8 @@
  * once, whatever ends it first.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import {
   asFault,
@@ -187,11 +188,12 @@ export class ActiveSession {
         credentials: [...credentials, ...own],
         onAsked: (exchange, calls) => recorder?.asked(exchange, calls),
       });
-      await writeFile(files.caCertificate, caCertificate, { mode: 0o600 });
+      // At once: three small files, which in turns through the thread pool would cost the start some milliseconds.
+      writeFileSync(files.caCertificate, caCertificate, { mode: 0o600 });
       const bundle = `${house.systemRoots}\n${caCertificate}`;
-      await writeFile(files.caBundle, bundle, { mode: 0o600 });
+      writeFileSync(files.caBundle, bundle, { mode: 0o600 });
       if (spec.javaStore !== undefined)
-        await writeFile(spec.javaStore, javaTrustStore(bundle), { mode: 0o600 });
+        writeFileSync(spec.javaStore, javaTrustStore(bundle), { mode: 0o600 });
       const fold = new SessionFold();
       await house.watch(id, fold);
       await house.append(
@@ -252,12 +254,15 @@ export class ActiveSession {
     return "changed";
   }
 
-  /** Closes the way out, brings the work in, records the end, signs, and tells what left. The first reason counts. */
-  end(reason: Reason, exitCode: number | null): Promise<Ended> {
+  /**
+   * Closes the way out, brings the work in, records the end, signs, and tells what left. The first reason counts. `isTold`
+   * false: nobody reads when that was signed, so it resolves when the end is durable, and the checkpoint follows.
+   */
+  end(reason: Reason, exitCode: number | null, isTold = true): Promise<Ended> {
     if (this.#ended !== null) return this.#ended;
     const { endings } = this.#house;
     const { workspace } = this.summary;
-    const ended = this.#finish(reason, exitCode).finally(() => {
+    const ended = this.#finish(reason, exitCode, isTold).finally(() => {
       if (endings.get(workspace) === ended) endings.delete(workspace);
     });
     this.#ended = ended;
@@ -265,11 +270,11 @@ export class ActiveSession {
     return ended;
   }
 
-  async #finish(reason: Reason, exitCode: number | null): Promise<Ended> {
+  async #finish(reason: Reason, exitCode: number | null, isTold: boolean): Promise<Ended> {
     await this.#house.gateway.closeSession(this.id);
     await this.#recorder?.finish(reason === "exited");
     await this.#traces.finish();
-    await rm(this.#folder, { recursive: true, force: true });
+    const emptied = rm(this.#folder, { recursive: true, force: true });
     const { setAside, appeared, isWaiting } = await finishWork(
       this.#house,
       this.id,
@@ -293,8 +298,9 @@ export class ActiveSession {
       appeared,
       ...(snapshot === null ? {} : { snapshot }),
     });
-    await this.#house.ledger.checkpoint();
-    await this.#house.unwatch(this.id);
+    const done = Promise.all([this.#house.ledger.checkpoint(), this.#house.unwatch(this.id), emptied]);
+    if (isTold) await done;
+    else done.catch(() => {}); // the ledger signs each second, and says itself what keeps it from that
     const declaration: Declaration | null = this.#fold.declaration();
     if (declaration === null)
       throw new Fault("internal.bug", { detail: "a session without its first event" });

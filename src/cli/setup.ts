@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { asFault, Fault } from "../core/index.ts";
 import { buildHelper, readMachineFacts } from "../sandbox/index.ts";
+import { ensureClient } from "./bundle.ts";
 
 interface Manager {
   readonly command: string;
@@ -36,6 +37,7 @@ const NEEDED_BY_TESTS: typeof NEEDED = [
 export async function setup(forTests: boolean): Promise<number> {
   ensureSystemPackages(forTests ? [...NEEDED, ...NEEDED_BY_TESTS] : NEEDED);
   ensureHelper(forTests);
+  await ensureClient();
   process.stderr.write("sallyport: this machine has what is needed; `sallyport doctor` tells the details\n");
   return 0;
 }

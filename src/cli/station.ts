@@ -6,13 +6,14 @@
  * without an end; the next one, holding the ledger's lock, removes the socket and closes those sessions in the ledger
  * with reason `station-lost` before it answers anybody.
  */
-import { chmod, lstat, mkdir, rm } from "node:fs/promises";
+import { chmod, lstat, mkdir, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import type { StationState } from "../console/index.ts";
 import { asFault, asSessionId, Fault, type SessionId } from "../core/index.ts";
 import { serveMetrics } from "../gateway/index.ts";
 import { anchorCheckpoint } from "../ledger/index.ts";
 import { approvalDesk, toldLine } from "./approval-desk.ts";
+import { ensureClient } from "./bundle.ts";
 import { ConsoleChild } from "./console-child.ts";
 import { localPrincipal, type Places } from "./places.ts";
 import { registerDesk } from "./register-desk.ts";
@@ -49,8 +50,10 @@ export async function runStation(
   const metrics = metricsPort === null ? null : await serveMetrics(house.gateway, { port: metricsPort });
   try {
     await rm(places.stationSocket, { force: true }); // we hold the ledger's lock: whoever left it is gone
+    await writeFile(places.stationVersion, version, { mode: 0o600 });
     await station.listen();
     ready();
+    void ensureClient();
     const stopRetaining = retainDaily(house, places);
     const stopAttesting = attestEachMinute(house, places);
     await station.stopped;
@@ -226,7 +229,7 @@ class Station {
           ? ActiveSession.explain(this.#house, this.#places, question)
           : ActiveSession.start(this.#house, this.#places, question);
       case "ended":
-        return (await session?.end("exited", question.exitCode)) ?? {};
+        return (await session?.end("exited", question.exitCode, question.isTold)) ?? {};
       case "reach":
         return { mayReach: (await session?.reach(question.host, question.port)) ?? false };
       case "failed":

@@ -38,6 +38,8 @@ export type Question =
   | {
       readonly op: "ended";
       readonly exitCode: number;
+      /** Somebody reads the text of the declaration, with the time at which it was signed. */
+      readonly isTold: boolean;
     }
   | { readonly op: "failed" }
   /** Whether a program of this line's session may connect there; port null: to any port of it. */
@@ -241,6 +243,15 @@ export class StationLine {
       // The station answers each question with the shape that talk.ts names for it; both ends are one program.
       this.#waiting.push({ resolve: resolve as (value: unknown) => void, reject });
       this.#socket.write(`${JSON.stringify(question)}\n`);
+    });
+  }
+
+  /** The answer to what was asked on this line before it was ours. */
+  hear<T>(): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      // As in `ask`.
+      if (this.#lost !== null) reject(this.#lost);
+      else this.#waiting.push({ resolve: resolve as (value: unknown) => void, reject });
     });
   }
 

@@ -22,7 +22,13 @@ import { type EvidenceInput, type Ledger, openLedger, readEntries } from "../led
 import type { Policy, parseDocument } from "../policy/index.ts";
 import { type BuildHash, hashBuild, type RegisterPlaces } from "../register/index.ts";
 import type { DestinationFacts, SessionFold } from "../report/index.ts";
-import { type MachineFacts, type MachineReport, probeMachine, readMachineFacts } from "../sandbox/index.ts";
+import {
+  helperStamp,
+  type MachineFacts,
+  type MachineReport,
+  probeMachine,
+  readMachineFacts,
+} from "../sandbox/index.ts";
 import { finishHold, readHold, Snapshots, Traces } from "../workspace/index.ts";
 import { type AnchorPlan, anchorPlan } from "./anchors.ts";
 import { registerPlaces, watchRegister } from "./destinations.ts";
@@ -256,23 +262,29 @@ async function extraRoots(): Promise<readonly string[]> {
 }
 
 function machineOnce(places: Places): () => MachineFacts {
-  let known: MachineFacts | null = null;
+  let known: { readonly facts: MachineFacts; readonly stamp: string } | null = null;
   return () => {
-    if (known === null || known.bubblewrap === null) known = readMachineFacts(places.holds);
-    return known;
+    // Somebody may have built the helper since, or have installed what was missing.
+    const stamp = helperStamp();
+    if (known === null || known.facts.bubblewrap === null || known.stamp !== stamp)
+      known = { facts: readMachineFacts(places.holds), stamp };
+    return known.facts;
   };
 }
 
 function probeOnce(clock: Clock, places: Places): () => Promise<MachineReport> {
-  let last: { readonly at: number; readonly report: Promise<MachineReport> } | null = null;
+  let last: { readonly at: number; readonly stamp: string; readonly report: Promise<MachineReport> } | null =
+    null;
   return async () => {
     const now = clock.monotonic();
+    const stamp = helperStamp();
     if (
       last === null ||
+      last.stamp !== stamp ||
       now - last.at > PROBE_MS ||
       (await last.report).controls.some((c) => c.state === "missing" && c.required)
     )
-      last = { at: now, report: probeMachine(places.holds) };
+      last = { at: now, stamp, report: probeMachine(places.holds) };
     return last.report;
   };
 }

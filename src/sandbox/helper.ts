@@ -9,7 +9,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
@@ -60,6 +60,12 @@ export function findHelper(folder: string = HELPER_FOLDER): HelperFact {
   } catch {
     return { path: null, why: "it was not built" };
   }
+}
+
+/** Changes when a helper is built or taken away: what was found before is to be looked for again. Costs one `stat`. */
+export function helperStamp(folder: string = HELPER_FOLDER): string {
+  const at = statSync(binaryIn(folder), { throwIfNoEntry: false });
+  return at === undefined ? "" : `${at.ino} ${at.ctimeMs} ${at.size}`;
 }
 
 /** Throws `setup.failed` where no compiler is, or it complains. */

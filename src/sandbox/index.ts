@@ -6,7 +6,7 @@ export {
   type SandboxLimits,
   type SandboxSpec,
 } from "./facts.ts";
-export { buildHelper, type HelperFact, isPinned } from "./helper.ts";
+export { buildHelper, type HelperFact, helperStamp, isPinned } from "./helper.ts";
 export { javaTrustStore } from "./java.ts";
 export { type Ended, type Launched, type LaunchOptions, launch } from "./launch.ts";
 export { makeOverlays } from "./overlay.ts";

@@ -153,6 +153,7 @@ export class Recorder {
     if (observation.kind === "hello") this.#helper = observation.pid;
     else if (observation.kind === "end") {
       this.#isComplete = true;
+      this.#flush();
       // The helper waits, with its open files, until we have read them.
       void Promise.allSettled([...this.#hashes.values()]).then(() => this.#socket?.end());
     } else {

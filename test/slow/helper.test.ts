@@ -21,7 +21,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { LedgerEvent } from "../../src/core/index.ts";
 import { readEntries } from "../../src/ledger/index.ts";
-import { buildHelper, findHelper, HELPER_FOLDER, isPinned } from "../../src/sandbox/helper.ts";
+import { buildHelper, findHelper, HELPER_FOLDER, helperStamp, isPinned } from "../../src/sandbox/helper.ts";
 import { readMachineFacts, type SandboxSpec } from "../../src/sandbox/index.ts";
 import { FrameReader, type Observation } from "../../src/sandbox/record.ts";
 import { Place } from "../harness.ts";
@@ -50,6 +50,21 @@ describe("the helper's program", () => {
       expect(isPinned(built), "helper/pins.json names another build by this compiler").not.toBe("differs");
       writeFileSync(join(copy, "main.c"), "\n", { flag: "a" });
       expect(findHelper(copy)).toEqual({ path: null, why: "its source has changed since it was built" });
+    } finally {
+      rmSync(copy, { recursive: true, force: true });
+    }
+  });
+
+  it("one that was built since a station looked is looked for again", () => {
+    const copy = mkdtempSync(join(tmpdir(), "sp-helper-"));
+    try {
+      for (const name of readdirSync(HELPER_FOLDER).filter((at) => at !== "build"))
+        copyFileSync(join(HELPER_FOLDER, name), join(copy, name));
+      const before = helperStamp(copy);
+      buildHelper(copy);
+      const built = helperStamp(copy);
+      buildHelper(copy);
+      expect(new Set([before, built, helperStamp(copy)]).size).toBe(3);
     } finally {
       rmSync(copy, { recursive: true, force: true });
     }
