@@ -15,6 +15,7 @@ run
 look
   log                             sessions, newest last
   show <session>                  what left in a session
+  disclosures                     which lines of which files left, to whom; the share of the repository
   query <filter>                  entries that fit, or totals with --by
   undo <session>                  put back what a session changed in its workspace
   console                         all of it in a browser: prints a link that signs you in
@@ -105,6 +106,18 @@ sallyport show <session> --evidence ID --reason TEXT
 
 The declaration of a session. --events lists its events. --evidence writes the sealed bytes of one evidence id (as
 --events prints them) to stdout; viewing is itself recorded with the reason.`,
+  disclosures: `sallyport disclosures [--repo NAME] [--session ID] [--json]
+
+Which lines of which files of a workspace left, to whom and when, and what share of the workspace could be put together
+again from it. Requests are compared with the files while a session runs; what was not compared is told.
+
+      --repo NAME           one workspace, by the name of its folder
+      --session ID          one session
+
+A file counts with the version of which most has left. What a request holds of less than 80 letters and digits in a row
+is told only of files that the agent named; what stands in more than eight files, only beside what does not.
+
+  sallyport disclosures --repo webshop --json`,
   verify: `sallyport verify [--ledger FOLDER] [--key VKEY] [--policy FILE] [--anchor-roots PEM] [--json]
 
 Recomputes every leaf, tile and root, checks the checkpoint's signature, and names what does not fit. Exits with 7 when

@@ -66,6 +66,11 @@ async function command(argv: readonly string[]): Promise<number> {
       );
       return (await import("./ledger-commands.ts")).show(positionals, values, places);
     }
+    case "disclosures": {
+      const text = { type: "string" } as const;
+      const { values } = flags(rest, { repo: text, session: text, json: { type: "boolean" } });
+      return (await import("./disclosures.ts")).disclosures(values, places);
+    }
     case "undo": {
       const { values, positionals } = flags(
         rest,
