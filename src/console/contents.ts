@@ -57,7 +57,7 @@ export const contentsRoutes = (rooms: Rooms): readonly Route[] => {
         const decoder = createDecoder();
         const data: Contents = {
           recordedAt,
-          exchanges: wanted.map((one) => contentOfExchange(one, bytesOf, decoder, inspector(), user)),
+          exchanges: wanted.map((one) => contentOfExchange(one, bytesOf, decoder, inspector())),
         };
         return { data, filter: termText("session", "=", [id]) };
       },
@@ -123,7 +123,6 @@ function contentOfExchange(
   opened: ReadonlyMap<string, Opened>,
   decoder: Decoder,
   inspector: Inspector,
-  user: User,
 ): ExchangeContent {
   const missing: { role: string; why: string }[] = [];
   const take = (
@@ -151,12 +150,10 @@ function contentOfExchange(
   let repeated = 0;
   if (request !== null && parts !== null) {
     const told = maskedParts(parts, judged, record(request.id), inspector);
-    if (told === null && !user.rights.has("unmask"))
-      missing.push({ role: "request-body", why: "cannot-mask" });
+    if (told === null) missing.push({ role: "request-body", why: "cannot-mask" });
     else {
-      const all = told ?? parts.parts.map((part) => partOf(part, { text: part.text, masked: [] }));
       shown = joined(
-        all.flatMap((part, i) => {
+        told.flatMap((part, i) => {
           const own = parts.parts[i];
           return part === null || own?.isNew !== true ? [] : [{ part, block: blockOf(own.pointer) }];
         }),

@@ -3,8 +3,7 @@
  * program, each time it is looked at: the record holds classes and numbers, never places.
  *
  * Fail closed: where the record says that a class was found and this look does not find it (the organisation's own words,
- * classified code), or where a value cannot be found again in the text that is shown, nothing of the text is shown to anybody
- * without the right to unmask.
+ * classified code), or where a value cannot be found again in the text that is shown, nothing of the text is shown here.
  *
  * A placeholder is shown as it is. Whether a match is one is told by the record: its class was replaced in this session before or
  * in this request, and no waiver let the class pass.

@@ -3,6 +3,7 @@ import { contentsRoutes } from "./contents.ts";
 import { agentRoutes, approvalRoutes, destinationRoutes } from "./decision-routes.ts";
 import { disclosureRoutes } from "./disclosure-routes.ts";
 import { eventsRoutes } from "./events.ts";
+import { exposureRoutes } from "./exposure.ts";
 import { flowsRoutes } from "./flows.ts";
 import { healthRoutes } from "./health.ts";
 import { ledgerRoutes } from "./ledger.ts";
@@ -18,6 +19,7 @@ export const routesOf = (rooms: Rooms): readonly Route[] =>
     disclosureRoutes,
     sessionsRoutes,
     contentsRoutes,
+    exposureRoutes,
     agentRoutes,
     destinationRoutes,
     policyRoutes,

@@ -65,6 +65,15 @@ export interface Sessions {
   }[];
   /** The workspace files of which content left, by name. */
   files(id: string): readonly string[];
+  /** Sessions of one build that sent to a destination and ran within the time (Unix ms), by their workspaces. */
+  behind(card: {
+    readonly agent: string;
+    readonly version: string;
+    readonly build: string;
+    readonly destination: string;
+    readonly from: number;
+    readonly to: number;
+  }): readonly { readonly workspace: string; readonly sessions: number }[];
 }
 
 export function sessionsIn(database: DatabaseSync, words: Words): Sessions {
@@ -104,6 +113,15 @@ export function sessionsIn(database: DatabaseSync, words: Words): Sessions {
         .all(words.id(id) ?? -1)
         .map((row) => words.text(row["path"]))
         .sort(),
+    behind: ({ agent, version, build, destination, from, to }) =>
+      database
+        .prepare(
+          `SELECT workspace, count(*) AS n FROM session_to JOIN session_row USING (session)
+           WHERE destination = ? AND agent = ? AND version = ? AND build = ? AND at < ? AND ifnull(ended_at, at) >= ?
+           GROUP BY workspace ORDER BY n DESC, workspace`,
+        )
+        .all(...[destination, agent, version, build].map((text) => words.id(text) ?? -1), to, from)
+        .map((row) => ({ workspace: words.text(row["workspace"]), sessions: Number(row["n"]) })),
   };
 }
 

@@ -2,7 +2,8 @@
  * Exposure: the four questions, one card per agent build × destination × period.
  *
  *   GET  /api/exposure              ExposureQuery → Rows<ExposureCard>   right `look`; greatest first; CSV and JSON
- *   GET  /api/exposure/exchanges    ExposureQuery & { agent, build, destination } → Rows<Sample>   what can be looked at
+ *                                   Without from and to: the newest four periods there are.
+ *   GET  /api/exposure/exchanges    { agent, destination, build?, from, to } → Rows<Sample>   what can be looked at; right `read-evidence`
  *   POST /api/exposure/exchanges/:id/bytes   { reason } → ExactBytes     right `read-evidence`
  */
 import type { Count } from "./answer.ts";
@@ -42,6 +43,7 @@ export interface ExposureCard {
     }[];
     /** Requests in which something was replaced by placeholders. */
     readonly redacted: number;
+    /** With the number of sessions in each. */
     readonly workspaces: readonly Count[];
     /** Requests that were not understood: recorded whole all the same. */
     readonly notUnderstood: number;
@@ -53,7 +55,13 @@ export interface ExposureCard {
     readonly sentTo: readonly string[];
     /** Null: the register knows nothing of it. */
     readonly register: readonly Fact[] | null;
-    /** SHA-256 fingerprints of the certificates that answered. */
+    /** What replies said of themselves, over all time: the model that answered and where, as far as they say it. */
+    readonly reported: readonly {
+      readonly model: string | null;
+      readonly region: string | null;
+      readonly requests: number;
+    }[];
+    /** SHA-256 fingerprints of the certificates that answered, over all time. */
     readonly tlsPeers: readonly string[];
     readonly addresses: readonly string[];
   };
@@ -98,10 +106,8 @@ export interface ExactBytes {
   readonly head: string | null;
   /** Null: it cannot be shown, and `withheld` says why. */
   readonly body: Body | null;
-  /** `cannot-mask`: something was found in it that cannot be masked in place; with the right to unmask it is shown. */
+  /** `cannot-mask`: something was found in it that cannot be masked in place: `sallyport show SESSION --evidence ID` has it. */
   readonly withheld: "cannot-mask" | "erased" | "frames" | null;
-  /** Bytes kept out of `body.text` because they are too many. */
-  readonly cutBytes: number;
   /** The whole body's SHA-256, hex. */
   readonly sha256: string;
   /**
@@ -124,5 +130,7 @@ export interface Body {
   readonly bytes: number;
   /** JSON that was set out over lines so that people can read it. */
   readonly isSetOut: boolean;
+  /** Only the first two million characters are shown. */
+  readonly isCut: boolean;
   readonly masked: readonly Masked[];
 }
