@@ -72,6 +72,8 @@ function sorted<Row>(
 /** A narrow screen, where rows are cards: fewer of them at once. */
 const CARDS = "(max-width: 40rem)";
 const CARDS_AT_ONCE = 8;
+/** So few columns fit even there. */
+const FEW = 3;
 
 export function Table<Row>(props: TableProps<Row>): JSX.Element {
   const { caption, columns, rows, rowKey, isPartial = false, pageSize = 50, empty, onMore, foot } = props;
@@ -96,7 +98,7 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
     });
 
   return (
-    <div className="table-box">
+    <div className="table-box" data-few={columns.length <= FEW || undefined}>
       <div className="table-scroll" tabIndex={0} role="region" aria-labelledby={captionId}>
         <table>
           <caption id={captionId} className="unseen">

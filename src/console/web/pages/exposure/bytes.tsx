@@ -9,8 +9,8 @@ import type { Body, ExactBytes } from "../../../api/exposure.ts";
 import type { Masked } from "../../../api/sessions.ts";
 import { Icon } from "../../frame/icons.tsx";
 import { Diff } from "../../parts/diff.tsx";
-import { Bytes, entriesAt, Num } from "../../parts/figures.tsx";
 import { Facts } from "../../parts/facts.tsx";
+import { Bytes, entriesAt, Num } from "../../parts/figures.tsx";
 import { Page, Panel } from "../../parts/page.tsx";
 import { ReasonDialog } from "../../parts/reason-dialog.tsx";
 import { Note } from "../../parts/state.tsx";
@@ -56,7 +56,11 @@ export function ExactBytesPage(): JSX.Element {
         title={t("bytes.show")}
         action={t("bytes.record")}
         onReason={async (reason) => {
-          const { data } = await send<ExactBytes>("POST", `exposure/exchanges/${encodeURIComponent(exchange)}/bytes`, { reason });
+          const { data } = await send<ExactBytes>(
+            "POST",
+            `exposure/exchanges/${encodeURIComponent(exchange)}/bytes`,
+            { reason },
+          );
           setBytes(data);
         }}
       >
@@ -68,33 +72,64 @@ export function ExactBytesPage(): JSX.Element {
 
 function Exact({ bytes }: { readonly bytes: ExactBytes }): JSX.Element {
   const { t } = useTranslation("exposure");
+  const { body, withheld } = bytes;
   return (
     <>
       <Panel>
         <Facts
           rows={[
-            { name: t("reached"), value: <span className="mono"><Text>{bytes.sentTo}</Text></span> },
-            { name: t("bytes.size"), value: <Bytes>{bytes.body.bytes}</Bytes> },
-            { name: "SHA-256", value: <span className="mono"><Text shown={80}>{bytes.sha256}</Text></span> },
-            { name: t("bytes.recorded"), value: <span className="row-of">{bytes.recordedAt.map((index) => <Num key={index} filter={`index=${index}`}>{index}</Num>)}</span> },
+            {
+              name: t("reached"),
+              value: (
+                <span className="mono">
+                  <Text>{bytes.sentTo}</Text>
+                </span>
+              ),
+            },
+            body === null ? null : { name: t("bytes.size"), value: <Bytes>{body.bytes}</Bytes> },
+            {
+              name: "SHA-256",
+              value: (
+                <span className="mono">
+                  <Text shown={80}>{bytes.sha256}</Text>
+                </span>
+              ),
+            },
+            {
+              name: t("bytes.recorded"),
+              value: (
+                <span className="row-of">
+                  {bytes.recordedAt.map((index) => (
+                    <Num key={index} filter={`index=${index}`}>
+                      {index}
+                    </Num>
+                  ))}
+                </span>
+              ),
+            },
           ]}
         />
       </Panel>
-      <Panel title={t("bytes.against")}>
-        <Against bytes={bytes} />
-      </Panel>
+      {body !== null && (
+        <Panel title={t("bytes.against")}>
+          <Against bytes={bytes} text={body.text} />
+        </Panel>
+      )}
+      {withheld !== null && <Note tone="warn">{t(`withheld.${withheld}`)}</Note>}
       {bytes.head !== null && (
         <Panel title={t("bytes.head")} note={t("bytes.headNote")}>
           <Text block>{bytes.head}</Text>
         </Panel>
       )}
-      <Panel title={t("bytes.body")} note={t(`bytes.${bytes.body.isSetOut ? "setOut" : "asIs"}`)}>
-        <div className="stack">
-          {!bytes.body.isUtf8 && <Note tone="warn">{t("bytes.notUtf8")}</Note>}
-          <BodyText body={bytes.body} replaced={bytes.against.replaced} />
-          {bytes.cutBytes > 0 && <p className="faint">{t("bytes.cut", { count: bytes.cutBytes })}</p>}
-        </div>
-      </Panel>
+      {body !== null && (
+        <Panel title={t("bytes.body")} note={t(`bytes.${body.isSetOut ? "setOut" : "asIs"}`)}>
+          <div className="stack">
+            {!body.isUtf8 && <Note tone="warn">{t("bytes.notUtf8")}</Note>}
+            <BodyText body={body} replaced={bytes.against.replaced} />
+            {bytes.cutBytes > 0 && <p className="faint">{t("bytes.cut", { count: bytes.cutBytes })}</p>}
+          </div>
+        </Panel>
+      )}
       <p className="faint">
         <Link to={entriesAt(`session=${bytes.exchange.split("-")[0] ?? ""}`)}>{t("entries")}</Link>
       </p>
@@ -116,18 +151,18 @@ function asWritten(text: string, replaced: readonly Masked[], name: (mark: Maske
   return written + text.slice(at);
 }
 
-function Against({ bytes }: { readonly bytes: ExactBytes }): JSX.Element {
+function Against({ bytes, text }: { readonly bytes: ExactBytes; readonly text: string }): JSX.Element {
   const { t } = useTranslation("exposure");
   const { kept, replaced, dropped } = bytes.against;
   const before = useMemo(
-    () => asWritten(bytes.body.text, replaced, (mark) => `[${mark.class}: ${mark.detector}]`),
-    [bytes, replaced],
+    () => asWritten(text, replaced, (mark) => `[${mark.class}: ${mark.detector}]`),
+    [text, replaced],
   );
   return (
     <div className="stack">
       <Note tone={kept === "same" ? "good" : "info"}>{t(`kept.${kept}`, { count: replaced.length })}</Note>
       {kept === "placeholders" && replaced.length > 0 && (
-        <Diff before={before} after={bytes.body.text} label={t("bytes.against")} />
+        <Diff before={before} after={text} label={t("bytes.against")} />
       )}
       {dropped.length > 0 && (
         <p className="row-of">
@@ -144,7 +179,13 @@ function Against({ bytes }: { readonly bytes: ExactBytes }): JSX.Element {
 }
 
 /** The body with masked values and placeholders marked. */
-function BodyText({ body, replaced }: { readonly body: Body; readonly replaced: readonly Masked[] }): JSX.Element {
+function BodyText({
+  body,
+  replaced,
+}: {
+  readonly body: Body;
+  readonly replaced: readonly Masked[];
+}): JSX.Element {
   const pieces: ReactNode[] = [];
   let at = 0;
   const seen = new Set<number>();
@@ -158,7 +199,12 @@ function BodyText({ body, replaced }: { readonly body: Body; readonly replaced: 
         </Text>,
       );
     pieces.push(
-      <span key={`mark ${mark.start}`} className="masked" data-as={mark.as} title={`${mark.class} · ${mark.detector}`}>
+      <span
+        key={`mark ${mark.start}`}
+        className="masked"
+        data-as={mark.as}
+        title={`${mark.class} · ${mark.detector}`}
+      >
         <Text>{body.text.slice(mark.start, mark.end)}</Text>
       </span>,
     );

@@ -5,8 +5,8 @@ import { Link } from "react-router";
 import type { Count } from "../../../api/answer.ts";
 import type { ExposureCard, Fact } from "../../../api/exposure.ts";
 import { Icon } from "../../frame/icons.tsx";
-import { Bytes, entriesAt, Num } from "../../parts/figures.tsx";
 import { Facts } from "../../parts/facts.tsx";
+import { Bytes, entriesAt } from "../../parts/figures.tsx";
 import { spanText } from "../../parts/range-picker.tsx";
 import { Text } from "../../parts/text.tsx";
 import { Chip } from "../../parts/verdict.tsx";
@@ -46,7 +46,13 @@ export function Card({ card }: { readonly card: ExposureCard }): JSX.Element {
   );
 }
 
-function Question({ of, children }: { readonly of: "transmitted" | "servers" | "terms" | "seen"; readonly children: ReactNode }): JSX.Element {
+function Question({
+  of,
+  children,
+}: {
+  readonly of: "transmitted" | "servers" | "terms" | "seen";
+  readonly children: ReactNode;
+}): JSX.Element {
   const { t } = useTranslation("exposure");
   return (
     <section>
@@ -62,7 +68,9 @@ function Transmitted({ card: { transmitted } }: { readonly card: ExposureCard })
     <Question of="transmitted">
       <p className="card-figure">
         <Bytes>{transmitted.bytes}</Bytes>{" "}
-        <span className="soft">{t("requests", { count: transmitted.requests, sessions: transmitted.sessions })}</span>
+        <span className="soft">
+          {t("requests", { count: transmitted.requests, sessions: transmitted.sessions })}
+        </span>
       </p>
       <div className="row-of">
         {transmitted.classes.map(({ class: name, requests, filter }) => (
@@ -71,14 +79,22 @@ function Transmitted({ card: { transmitted } }: { readonly card: ExposureCard })
           </Link>
         ))}
         {transmitted.classes.length === 0 && <Chip tone="good">{t("noClass")}</Chip>}
-        {transmitted.redacted > 0 && <Chip tone="warn">{t("redacted", { count: transmitted.redacted })}</Chip>}
+        {transmitted.redacted > 0 && (
+          <Chip tone="warn">{t("redacted", { count: transmitted.redacted })}</Chip>
+        )}
         {transmitted.denied > 0 && <Chip tone="bad">{t("denied", { count: transmitted.denied })}</Chip>}
-        {transmitted.notUnderstood > 0 && <Chip tone="bad">{t("notUnderstood", { count: transmitted.notUnderstood })}</Chip>}
+        {transmitted.notUnderstood > 0 && (
+          <Chip tone="bad">{t("notUnderstood", { count: transmitted.notUnderstood })}</Chip>
+        )}
       </div>
       <Facts
         rows={[
-          transmitted.workspaces.length === 0 ? null : { name: t("from"), value: <Names of={transmitted.workspaces} /> },
-          transmitted.models.length === 0 ? null : { name: t("models"), value: <Names of={transmitted.models} /> },
+          transmitted.workspaces.length === 0
+            ? null
+            : { name: t("from"), value: <Names of={transmitted.workspaces} /> },
+          transmitted.models.length === 0
+            ? null
+            : { name: t("models"), value: <Names of={transmitted.models} /> },
         ]}
       />
     </Question>
@@ -94,7 +110,9 @@ function Names({ of }: { readonly of: readonly Count[] }): JSX.Element {
           <Text>{name}</Text> <span className="faint figures">{count}</span>
         </span>
       ))}
-      {of.length > MOST_NAMES && <span className="faint">{t("more", { count: of.length - MOST_NAMES })}</span>}
+      {of.length > MOST_NAMES && (
+        <span className="faint">{t("more", { count: of.length - MOST_NAMES })}</span>
+      )}
     </span>
   );
 }
@@ -103,13 +121,21 @@ function Servers({ card: { servers } }: { readonly card: ExposureCard }): JSX.El
   const { t } = useTranslation("exposure");
   return (
     <Question of="servers">
-      {servers.register === null ? <Chip tone="warn">{t("notInRegister")}</Chip> : <FactList of={servers.register} />}
+      {servers.register === null ? (
+        <Chip tone="warn">{t("notInRegister")}</Chip>
+      ) : (
+        <FactList of={servers.register} />
+      )}
       <Facts
         rows={[
           { name: t("hosts"), value: <List of={servers.hosts} /> },
           { name: t("reached"), value: <List of={servers.sentTo} /> },
-          servers.addresses.length === 0 ? null : { name: t("addresses"), value: <List of={servers.addresses} /> },
-          servers.tlsPeers.length === 0 ? null : { name: t("certificates"), value: <List of={servers.tlsPeers} shown={20} /> },
+          servers.addresses.length === 0
+            ? null
+            : { name: t("addresses"), value: <List of={servers.addresses} /> },
+          servers.tlsPeers.length === 0
+            ? null
+            : { name: t("certificates"), value: <List of={servers.tlsPeers} shown={20} /> },
         ]}
       />
     </Question>
@@ -195,11 +221,7 @@ function Seen({ card }: { readonly card: ExposureCard }): JSX.Element {
           ))}
         </p>
       )}
-      {mayRead ? (
-        sample !== null && <Samples card={card} />
-      ) : (
-        <p className="faint">{t("bytes.forbidden")}</p>
-      )}
+      {mayRead ? sample !== null && <Samples card={card} /> : <p className="faint">{t("bytes.forbidden")}</p>}
     </Question>
   );
 }

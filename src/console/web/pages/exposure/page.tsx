@@ -63,7 +63,12 @@ function Cards(): JSX.Element {
           options={PERIODS.map((name) => ({ value: name, label: t(`period.${name}`) }))}
           onChoose={(value) => choose("period", value)}
         />
-        <Choice label={t("agent")} value={search.get("agent") ?? ""} options={[{ value: "", label: t("any") }, ...known("agent")]} onChoose={(value) => choose("agent", value)} />
+        <Choice
+          label={t("agent")}
+          value={search.get("agent") ?? ""}
+          options={[{ value: "", label: t("any") }, ...known("agent")]}
+          onChoose={(value) => choose("agent", value)}
+        />
         <Choice
           label={t("destination")}
           value={search.get("destination") ?? ""}

@@ -47,15 +47,50 @@ function SampleTable({ card }: { readonly card: ExposureCard }): JSX.Element {
           rowKey={(row) => row.exchange}
           sorting={{ column: "at", direction: "descending" }}
           columns={[
-            { id: "at", title: t("bytes.at"), isHead: true, value: (row) => new Date(row.at).toISOString(), cell: (row) => (
-              <Link to={`/exposure/bytes/${encodeURIComponent(row.exchange)}`}>
-                <When at={row.at} form="exact" />
-              </Link>
-            ) },
-            { id: "exchange", title: t("bytes.exchange"), value: (row) => row.exchange, cell: (row) => <span className="mono">{row.exchange}</span> },
-            { id: "verdict", title: t("bytes.verdict"), value: (row) => row.verdict, cell: (row) => <Verdict of={row.verdict} /> },
-            { id: "classes", title: t("bytes.classes"), value: (row) => row.classes.join(" "), cell: (row) => <span className="row-of">{row.classes.map((name) => <Chip key={name} tone="warn">{name}</Chip>)}</span> },
-            { id: "bytes", title: t("bytes.size"), numeric: true, value: (row) => row.requestBytes, cell: (row) => <Bytes>{row.requestBytes}</Bytes> },
+            {
+              id: "at",
+              title: t("bytes.at"),
+              isHead: true,
+              value: (row) => new Date(row.at).toISOString(),
+              cell: (row) => (
+                <Link to={`/exposure/bytes/${encodeURIComponent(row.exchange)}`}>
+                  <When at={row.at} form="exact" />
+                </Link>
+              ),
+            },
+            {
+              id: "exchange",
+              title: t("bytes.exchange"),
+              value: (row) => row.exchange,
+              cell: (row) => <span className="mono">{row.exchange}</span>,
+            },
+            {
+              id: "verdict",
+              title: t("bytes.verdict"),
+              value: (row) => row.verdict,
+              cell: (row) => <Verdict of={row.verdict} />,
+            },
+            {
+              id: "classes",
+              title: t("bytes.classes"),
+              value: (row) => row.classes.join(" "),
+              cell: (row) => (
+                <span className="row-of">
+                  {row.classes.map((name) => (
+                    <Chip key={name} tone="warn">
+                      {name}
+                    </Chip>
+                  ))}
+                </span>
+              ),
+            },
+            {
+              id: "bytes",
+              title: t("bytes.size"),
+              numeric: true,
+              value: (row) => row.requestBytes,
+              cell: (row) => <Bytes>{row.requestBytes}</Bytes>,
+            },
           ]}
         />
       )}

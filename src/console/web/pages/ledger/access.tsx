@@ -20,9 +20,15 @@ import { useMay, useReader } from "../../station/reader.tsx";
 export function AccessLog(): JSX.Element {
   const { t } = useTranslation("ledger");
   const access = useRead<Rows<Access>>("ledger/access", { limit: 500 });
-  const mayExport = useMay("read-evidence");
+  const mayRead = useMay("read-evidence");
+  const mayUnmask = useMay("unmask");
   return (
-    <Panel title={t("access.title")} note={t("access.note")} controls={mayExport && <ExportButton />} bare>
+    <Panel
+      title={t("access.title")}
+      note={t("access.note")}
+      controls={mayRead && mayUnmask && <ExportButton />}
+      bare
+    >
       <Answered
         to={access}
         isEmpty={({ rows }) => rows.length === 0}

@@ -135,7 +135,7 @@ function Checkpoint({ ledger }: { readonly ledger: LedgerState }): JSX.Element {
             ...ledger.verifierKeys.map((key, at) => ({
               name: t(`checkpoint.${at === 0 ? "key" : "former"}`),
               value: (
-                <span className="row-of">
+                <span className="with-copy">
                   <span className="mono">
                     <Text shown={160}>{key}</Text>
                   </span>
@@ -151,11 +151,11 @@ function Checkpoint({ ledger }: { readonly ledger: LedgerState }): JSX.Element {
                 </>
               ),
             })),
-            ...ledger.anchors.slice(-3).map(({ authority, size, at }) => ({
+            ...ledger.anchors.slice(-3).map(({ size, at }) => ({
               name: t("checkpoint.anchor"),
               value: (
                 <>
-                  <Text>{authority}</Text> · <Num>{size}</Num> · <When at={at} />
+                  <Num>{size}</Num> · <When at={at} />
                 </>
               ),
             })),

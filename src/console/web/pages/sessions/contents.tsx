@@ -97,6 +97,9 @@ export function useContents(session: string): ContentsDesk {
   };
 }
 
+const REASONS = ["erased", "too-large", "unreadable", "frames", "cannot-mask"] as const;
+const isReason = (why: string): why is (typeof REASONS)[number] => REASONS.some((reason) => reason === why);
+
 export function ContentView({
   content,
   side,
@@ -107,24 +110,18 @@ export function ContentView({
   readonly desk: ContentsDesk;
 }): JSX.Element {
   const { t } = useTranslation("sessions");
-  const [isAll, setAll] = useState(false);
   const parts = content[side];
-  const fresh = parts.filter(({ isNew }) => isNew);
-  const told = isAll || fresh.length === 0 ? parts : fresh;
+  const repeated = side === "request" ? content.repeated : 0;
   return (
     <div className="content">
-      {told.map((part, at) => (
+      {parts.map((part, at) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: parts of one message, never reordered
         <Part key={at} part={part} desk={desk} />
       ))}
-      {parts.length > fresh.length && fresh.length > 0 && (
-        <button type="button" className="more" onClick={() => setAll(!isAll)}>
-          {isAll ? t("contents.fresh") : t("contents.whole", { count: parts.length - fresh.length })}
-        </button>
-      )}
+      {repeated > 0 && <p className="faint fine">{t("contents.repeated", { count: repeated })}</p>}
       {content.missing.map(({ role, why }) => (
         <Note key={role} tone="warn">
-          <Text>{`${role}: ${why}`}</Text>
+          <Text>{isReason(why) ? `${role}: ${t(`missing.${why}`)}` : `${role}: ${why}`}</Text>
         </Note>
       ))}
     </div>

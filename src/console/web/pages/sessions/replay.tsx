@@ -119,7 +119,7 @@ function Summary({ detail }: { readonly detail: SessionDetail }): JSX.Element {
                 : {
                     name: t("fact.build"),
                     value: (
-                      <span className="row-of">
+                      <span className="with-copy">
                         <span className="mono">
                           <Text shown={40}>{session.build}</Text>
                         </span>
