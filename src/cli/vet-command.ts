@@ -50,7 +50,8 @@ type Values = ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>["values"];
 
 const DEFAULT_REPEATS = 4;
 const QUICK_REPEATS = 3;
-const DEFAULT_BUDGET_S = 75;
+/** One more than there are cores, as a run waits now and then. */
+const MOST_JOBS = 5;
 
 export async function vetCommand(argv: readonly string[], places: Places): Promise<number> {
   const { values, positionals } = parsed(argv);
@@ -283,7 +284,7 @@ async function optionsOf(
       clock: systemClock,
     },
     repeats: count(values.repeats, "--repeats", values.quick === true ? QUICK_REPEATS : DEFAULT_REPEATS),
-    budgetMs: count(values.budget, "--budget", DEFAULT_BUDGET_S) * 1000,
+    budgetMs: values.budget === undefined ? null : count(values.budget, "--budget", 60) * 1000,
     combinations:
       values.only === undefined
         ? values.quick === true
@@ -292,7 +293,7 @@ async function optionsOf(
         : values.only.length > 1
           ? "all"
           : "none",
-    jobs: count(values.jobs, "--jobs", Math.max(1, Math.min(4, availableParallelism()))),
+    jobs: count(values.jobs, "--jobs", Math.min(MOST_JOBS, availableParallelism() + 1)),
     looks: !isPart,
     hasTracer: existsSync("/usr/bin/strace"),
     shiftClock: (seconds) => clockLibrary(seconds, process.arch),

@@ -55,6 +55,7 @@ export async function runOnce(options: RunOptions): Promise<Ran> {
     plan: options.plan,
     cwd: workspaceInside(chamber.setting),
     port: null,
+    hasSteadyIds: true,
   });
   const world = new World(model, options.authority, now);
   const shift = chamber.setting.clockSeconds * 1000;
@@ -83,6 +84,7 @@ async function attend(
   };
   child.on("message", (message: unknown, handle: unknown) => {
     if (handle instanceof Server && typeof message === "number") world.serve(handle, message);
+    else if (handle instanceof NameSocket && message !== 53) world.hear(handle, Number(message));
     else if (handle instanceof NameSocket) {
       world.answerNames(handle);
       child.send("go", () => {}); // a stage that has gone ends the channel, which is heard on its own

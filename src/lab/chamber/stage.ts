@@ -13,7 +13,13 @@
  */
 
 /** TCP ports with a listener: web, proxies, what self-hosted gateways and model servers, and OTLP collectors, use. */
-export const PORTS = [80, 443, 1234, 3128, 4000, 4317, 4318, 8000, 8080, 8443, 8888, 11_434] as const;
+export const PORTS = [
+  ...[22, 80, 443, 1080, 1234, 3000, 3128, 4000, 4317, 4318, 5000],
+  ...[7890, 8000, 8080, 8081, 8443, 8888, 9000, 9418, 11_434],
+] as const;
+
+/** UDP ports beside 53: time, QUIC, system log, metrics. */
+export const DATAGRAM_PORTS = [123, 443, 514, 8125] as const;
 
 export interface StageOptions {
   readonly arch: "x64" | "arm64";
@@ -80,9 +86,11 @@ for my $port (${PORTS.join(", ")}) {
   listen($socket, 256) or stop("port $port");
   hand(qq({"cmd":"NODE_HANDLE","type":"net.Server","msg":$port}\\n), $socket);
 }
-socket(my $names, 2, 2, 17) or stop('port 53');
-bind($names, pack('S n x12', 2, 53)) or stop('port 53');
-hand(qq({"cmd":"NODE_HANDLE","type":"dgram.Socket","dgramType":"udp4","msg":53}\\n), $names);
+for my $port (${DATAGRAM_PORTS.join(", ")}, 53) {
+  socket(my $socket, 2, 2, 17) or stop("port $port");
+  bind($socket, pack('S n x12', 2, $port)) or stop("port $port");
+  hand(qq({"cmd":"NODE_HANDLE","type":"dgram.Socket","dgramType":"udp4","msg":$port}\\n), $socket);
+}
 syscall(${call.unshare}, 0x10000000) == 0 or stop('user namespace');
 for (['setgroups', 'deny'], ['uid_map', "${id} 0 1"], ['gid_map', "${id} 0 1"]) {
   open(my $out, '>', "/proc/self/$_->[0]") or stop($_->[0]);

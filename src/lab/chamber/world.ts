@@ -26,6 +26,8 @@ export interface Piece {
 export interface Connection {
   readonly port: number;
   readonly at: number;
+  /** A datagram (UDP), which nobody answers. */
+  readonly isDatagram: boolean;
   /** `host:port` of a CONNECT that came first, and its head. */
   tunnel: { readonly to: string; readonly head: Buffer } | null;
   /** The ClientHello's record bytes; null without TLS. */
@@ -42,7 +44,7 @@ export interface Connection {
 
 export interface Witnessed {
   readonly connections: readonly Connection[];
-  /** Names asked for, in order, without repetitions. */
+  /** Names asked for as they were spelt, in order, without repetitions; other records than addresses with their type. */
   readonly names: readonly string[];
 }
 
@@ -51,6 +53,8 @@ const MAX_CONNECTION_BYTES = 256 * 1024 * 1024;
 const MAX_HEAD_BYTES = 64 * 1024;
 const TLS_HANDSHAKE = 0x16;
 const MAX_DNS_BYTES = 512;
+/** Record types (RFC 1035, RFC 3596). */
+const [ADDRESS, ADDRESS_6] = [1, 28];
 
 export class World {
   readonly #model: ScriptedModel;
@@ -90,6 +94,19 @@ export class World {
     socket.on("error", () => {});
   }
 
+  /** Takes a datagram socket from inside: what comes is kept, and not answered. */
+  hear(socket: NameSocket, port: number): void {
+    this.#servers.add(socket);
+    socket.on("message", (bytes) => {
+      const at = this.#now();
+      this.#connections.push({
+        ...{ port, at, isDatagram: true, tunnel: null, hello: null, name: null, tlsError: null },
+        ...{ sent: [{ at, bytes }], answered: [] },
+      });
+    });
+    socket.on("error", () => {}); // whoever sent it may have gone
+  }
+
   close(): void {
     for (const server of this.#servers) server.close();
     for (const socket of this.#open) socket.destroy();
@@ -97,7 +114,7 @@ export class World {
 
   #begin(socket: Duplex, port: number, tunnel: Connection["tunnel"]): void {
     const connection: Connection = {
-      ...{ port, at: this.#now(), tunnel, hello: null, name: null, tlsError: null },
+      ...{ port, at: this.#now(), isDatagram: false, tunnel, hello: null, name: null, tlsError: null },
       ...{ sent: [], answered: [] },
     };
     this.#connections.push(connection);
@@ -210,13 +227,15 @@ function nameAnswer(question: Buffer): { readonly name: string; readonly answer:
   }
   const end = at + 5;
   if (end > question.length) return null;
-  const name = labels.join(".").toLowerCase();
-  const isAddress = question.readUInt16BE(at + 1) === 1;
+  const name = labels.join(".");
+  const type = question.readUInt16BE(at + 1);
+  const isAddress = type === ADDRESS;
   const head = Buffer.from(question.subarray(0, end));
   head.writeUInt16BE(0x8180, 2);
   head.writeUInt16BE(isAddress ? 1 : 0, 6);
   head.writeUInt16BE(0, 8);
   head.writeUInt16BE(0, 10);
   const record = Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 18, 0, 1]);
-  return { name, answer: isAddress ? Buffer.concat([head, record]) : head };
+  const asked = type === ADDRESS || type === ADDRESS_6 ? name : `${name} (record type ${type})`;
+  return { name: asked, answer: isAddress ? Buffer.concat([head, record]) : head };
 }

@@ -1,5 +1,5 @@
 /** What a scripted reply is, before the server puts it on a wire. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 
 export interface ReplyEvent {
   /** The SSE event name; null for protocols that use none. */
@@ -10,7 +10,20 @@ export interface ReplyEvent {
 
 export type Answer = { readonly json: object } | { readonly events: readonly ReplyEvent[] };
 
-export const newId = (prefix: string): string => prefix + randomBytes(12).toString("hex");
+/** A new id with that prefix. */
+export type IdMaker = (prefix: string) => string;
+
+export const randomIds: IdMaker = (prefix) => prefix + randomBytes(12).toString("hex");
+
+/** The n-th id of a prefix is the same in every session: what an agent makes of an id it was given is then to be seen. */
+export function steadyIds(): IdMaker {
+  const made = new Map<string, number>();
+  return (prefix) => {
+    const at = (made.get(prefix) ?? 0) + 1;
+    made.set(prefix, at);
+    return prefix + createHash("sha256").update(`${prefix} ${at}`).digest("hex").slice(0, 24);
+  };
+}
 
 /** Words with their trailing space, as a model streams them. */
 export const words = (text: string): readonly string[] => text.match(/\S+\s*/g) ?? [];

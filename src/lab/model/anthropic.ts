@@ -1,5 +1,5 @@
 /** Anthropic Messages (platform.claude.com/docs/en/api/messages), also as Bedrock and Vertex carry it. */
-import { type Answer, newId, pieces, type ReplyEvent, words } from "./answer.ts";
+import { type Answer, pieces, type ReplyEvent, words } from "./answer.ts";
 import { isThere, type Loose, listOf, textOf } from "./loose.ts";
 import { nextMove, type Script } from "./plan.ts";
 
@@ -28,11 +28,11 @@ export function answerMessages(script: Script, body: Loose, stream: boolean): An
 
   const block =
     "call" in move
-      ? { type: "tool_use", id: newId("toolu_01"), name: move.call.name, input: {} as object }
+      ? { type: "tool_use", id: script.newId("toolu_01"), name: move.call.name, input: {} as object }
       : { type: "text", text: "" };
   const stop = "call" in move ? "tool_use" : "end_turn";
   const message = {
-    id: newId("msg_01"),
+    id: script.newId("msg_01"),
     type: "message",
     role: "assistant",
     model: textOf(body.at("model")) ?? "scripted",

@@ -1,5 +1,5 @@
 /** OpenAI Chat Completions (platform.openai.com/docs/api-reference/chat). */
-import { type Answer, newId, pieces, type ReplyEvent, words } from "./answer.ts";
+import { type Answer, pieces, type ReplyEvent, words } from "./answer.ts";
 import { isThere, type Loose, listOf, textOf } from "./loose.ts";
 import { nextMove, type Script } from "./plan.ts";
 
@@ -14,7 +14,7 @@ export function answerChat(script: Script, body: Loose): Answer {
   const results = listOf(body.at("messages")).filter((m) => m.at("role").value === "tool").length;
   const move = nextMove(script, tools, results, isThere(body.at("response_format")));
 
-  const id = newId("chatcmpl-");
+  const id = script.newId("chatcmpl-");
   const created = Math.floor(Date.now() / 1000);
   const model = textOf(body.at("model")) ?? "scripted";
   const usage = { prompt_tokens: 1000, completion_tokens: 20, total_tokens: 1020 };
@@ -22,7 +22,7 @@ export function answerChat(script: Script, body: Loose): Answer {
   const call =
     "call" in move
       ? {
-          id: newId("call_"),
+          id: script.newId("call_"),
           type: "function",
           name: move.call.name,
           arguments: JSON.stringify(move.call.args),

@@ -1,5 +1,5 @@
 /** Bedrock Converse and ConverseStream (docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html). */
-import { type Answer, newId, pieces, type ReplyEvent, words } from "./answer.ts";
+import { type Answer, pieces, type ReplyEvent, words } from "./answer.ts";
 import { isThere, type Loose, listOf, textOf } from "./loose.ts";
 import { nextMove, type Script } from "./plan.ts";
 
@@ -18,7 +18,7 @@ export function answerConverse(script: Script, body: Loose, stream: boolean): An
   const results = blocks.filter((block) => isThere(block.at("toolResult"))).length;
   const move = nextMove(script, tools, results, false);
   const stopReason = "call" in move ? "tool_use" : "end_turn";
-  const toolUse = "call" in move ? { toolUseId: newId("tooluse_"), name: move.call.name } : null;
+  const toolUse = "call" in move ? { toolUseId: script.newId("tooluse_"), name: move.call.name } : null;
   if (!stream) {
     const block = "call" in move ? { toolUse: { ...toolUse, input: move.call.args } } : { text: move.say };
     const output = { message: { role: "assistant", content: [block] } };

@@ -1,5 +1,5 @@
 /** Gemini generateContent and streamGenerateContent (ai.google.dev/api/generate-content). */
-import { type Answer, newId, words } from "./answer.ts";
+import { type Answer, words } from "./answer.ts";
 import { isThere, type Loose, listOf, textOf } from "./loose.ts";
 import { nextMove, type Script } from "./plan.ts";
 
@@ -36,7 +36,7 @@ export function answerGemini(script: Script, body: Loose, stream: boolean): Answ
     ],
     usageMetadata: { promptTokenCount: 1000, candidatesTokenCount: 20, totalTokenCount: 1020 },
     modelVersion: "scripted",
-    responseId: newId(""),
+    responseId: script.newId(""),
   });
   if ("call" in move) {
     const whole = chunk({ functionCall: { name: move.call.name, args: move.call.args } }, true);

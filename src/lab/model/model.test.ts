@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { afterEach, describe, expect, it, test } from "vitest";
+import { randomIds } from "./answer.ts";
 import { loose } from "./loose.ts";
 import { nextMove, type OfferedTool, type Plan } from "./plan.ts";
 import { type ScriptedModel, type ScriptedModelOptions, startScriptedModel } from "./server.ts";
@@ -82,13 +83,15 @@ describe("a step becomes the call of a tool that the agent offers", () => {
     ],
     ["codex writes JavaScript", [free], { kind: "shell", command: "ls" }, "exec", {}],
   ])("%s", (_, tools, step, name, args) => {
-    expect(nextMove({ plan: plan(step), cwd: "/w" }, tools, 0, false)).toMatchObject({
+    expect(nextMove({ plan: plan(step), cwd: "/w", newId: randomIds }, tools, 0, false)).toMatchObject({
       call: { name, args },
     });
   });
 
   it("ends with the final text when every step has a result", () => {
-    expect(nextMove({ plan: plan(change), cwd: "/w" }, CLAUDE, 1, false)).toEqual({ say: "done" });
+    expect(nextMove({ plan: plan(change), cwd: "/w", newId: randomIds }, CLAUDE, 1, false)).toEqual({
+      say: "done",
+    });
   });
 });
 

@@ -7,6 +7,7 @@
  * by its schema's own argument names, and in the last resort by its shell.
  */
 import { resolve } from "node:path";
+import type { IdMaker } from "./answer.ts";
 import { type Loose, listOf, textOf } from "./loose.ts";
 
 export type Step =
@@ -49,6 +50,7 @@ export interface Script {
   readonly plan: Plan;
   /** The agent's working directory, for tools that want absolute paths. */
   readonly cwd: string;
+  readonly newId: IdMaker;
 }
 
 /** What the model does next. `json`: the request wants JSON text rather than prose. */

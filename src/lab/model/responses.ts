@@ -1,5 +1,5 @@
 /** OpenAI Responses (platform.openai.com/docs/api-reference/responses), over SSE and WebSocket. */
-import { newId, words } from "./answer.ts";
+import { words } from "./answer.ts";
 import { isThere, type Loose, listOf, textOf } from "./loose.ts";
 import { nextMove, type OfferedTool, type Script } from "./plan.ts";
 
@@ -33,7 +33,7 @@ export function answerResponses(script: Script, body: Loose, prior: Known | unde
     input.filter((item) => RESULT.test(textOf(item.at("type")) ?? "")).length + (prior?.results ?? 0);
   const move = nextMove(script, tools, results, isThere(body.at("text").at("format")));
 
-  const id = newId("resp_");
+  const id = script.newId("resp_");
   const response = {
     id,
     object: "response",
@@ -46,7 +46,7 @@ export function answerResponses(script: Script, body: Loose, prior: Known | unde
     error: null,
     incomplete_details: null,
   };
-  const turn = "call" in move ? callItem(move.call) : messageItem(move.say);
+  const turn = "call" in move ? callItem(script, move.call) : messageItem(script, move.say);
   const final = { ...response, status: "completed", output: [turn.item], usage: USAGE };
   const events = [
     { type: "response.created", response },
@@ -74,10 +74,10 @@ interface Turn {
   readonly middle: readonly ResponsesEvent[];
 }
 
-function callItem(call: { name: string; args: object; source: string | null }): Turn {
-  const callId = newId("call_");
+function callItem(script: Script, call: { name: string; args: object; source: string | null }): Turn {
+  const callId = script.newId("call_");
   if (call.source !== null) {
-    const id = newId("ctc_");
+    const id = script.newId("ctc_");
     const at = { item_id: id, output_index: 0 };
     return {
       item: {
@@ -95,7 +95,7 @@ function callItem(call: { name: string; args: object; source: string | null }): 
       ],
     };
   }
-  const id = newId("fc_");
+  const id = script.newId("fc_");
   const at = { item_id: id, output_index: 0 };
   const args = JSON.stringify(call.args);
   return {
@@ -115,8 +115,8 @@ function callItem(call: { name: string; args: object; source: string | null }): 
   };
 }
 
-function messageItem(say: string): Turn {
-  const id = newId("msg_");
+function messageItem(script: Script, say: string): Turn {
+  const id = script.newId("msg_");
   const part = { type: "output_text", text: say, annotations: [] };
   const at = { item_id: id, output_index: 0, content_index: 0 };
   return {

@@ -9,7 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import zlib from "node:zlib";
-import type { Answer, ReplyEvent } from "./answer.ts";
+import { type Answer, type ReplyEvent, randomIds, steadyIds } from "./answer.ts";
 import { answerMessages } from "./anthropic.ts";
 import { answerChat } from "./chat.ts";
 import { answerConverse } from "./converse.ts";
@@ -59,6 +59,8 @@ export interface ScriptedModelOptions {
   /** Default `accept`; `refuse` answers 426, which makes Codex fall back to HTTP. */
   readonly websocket?: "accept" | "refuse";
   readonly onRequest?: (request: ReceivedRequest) => void;
+  /** The same ids in every session, for comparing sessions. */
+  readonly hasSteadyIds?: boolean;
 }
 
 export interface ScriptedModel {
@@ -77,7 +79,11 @@ export async function startScriptedModel(options: ScriptedModelOptions): Promise
   const sockets = new Set<Duplex>();
   const state: State = {
     options,
-    script: { plan: options.plan ?? DEFAULT_PLAN, cwd: options.cwd },
+    script: {
+      plan: options.plan ?? DEFAULT_PLAN,
+      cwd: options.cwd,
+      newId: options.hasSteadyIds === true ? steadyIds() : randomIds,
+    },
     calls: 0,
     seen,
   };

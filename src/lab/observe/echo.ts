@@ -134,7 +134,29 @@ function spelledDates(
     }
   const longest = [...found.keys()].toSorted((a, b) => b.length - a.length);
   const pattern = new RegExp(longest.map(escaped).join("|"), "g");
-  return (text, meet) => text.replace(pattern, (date) => meet(found.get(date) ?? "date"));
+  const months = monthPattern(zones, moments, locales);
+  return (text, meet) =>
+    text
+      .replace(pattern, (date) => meet(found.get(date) ?? "date"))
+      .replace(months, () => meet("month and year"));
+}
+
+/** The month alone: `November 2026`, `Nov 2026`, `2026年11月`, `2026-11`. */
+function monthPattern(
+  zones: readonly string[],
+  moments: readonly number[],
+  locales: readonly string[],
+): RegExp {
+  const found = new Set<string>();
+  for (const timeZone of zones)
+    for (const at of moments) {
+      const { year, month } = partsIn(timeZone, at);
+      found.add(`${year}-${month}`);
+      for (const locale of locales)
+        for (const style of ["long", "short"] as const)
+          found.add(new Intl.DateTimeFormat(locale, { month: style, year: "numeric", timeZone }).format(at));
+    }
+  return new RegExp(`(?<![\\w-])(?:${[...found].map(escaped).join("|")})(?![\\w-])`, "g");
 }
 
 const SPELLINGS: Readonly<Record<string, Intl.DateTimeFormatOptions>> = {

@@ -4,6 +4,7 @@
  * difference; a fact that runs of the same environment do not agree on is noise and decides nothing.
  */
 import { type Echo, echoOf, type Surroundings } from "./echo.ts";
+import type { FileLine } from "./files.ts";
 import type { SeenRequest } from "./http.ts";
 import { itemsOf, type Section } from "./leaves.ts";
 import type { Noise } from "./noise.ts";
@@ -16,6 +17,9 @@ export interface Line {
   /** Request, section and path in one. */
   readonly place: string;
 }
+
+/** Stands among the requests for what a run left in its home. */
+export const FILES = "FILES";
 
 export interface ReadRequest {
   /** `POST ‹base-host›/v1/messages`. */
@@ -50,6 +54,7 @@ export function readRun(
   lookedUp: readonly string[],
   around: Surroundings,
   known: ReadonlySet<string>,
+  files: readonly FileLine[],
 ): ReadRun {
   const echoes = new Map<string | null, Echo>();
   const echoFor = (base: string | null): Echo => {
@@ -78,8 +83,16 @@ export function readRun(
   const silent = lookedUp
     .filter((name) => !contacted.has(name))
     .map((name) => ({ name: `LOOK-UP ${echoFor(around.setting.base).replace(name)}`, lines: [] }));
+  const plain = echoFor(around.setting.base);
+  const left = {
+    name: FILES,
+    lines: files.map(({ section, path, text }) => {
+      const at = plain.replace(path);
+      return { section, path: at, text: plain.replace(text), place: `${FILES}\n${section}\n${at}` };
+    }),
+  };
   return {
-    requests: [...read, ...silent],
+    requests: [...read, ...silent, left],
     echoed: new Set([...echoes.values()].flatMap((echo) => [...echo.met])),
   };
 }

@@ -20,6 +20,8 @@ export interface SeenRequest {
   readonly headerLines: readonly string[];
   /** Without transfer and content coding. */
   readonly body: Buffer;
+  /** Of a chunked body: the sizes of the chunks with what stands beside them, and the trailer lines. */
+  readonly framing: readonly string[];
   readonly port: number;
   readonly tunnel: string | null;
   readonly hello: Buffer | null;
@@ -69,9 +71,10 @@ function readConnection(connection: Connection): readonly SeenRequest[] {
 function commonOf(connection: Connection): Omit<SeenRequest, "at" | "end" | "answeredBefore"> {
   const tunnelHost = connection.tunnel?.to ?? null;
   return {
-    ...{ method: "", target: "", requestLine: "", headerLines: [], body: Buffer.alloc(0) },
+    ...{ method: "", target: "", requestLine: "", headerLines: [], body: Buffer.alloc(0), framing: [] },
     scheme: connection.hello === null ? "http" : "https",
-    host: connection.name ?? tunnelHost ?? `port ${connection.port}`,
+    host:
+      connection.name ?? tunnelHost ?? `${connection.isDatagram ? "UDP port" : "port"} ${connection.port}`,
     port: connection.port,
     tunnel: tunnelHost,
     hello: connection.hello,
@@ -102,7 +105,10 @@ const hostOf = (lines: readonly string[]): string | null => {
 };
 
 interface Read {
-  readonly request: Pick<SeenRequest, "method" | "target" | "requestLine" | "headerLines" | "body">;
+  readonly request: Pick<
+    SeenRequest,
+    "method" | "target" | "requestLine" | "headerLines" | "body" | "framing"
+  >;
   readonly end: number;
   readonly isUpgrade: boolean;
 }
@@ -122,27 +128,44 @@ function readRequest(all: Buffer, from: number): Read | null {
     ? readChunks(all, bodyStart)
     : { bytes: all.subarray(bodyStart, bodyStart + Number(value("content-length") || 0)) };
   const end = "end" in framed ? framed.end : bodyStart + framed.bytes.length;
+  const framing = "framing" in framed ? framed.framing : [];
   const [, method = "", target = ""] = words;
   const body = decoded(framed.bytes, value("content-encoding").toLowerCase());
   const isUpgrade = /websocket/i.test(value("upgrade"));
-  return { request: { method, target, requestLine, headerLines, body }, end, isUpgrade };
+  return { request: { method, target, requestLine, headerLines, body, framing }, end, isUpgrade };
 }
 
-function readChunks(all: Buffer, from: number): { readonly bytes: Buffer; readonly end: number } {
+/** RFC 9112 7.1. Sizes and trailers are kept as they were written: a program chooses them. */
+function readChunks(
+  all: Buffer,
+  from: number,
+): { readonly bytes: Buffer; readonly end: number; readonly framing: readonly string[] } {
   const chunks: Buffer[] = [];
+  const sizes: string[] = [];
   let at = from;
   for (;;) {
     const lineEnd = all.indexOf("\r\n", at);
-    const size = Number.parseInt(all.toString("latin1", at, lineEnd < 0 ? at : lineEnd), 16);
-    if (lineEnd < 0 || !Number.isFinite(size)) return { bytes: Buffer.concat(chunks), end: all.length };
+    const line = all.toString("latin1", at, lineEnd < 0 ? at : lineEnd);
+    const size = Number.parseInt(line, 16);
+    if (lineEnd < 0 || !Number.isFinite(size))
+      return { bytes: Buffer.concat(chunks), end: all.length, framing: [sizes.join(" ")] };
+    sizes.push(line);
     if (size === 0) {
-      const end = all.indexOf("\r\n", lineEnd + 2);
-      return { bytes: Buffer.concat(chunks), end: end < 0 ? all.length : end + 2 };
+      const trailers: string[] = [];
+      let [start, end] = [lineEnd + 2, all.indexOf("\r\n", lineEnd + 2)];
+      while (end > start) {
+        trailers.push(`trailer ${all.toString("latin1", start, end)}`);
+        [start, end] = [end + 2, all.indexOf("\r\n", end + 2)];
+      }
+      const framing = [`chunks ${sizes.slice(0, MAX_SIZES).join(" ")}`, ...trailers];
+      return { bytes: Buffer.concat(chunks), end: end < 0 ? all.length : end + 2, framing };
     }
     chunks.push(all.subarray(lineEnd + 2, lineEnd + 2 + size));
     at = lineEnd + 2 + size + 2;
   }
 }
+
+const MAX_SIZES = 200;
 
 function decoded(body: Buffer, coding: string): Buffer {
   try {

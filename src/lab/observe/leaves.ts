@@ -5,10 +5,11 @@
  * JSON is read by a tokenizer of its own: key order, duplicate keys, spacing, number spelling and escapes are what a
  * parser throws away. Text inside text (JSON in a string, base64 of text) is opened, up to three deep.
  */
+import zlib from "node:zlib";
 import { helloLines } from "../chamber/hello.ts";
 import type { SeenRequest } from "./http.ts";
 
-export type Section = "request" | "headers" | "body" | "handshake";
+export type Section = "request" | "headers" | "body" | "handshake" | "framing" | "files" | "content";
 
 export interface Item {
   readonly section: Section;
@@ -28,11 +29,21 @@ export function itemsOf(request: SeenRequest): readonly Item[] {
   const add = (section: Section, path: string, text: string): void => {
     for (const line of linesOf(text)) items.push({ section, path, text: line });
   };
-  if (request.requestLine !== "") add("request", "line", requestText(request.requestLine));
+  const open = (section: Section, path: string, value: string): void => {
+    openedItems(value, path, (at, text) => add(section, at, text));
+  };
+  if (request.requestLine !== "") {
+    add("request", "line", requestText(request.requestLine));
+    for (const [, name = "", value = ""] of request.requestLine.matchAll(/[?&]([^=&\s]*)=([^&\s]*)/g))
+      open("request", `query ${name}`, value);
+  }
   for (const line of request.headerLines) {
     const name = line.slice(0, Math.max(line.indexOf(":"), 0)).toLowerCase();
     add("headers", name, headerText(name, line, request.body.length));
+    for (const [, word = ""] of line.slice(name.length + 1).matchAll(/([^\s;,=]+={0,2})/g))
+      open("headers", name, word);
   }
+  for (const line of request.framing) add("framing", line.replace(/ .*$/s, ""), line);
   if (request.hello !== null)
     for (const line of helloLines(request.hello)) add("handshake", line.split(" ")[0] ?? "", line);
   if (request.tlsError !== null) add("handshake", "error", request.tlsError.replaceAll(/^[0-9A-F]+:/gm, ""));
@@ -64,7 +75,11 @@ function bodyItems(body: Buffer, add: Add): void {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const isMany = lines.length > 1 && lines.every((line) => /^\s*[{[]/.test(line));
   if (isMany && lines.every((line) => textItems(line, "line", add, 0))) return;
-  if (/^[\w.%+\-[\]]+=[^\s]*$/.test(text)) for (const part of text.split("&")) add("form", part);
+  if (/^[\w.%+\-[\]]+=[^\s]*$/.test(text))
+    for (const part of text.split("&")) {
+      add("form", part);
+      openedItems(part.replace(/^[^=]*=/s, ""), `form ${part.replace(/=.*$/s, "")}`, add);
+    }
   else add("text", text);
 }
 
@@ -96,10 +111,25 @@ function scalarItems(path: string, raw: string, add: Add, depth: number): void {
   const unusual = unusualEscapes(raw, value);
   if (unusual !== "") add(`${path} (escapes)`, unusual);
   if (depth < MAX_DEPTH && textItems(value, `${path}→`, add, depth + 1)) return;
-  const opened = depth < MAX_DEPTH ? fromBase64(value) : null;
-  if (opened === null) add(path, value);
-  else if (!textItems(opened, `${path}→base64`, add, depth + 1)) add(`${path}→base64`, opened);
+  if (depth >= MAX_DEPTH || !openedItems(value, path, add, depth + 1)) add(path, value);
 }
+
+/** What a text carries inside: base64, hexadecimal or percent-encoded text. False when it carries nothing. */
+function openedItems(value: string, path: string, add: Add, depth = 1): boolean {
+  for (const [name, read] of OPENERS) {
+    const text = read(value);
+    if (text === null) continue;
+    if (!textItems(text, `${path}→${name}`, add, depth)) add(`${path}→${name}`, text);
+    return true;
+  }
+  return false;
+}
+
+const OPENERS: readonly (readonly [name: string, read: (value: string) => string | null])[] = [
+  ["base64", fromBase64],
+  ["hex", fromHex],
+  ["percent", fromPercent],
+];
 
 /** Escapes that JSON.stringify would not have written, each once, in order. */
 function unusualEscapes(raw: string, value: string): string {
@@ -111,7 +141,39 @@ function unusualEscapes(raw: string, value: string): string {
 
 function fromBase64(value: string): string | null {
   if (value.length < MIN_BASE64 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(value)) return null;
-  const bytes = Buffer.from(value, "base64");
+  return readable(unzipped(Buffer.from(value, "base64")));
+}
+
+function fromHex(value: string): string | null {
+  if (value.length < MIN_BASE64 || value.length % 2 !== 0 || !/^[0-9a-f]+$/i.test(value)) return null;
+  return readable(unzipped(Buffer.from(value, "hex")));
+}
+
+/** JSON in a query or a form. */
+function fromPercent(value: string): string | null {
+  if (!/%(?:7B|5B)/i.test(value)) return null;
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return null; // percent signs that encode nothing
+  }
+}
+
+/** Above this, what unpacks is compared packed. */
+const MAX_UNZIPPED = 8 * 1024 * 1024;
+
+function unzipped(bytes: Buffer): Buffer {
+  const limit = { maxOutputLength: MAX_UNZIPPED };
+  try {
+    if (bytes[0] === 0x1f && bytes[1] === 0x8b) return zlib.gunzipSync(bytes, limit);
+    if (bytes[0] === 0x78) return zlib.inflateSync(bytes, limit);
+  } catch {
+    // It only looked compressed.
+  }
+  return bytes;
+}
+
+function readable(bytes: Buffer): string | null {
   const text = bytes.toString("utf8");
   const isText = Buffer.from(text, "utf8").equals(bytes) && !/[\x00-\x08\x0e-\x1f\x7f\uFFFD]/.test(text);
   return isText ? text : null;

@@ -13,7 +13,17 @@ const NOON = Date.UTC(2026, 10, 20, 17, 30);
 
 function connection(text: string): Connection {
   const sent = [{ at: 1, bytes: Buffer.from(text) }];
-  return { port: 80, at: 0, tunnel: null, hello: null, name: null, tlsError: null, sent, answered: [] };
+  return {
+    port: 80,
+    at: 0,
+    isDatagram: false,
+    tunnel: null,
+    hello: null,
+    name: null,
+    tlsError: null,
+    sent,
+    answered: [],
+  };
 }
 
 const post = (body: string, headers = "Host: llm.meadowbrook.com\r\n"): string =>
@@ -26,7 +36,7 @@ function run(body: string, headers?: string): ReadRun {
     to: NOON,
     literals: [],
   };
-  return readRun(requestsOf([connection(post(body, headers))]), [], around, new Set());
+  return readRun(requestsOf([connection(post(body, headers))]), [], around, new Set(), []);
 }
 
 describe("requests", () => {

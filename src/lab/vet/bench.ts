@@ -2,17 +2,18 @@
  * Where runs are made: keeps the folder of homes, the authority, the canaries, and a queue that starts as many runs at
  * once as the machine has cores for. Owns all of it; `close` removes it.
  */
-import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newLeafKey, SessionAuthority } from "../../gateway/index.ts";
 import type { MachineFacts } from "../../sandbox/index.ts";
 import { type Canary, canaryVariables, HomeMaker, makeCanaries } from "../chamber/home.ts";
-import { TRACE_FILE } from "../chamber/plan.ts";
+import { TRACE_FILE, WORKSPACE_NAME } from "../chamber/plan.ts";
 import { type Ran, runOnce } from "../chamber/run.ts";
 import { BASELINE, type Patch, patched, type Setting } from "../chamber/setting.ts";
 import type { Plan } from "../model/plan.ts";
+import { changedSince, type FileLine, fileLines, type Listing, listing } from "../observe/files.ts";
 import { requestsOf, type SeenRequest } from "../observe/http.ts";
 import { needlesOf, type Taken, takenIn } from "./canary.ts";
 import { commandOf, doorOf, type Target } from "./target.ts";
@@ -28,8 +29,9 @@ export interface Observed {
   readonly from: number;
   readonly to: number;
   readonly trace: string | null;
-  /** Files of the home that are new or changed, relative to it. */
-  readonly written: readonly string[] | null;
+  /** Files of the home that are new or changed, relative to it; and what is compared of them. */
+  readonly written: readonly string[];
+  readonly files: readonly FileLine[];
 }
 
 export interface BenchOptions {
@@ -57,6 +59,26 @@ const PLANS: readonly Plan[] = [
   { steps: [], final: "It adds up the amounts of rows." },
 ];
 
+/** For builds whose runs are quick: what begins after some requests is seen too. */
+const LONG_PLANS: readonly Plan[] = PLANS.map((plan, at) =>
+  at > 0
+    ? plan
+    : {
+        ...plan,
+        steps: [
+          ...plan.steps,
+          { kind: "read", path: "src/ledgerline.py" },
+          { kind: "shell", command: "ls src" },
+          { kind: "read", path: "Makefile" },
+          { kind: "edit", path: "Makefile", before: "unittest", after: "unittest -v" },
+          { kind: "shell", command: "cat Makefile" },
+          { kind: "read", path: "README.md" },
+          { kind: "shell", command: "date +%s > /dev/null" },
+          { kind: "read", path: ".gitignore" },
+        ],
+      },
+);
+
 const MAX_CONTEXTS = 400;
 const FIRST_LIMIT_MS = 90_000;
 
@@ -71,6 +93,8 @@ export class Bench {
   readonly #homes: HomeMaker;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
+  #isPlain = false;
+  #plans = PLANS;
   #limitMs = FIRST_LIMIT_MS;
   /** Runs made so far. */
   made = 0;
@@ -104,11 +128,27 @@ export class Bench {
     await this.#turn();
     try {
       if (how.isLate?.() === true) return null;
-      return await this.#run(patched(BASELINE, patches), how);
+      return await this.#run(this.settingOf(patches), how);
     } finally {
       this.#running -= 1;
       this.#waiting.shift()?.();
     }
+  }
+
+  /** The baseline with these patches, as it is run. */
+  settingOf(patches: readonly Patch[]): Setting {
+    const setting = patched(BASELINE, patches);
+    return this.#isPlain ? { ...setting, base: setting.base?.replace(/^https:/, "http:") ?? null } : setting;
+  }
+
+  /** From now on base URLs are `http://`. */
+  usePlainHttp(): void {
+    this.#isPlain = true;
+  }
+
+  /** From now on the first prompt of a run takes many tools. */
+  useLongSessions(): void {
+    this.#plans = LONG_PLANS;
   }
 
   close(): void {
@@ -127,7 +167,7 @@ export class Bench {
     this.#options.signal.throwIfAborted();
     const home = this.#homes.make({ ...setting, files: [...this.#ownFiles(), ...setting.files] });
     try {
-      const before = watch ? listing(home) : null;
+      const before = listing(home);
       const runs: Ran[] = [];
       for (const [index, prompt] of prompts.entries())
         runs.push(await this.#start(setting, home, { prompt, index, watch, trace, more }));
@@ -140,7 +180,7 @@ export class Bench {
         from: runs[0]?.from ?? 0,
         to: runs.at(-1)?.to ?? 0,
         trace: trace ? readOr(join(home, TRACE_FILE)) : null,
-        written: before === null ? null : changedSince(before, listing(home)),
+        ...leftBehind(home, before),
       };
     } finally {
       await this.#homes.discard(home);
@@ -171,7 +211,7 @@ export class Bench {
         clock: setting.clockSeconds === 0 ? null : this.#clockFile(setting.clockSeconds),
         ...how,
       },
-      ...{ facts, authority, plan: PLANS[index] ?? PLANS[0] ?? { steps: [], final: "" }, signal },
+      ...{ facts, authority, plan: this.#plans[index] ?? { steps: [], final: "" }, signal },
       limitMs: how.trace ? this.#limitMs * 5 : this.#limitMs,
     });
   }
@@ -227,27 +267,10 @@ function readOr(file: string): string | null {
   }
 }
 
-/** Path to a digest, for every file below. */
-function listing(folder: string): ReadonlyMap<string, string> {
-  const out = new Map<string, string>();
-  for (const entry of readTree(folder)) out.set(entry.path, entry.digest);
-  return out;
+function leftBehind(home: string, before: Listing): Pick<Observed, "written" | "files"> {
+  const after = listing(home);
+  return {
+    written: changedSince(before, after),
+    files: fileLines(home, join("projects", WORKSPACE_NAME), before, after),
+  };
 }
-
-function* readTree(folder: string): Generator<{ readonly path: string; readonly digest: string }> {
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const full = join(entry.parentPath, entry.name);
-    const { size } = statSync(full);
-    // Of large files the size says enough: unpacked programs, not settings.
-    const digest =
-      size > 4 * 1024 * 1024 ? `size ${size}` : createHash("sha256").update(readFileSync(full)).digest("hex");
-    yield { path: full.slice(folder.length + 1), digest };
-  }
-}
-
-const changedSince = (
-  before: ReadonlyMap<string, string>,
-  after: ReadonlyMap<string, string>,
-): readonly string[] =>
-  [...after].filter(([path, digest]) => before.get(path) !== digest).map(([path]) => path);

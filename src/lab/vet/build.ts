@@ -21,8 +21,8 @@ export interface VetOptions {
   readonly typed: string;
   readonly factors: readonly Factor[];
   readonly repeats: number;
-  readonly budgetMs: number;
-  readonly combinations: "none" | "some" | "all";
+  readonly budgetMs: number | null;
+  readonly combinations: "none" | "all";
   /** Whether to try switches, and to look at files and processes. */
   readonly looks: boolean;
   readonly jobs: number;

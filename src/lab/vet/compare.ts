@@ -205,6 +205,9 @@ function byPlace(facts: readonly Fact[], more: ReadonlySet<string>): Map<string,
 function partOf(fact: Fact): string {
   if (fact.section === "headers") return `header ${fact.path}`;
   if (fact.section === "request") return "request line";
+  if (fact.section === "framing") return `body, ${fact.path}`;
+  if (fact.section === "files") return "file's name";
+  if (fact.section === "content") return `content of ${fact.path}`;
   if (fact.section === "handshake") return `TLS ClientHello ${fact.path}`;
   return `body ${fact.path}`;
 }

@@ -5,6 +5,7 @@
  * A value that is merely written in another way (other separators, other apostrophe) is never explained here.
  */
 import { createHash } from "node:crypto";
+import { committedFiles } from "../chamber/home.ts";
 import { homeInside, workspaceInside } from "../chamber/plan.ts";
 import type { Patch, Setting } from "../chamber/setting.ts";
 import type { Effect } from "./compare.ts";
@@ -33,6 +34,9 @@ function ownEffect({ a, b, kind, places }: Effect, { patches, b: after }: Sides)
   const isHandshake = places.every((place) => place.part.startsWith("TLS ClientHello"));
   if (isHandshake && kind === "removed" && after.base?.startsWith("http:") === true)
     return "the base URL is plain HTTP";
+  const isLanguage = patches.some((patch) => patch.kind === "variable" && /^LC_/.test(patch.name));
+  if (isLanguage && SHELL_WARNING.test(b ?? "") && a === null)
+    return "a shell says that it lacks this language";
   const isProxy = patches.some((patch) => patch.kind === "variable" && /proxy/i.test(patch.name));
   const text = `${a ?? ""}${b ?? ""}`;
   if (isProxy && kind === "request" && /^(?:CONNECT|LOOK-UP) /.test(text))
@@ -41,8 +45,12 @@ function ownEffect({ a, b, kind, places }: Effect, { patches, b: after }: Sides)
   return isClock && isDate(a) && isDate(b) ? "it tells the date, or counts from it" : null;
 }
 
+/** bash and perl, of a locale that the machine has not compiled; agents quote it as the output of a command. */
+const SHELL_WARNING =
+  /\bwarning: setlocale: LC_\w+: cannot change locale|^\s*(?:perl: warning|LC_\w+ = |LANG = )/;
+
 const DATE_WORD =
-  /^(?:\d+|‹[^›]*›|(?:mon|tues|wednes|thurs|fri|satur|sun)day|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)$/i;
+  /^(?:\d+|\d{4}-\d\d|‹[^›]*›|(?:mon|tues|wednes|thurs|fri|satur|sun)day|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)$/i;
 const isDate = (text: string | null): boolean =>
   text === null || text.split(" … ").every((piece) => DATE_WORD.test(piece));
 
@@ -91,13 +99,18 @@ function valuesOf({ a, b, patches }: Sides): readonly string[] {
   ].toSorted((p, q) => q.length - p.length);
 }
 
+/** A file that the agent is shown. */
+const isContentPatch = (patch: Patch): boolean => patch.kind === "file" && patch.place === "workspace";
+
 const MAX_LENGTHS = 12;
 
 /** Digests, encodings, lengths and offsets of the values that the two sides differ in. */
 function computed({ a, b, lineA, lineB }: Effect, { a: before, b: after, patches }: Sides): string | null {
-  const isContent = patches.length === 0 || patches.some((patch) => patch.kind === "file");
-  if (isContent && isCount(lineA ?? lineB) && isCount(lineB ?? lineA))
+  const isContent = patches.length === 0 || patches.some(isContentPatch);
+  if (isContent && areCounts(lineA ?? lineB, lineB ?? lineA))
     return "it counts or digests the content that was changed";
+  if (isContent && isDigest(a) && isDigest(b) && a?.length === b?.length)
+    return "it is a digest of the content that was changed";
   if (a === null || b === null) return null;
   for (const patch of patches) {
     const [x, y] = [valueIn(before, patch), valueIn(after, patch)];
@@ -136,7 +149,11 @@ const DERIVATIONS: Readonly<Record<string, (value: string) => string>> = {
 /** Spellings of a value that a program may have digested. */
 function formsOf(value: string, setting: Setting, patch: Patch): readonly string[] {
   if (patch.kind === "base") return [setting.base ?? "", value].flatMap((text) => [text, `${text}/`]);
-  if (patch.kind === "user") return [value, homeInside(setting), workspaceInside(setting)];
+  if (patch.kind === "user") {
+    const workspace = workspaceInside(setting);
+    const files = Object.keys(committedFiles()).map((path) => `${workspace}/${path}`);
+    return [value, homeInside(setting), workspace, ...files];
+  }
   if (patch.kind !== "git-remote") return [value];
   const bare = value.replace(/^[a-z+]+:\/\//, "");
   return [value, bare].flatMap((text) => [text, text.replace(/\.git$/, "")]);
@@ -161,8 +178,14 @@ function derivationOf(
   return null;
 }
 
-const isCount = (line: string | null): boolean =>
-  line !== null && /^(?:\d+(?:\.\d+)?|[0-9a-f]{8,})$/.test(line);
+/** Numbers of one digit may be flags, which are no counts. */
+function areCounts(a: string | null, b: string | null): boolean {
+  const isCount = (line: string | null): boolean =>
+    line !== null && /^(?:\d+(?:\.\d+)?|[0-9a-f]{8,})$/.test(line);
+  return isCount(a) && isCount(b) && Math.max(a?.length ?? 0, b?.length ?? 0) > 1;
+}
+
+const isDigest = (text: string | null): boolean => text !== null && /^(?=.*\d)[0-9a-f]{3,}$/.test(text);
 
 function valueIn(setting: Setting, patch: Patch): string | null {
   switch (patch.kind) {

@@ -4,7 +4,7 @@
  * definitions and header sets are all in it. Pure.
  */
 import { createHash } from "node:crypto";
-import type { ReadRun } from "../observe/fold.ts";
+import { FILES, type ReadRun } from "../observe/fold.ts";
 import type { Noise } from "../observe/noise.ts";
 
 export interface WireTemplate {
@@ -45,6 +45,7 @@ interface Seen {
 function linesOf(run: ReadRun, noise: Noise): Map<string, Seen> {
   const all = new Map<string, Seen>();
   for (const request of run.requests) {
+    if (request.name === FILES) continue;
     const entry = all.get(request.name) ?? {
       headers: request.lines.filter((l) => l.section === "headers").map((l) => l.text.replace(/:.*$/s, "")),
       lines: new Map(),

@@ -15,7 +15,7 @@ const PERSISTENT = [
 ];
 
 export function touchedBy(watched: Observed, traced: Observed | null): Touched {
-  const written = (watched.written ?? []).filter(
+  const written = watched.written.filter(
     (path) => !path.startsWith(`projects/${WORKSPACE_NAME}/`) || /\.git\//.test(path),
   );
   const left = watched.runs.flatMap((run) => run.left?.processes ?? []);
@@ -24,7 +24,7 @@ export function touchedBy(watched: Observed, traced: Observed | null): Touched {
   return {
     ...hostsOf(watched),
     written,
-    persistence: (watched.written ?? []).filter((path) => PERSISTENT.some((pattern) => pattern.test(path))),
+    persistence: watched.written.filter((path) => PERSISTENT.some((pattern) => pattern.test(path))),
     processesLeft: [...new Set(left)],
     portsLeft: [...listening],
     traced: traced?.trace == null ? null : readTrace(traced.trace, traced.setting.user),

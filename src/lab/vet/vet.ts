@@ -1,21 +1,27 @@
 /**
- * The vetting of one build: controls teach what is noise, each level of each factor is tried on its own, what differs is
- * tried again and again beside the baseline, combinations are tried for what only they show, and each difference is
- * shrunk to the fewest patches that still show it. Nothing is looked for by name: a finding is whatever all runs of one
- * environment say and no run of the other.
+ * The vetting of one build. Controls teach what is noise. Levels of factors are tried one at a time, the telling ones
+ * first; rows of many levels at once (rows.ts) screen for what is left and for what only some together show, and what a
+ * row shows is traced to the fewest levels. What differs is tried again and again beside the baseline, and shrunk to the
+ * fewest patches that still show it. Nothing is looked for by name: a finding is whatever all runs of one environment say
+ * and no run of the other.
  *
  * Never invented: a difference is reported only when all repeats show it and none of the controls, which are made in
  * turn with the repeats.
  */
 import { type Clock, Fault } from "../../core/index.ts";
-import { committedFiles } from "../chamber/home.ts";
-import { BASELINE, type Patch, patched, patchText } from "../chamber/setting.ts";
+import { type Patch, patchText } from "../chamber/setting.ts";
 import { learnNoise, type ReadRun, readRun } from "../observe/fold.ts";
 import { Noise } from "../observe/noise.ts";
+import { Baseline } from "./baseline.ts";
 import { type Bench, type Observed, PROMPTS } from "./bench.ts";
 import { type Effect, effectsBetween, Side } from "./compare.ts";
-import { explanationOf } from "./explain.ts";
-import type { Factor, Level } from "./factors.ts";
+import { explanationOf, type Sides } from "./explain.ts";
+import type { Factor } from "./factors.ts";
+import { unknownPieces } from "./known.ts";
+import { fileLiterals } from "./literals.ts";
+import { type Choice, patchesOf, type Row } from "./rows.ts";
+import { Screening } from "./screening.ts";
+import { stagesOf } from "./stages.ts";
 import { gapsOf, slower, type Timing } from "./timing.ts";
 
 export interface Confirmed {
@@ -34,15 +40,16 @@ export interface Plan {
   readonly factors: readonly Factor[];
   /** Runs of each differing environment. */
   readonly repeats: number;
-  /** After it no new environment is begun. */
-  readonly budgetMs: number;
-  readonly combinations: "none" | "some" | "all";
+  /** After it no new environment is begun; null: as long as it takes to try each level once or so. */
+  readonly budgetMs: number | null;
+  readonly combinations: "none" | "all";
 }
 
 export interface Outcome {
   readonly confirmed: readonly Confirmed[];
   readonly timings: readonly (Timing & { readonly factor: string; readonly level: string })[];
   readonly notVaried: readonly string[];
+  /** Rows of many levels that were run. */
   readonly combinations: number;
   readonly observed: readonly Observed[];
   readonly baseline: readonly ReadRun[];
@@ -52,15 +59,27 @@ export interface Outcome {
 }
 
 const CONTROLS = 4;
-const LEARNING = 8;
-/** Below this a run is so cheap that every run is a session of several prompts. */
+/** Of an environment that shows nothing but what a person would see. */
+const VISIBLE_REPEATS = 3;
+/** Below this a run is so cheap that every run is a session of several prompts and many tools. */
 const CHEAP_MS = 700;
 const MAX_RUN_MS = 60_000;
 
-interface Tried {
+/** What an environment showed. */
+export interface Tried {
   readonly effects: readonly Effect[];
   readonly timings: readonly Timing[];
   readonly runs: number;
+}
+
+/** An environment beside the baseline. */
+interface Environment {
+  readonly patches: readonly Patch[];
+  readonly prompts: readonly string[];
+  /** Of levels that are likely to show the same. */
+  readonly group: string;
+  /** Whether it is dropped when the time is up before its first run. */
+  readonly canWait: boolean;
 }
 
 export class Vetting {
@@ -73,10 +92,13 @@ export class Vetting {
   readonly #observed: Observed[] = [];
   readonly #notVaried: string[] = [];
   readonly #silent: string[] = [];
+  readonly #confirmed: Confirmed[] = [];
+  readonly #timings: (Timing & { factor: string; level: string })[] = [];
   /** By factor and signatures: how many levels are being repeated for them. */
   readonly #claims = new Map<string, number>();
   readonly #controls = new Map<number, Promise<void>>();
   readonly #literals: readonly (readonly [string, string])[];
+  readonly #screening: Screening;
   #ignoresClock = false;
   #prompts: readonly string[] = PROMPTS.slice(0, 1);
   #endsAt = Number.POSITIVE_INFINITY;
@@ -89,51 +111,76 @@ export class Vetting {
     this.#literals = fileLiterals(
       plan.factors.flatMap(({ levels }) => levels.flatMap(({ patches }) => patches)),
     );
+    this.#screening = new Screening({
+      look: (row, canWait) => this.#look(row, canWait),
+      effects: (run) => this.#effectsOf([run]),
+      explain: (effect, row) => explanationOf(effect, this.#sides(patchesOf(row))),
+      alone: (choice) => this.#alone(choice, false),
+      together: (row) => this.#together(row),
+      known: () => this.#confirmed.map(({ effect }) => effect),
+      isLate: () => this.#clock.monotonic() > this.#endsAt + (this.#endsAt - this.#beganAt) / 2,
+      say,
+    });
   }
+
+  #beganAt = 0;
 
   /** Throws `lab.silent` when the agent sends nothing in the baseline. */
   async run(): Promise<Outcome> {
-    this.#endsAt = this.#clock.monotonic() + this.#plan.budgetMs;
+    this.#beganAt = this.#clock.monotonic();
     await this.#begin();
-    const confirmed: Confirmed[] = [];
-    const timings: (Timing & { factor: string; level: string })[] = [];
-    const jobs = this.#plan.factors.flatMap((factor) => factor.levels.map((level) => ({ factor, level })));
-    await Promise.all(
-      inTurns(jobs).map(async ({ factor, level }) => {
-        const tried = await this.#try(factor, level);
-        if (tried === null) return;
-        confirmed.push(...(await this.#confirm(factor, level, tried)));
-        timings.push(
-          ...tried.timings.map((timing) => ({ ...timing, factor: factor.name, level: level.name })),
-        );
-      }),
-    );
-    const combinations = await this.#combine(confirmed);
+    const before = this.#clock.monotonic();
+    await this.#baselineFor(this.#prompts);
+    const stages = stagesOf(this.#plan, (this.#clock.monotonic() - before) / CONTROLS);
+    this.#endsAt = this.#beganAt + stages.budgetMs;
+    await Promise.all([
+      ...stages.alone.map((choice) => this.#alone(choice, true)),
+      ...stages.rows.map((row) => this.#screening.run(row)),
+      ...stages.later.map((choice) => this.#alone(choice, true)),
+    ]);
+    if (stages.rows.length > 0) await this.#screening.trace();
+    this.#tellWhatIsLeft([...stages.alone, ...stages.later]);
     return {
-      ...{ confirmed: [...confirmed, ...combinations.confirmed], timings, notVaried: this.#notVaried },
-      ...{
-        combinations: combinations.tried,
-        observed: this.#observed,
-        noise: this.#noise,
-        silent: this.#silent,
-      },
+      ...{ confirmed: this.#confirmed, timings: this.#timings, notVaried: this.#notVaried },
+      ...{ combinations: this.#screening.ran, observed: this.#observed },
+      ...{ noise: this.#noise, silent: this.#silent },
       baseline: this.#baseline(this.#prompts).runs,
     };
+  }
+
+  #tellWhatIsLeft(choices: readonly Choice[]): void {
+    const names = (all: readonly Choice[]): string =>
+      all.map(({ factor, level }) => `${factor.name} ${level.name}`).join(", ");
+    const waiting = choices.filter(({ level }) => !this.#screening.cleared.has(level));
+    const mixed = waiting.filter(({ level }) => this.#screening.mixed.has(level));
+    const left = waiting.filter(({ level }) => !this.#screening.mixed.has(level));
+    for (const one of left) this.#notVaried.push(`${names([one])}: the time was up`);
+    if (mixed.length > 0) this.#notVaried.push(`alone, only together with other changes: ${names(mixed)}`);
+    if (this.#plan.combinations === "none") this.#notVaried.push("combinations of factors");
+    if (this.#prompts.length === 1)
+      this.#notVaried.push("a second prompt in the same home, longer sessions: a run takes too long");
   }
 
   // ------------------------------------------------------------------------------------------------------- baseline
 
   async #begin(): Promise<void> {
-    const first = await this.#bench.run([], { prompts: this.#prompts });
+    let first = await this.#bench.run([], { prompts: this.#prompts });
+    if (isSilent(first)) {
+      // A client of plain HTTP alone.
+      this.#bench.usePlainHttp();
+      first = (await this.#bench.run([], { prompts: this.#prompts })) ?? first;
+    }
     const ran = first?.runs[0];
-    if (first === null || ran === undefined || first.requests.every((request) => request.method === "SILENT"))
+    if (first === null || ran === undefined || isSilent(first))
       throw new Fault("lab.silent", {
         detail: lastLine(ran?.stderr) ?? lastLine(ran?.stdout) ?? `it ended with ${ran?.code}`,
       });
     this.#bench.limit(Math.min(MAX_RUN_MS, 10_000 + ran.tookMs * 8));
-    if (ran.tookMs < CHEAP_MS) this.#prompts = PROMPTS;
+    if (ran.tookMs < CHEAP_MS) {
+      this.#prompts = PROMPTS;
+      this.#bench.useLongSessions();
+    }
     this.#say(`one run takes ${(ran.tookMs / 1000).toFixed(1)} s; learning what varies by itself`);
-    await this.#baselineFor(this.#prompts);
   }
 
   #baseline(prompts: readonly string[]): Baseline {
@@ -183,63 +230,107 @@ export class Vetting {
       ...this.#literals,
     ];
     const around = { setting: observed.setting, from: observed.from, to: observed.to, literals };
-    return readRun(observed.requests, observed.names, around, baseline.names());
+    return readRun(observed.requests, observed.names, around, baseline.names(), observed.files);
+  }
+
+  #sides(patches: readonly Patch[]): Sides {
+    return { a: this.#bench.settingOf([]), b: this.#bench.settingOf(patches), patches };
+  }
+
+  #effectsOf(runs: readonly ReadRun[]): readonly Effect[] {
+    const baseline = this.#baseline(this.#prompts);
+    return effectsBetween(baseline.side(), new Side(runs, this.#noise), this.#noise);
   }
 
   // -------------------------------------------------------------------------------------------------- one environment
 
-  async #try(factor: Factor, level: Level): Promise<Tried | null> {
+  /** One level by itself: what it shows is confirmed. `canWait`: not when the time is up. */
+  async #alone({ factor, level }: Choice, canWait: boolean): Promise<void> {
     const name = `${factor.name} = ${level.name}`;
-    const tried = await this.#examine(level.patches, level.prompts ?? this.#prompts, [], factor.name);
-    if (tried === "late") this.#notVaried.push(`${name}: the time was up`);
-    else if (tried === "silent") this.#silent.push(name);
-    if (typeof tried === "string") return null;
+    const prompts = level.prompts ?? this.#prompts;
+    const tried = await this.#examine({ patches: level.patches, prompts, group: factor.name, canWait });
+    if (tried === "silent") this.#silent.push(name);
+    if (tried !== "late") this.#screening.cleared.add(level);
+    if (typeof tried === "string") return;
     if (tried.effects.length > 0) this.#say(`${name}: ${tried.effects.length} differences`);
-    return tried;
+    this.#timings.push(
+      ...tried.timings.map((timing) => ({ ...timing, factor: factor.name, level: level.name })),
+    );
+    const repeated = tried.effects.filter((effect) => effect.isUnsteady !== true || tried.runs > 1);
+    await this.#confirm(
+      { name: factor.name, level: level.name, patches: level.patches, prompts },
+      repeated,
+      tried,
+    );
+  }
+
+  /** What several levels show together and the known ones do not. */
+  async #together(row: Row): Promise<readonly Effect[]> {
+    const patches = patchesOf(row);
+    const name = row.map(({ factor }) => factor.name).join(" + ");
+    const level = row.map((choice) => choice.level.name).join(" + ");
+    const known = this.#confirmed.map(({ effect }) => effect);
+    const isNew = (effect: Effect): boolean => unknownPieces(effect, known).length > 0;
+    const prompts = this.#prompts;
+    const tried = await this.#examine({ patches, prompts, group: name, canWait: false }, isNew);
+    if (typeof tried === "string") return [];
+    this.#say(`${name} = ${level}: ${tried.effects.length} differences`);
+    await this.#confirm({ name, level, patches, prompts }, tried.effects, tried);
+    return tried.effects;
+  }
+
+  /** One run of many levels, and what it said; `silent`, or `late` when the time is up. */
+  async #look(row: Row, canWait: boolean): Promise<ReadRun | "silent" | "late"> {
+    const baseline = await this.#baselineFor(this.#prompts);
+    const patches = patchesOf(row).filter((patch) => !(this.#ignoresClock && patch.kind === "clock"));
+    const isLate = (): boolean => canWait && this.#clock.monotonic() > this.#endsAt;
+    const observed = await this.#bench.run(patches, { prompts: this.#prompts, isLate });
+    if (observed === null) return "late";
+    if (isSilent(observed)) return "silent";
+    this.#keep(observed);
+    return this.#read(observed, baseline);
   }
 
   /**
-   * What is different there, after as many repeats as it takes: none where the first run shows nothing but noise.
-   * `expected`: effects that are known already. `silent`: the agent sends nothing there; `late`: the time is up.
+   * What is different there, after as many repeats as it takes: none where the first run shows nothing but noise, or what
+   * follows from the setting. `silent`: the agent sends nothing there; `late`: the time is up.
    */
   async #examine(
-    patches: readonly Patch[],
-    prompts: readonly string[],
-    expected: readonly Effect[],
-    group: string,
+    { patches, prompts, group, canWait }: Environment,
+    isWanted: (effect: Effect) => boolean = () => true,
   ): Promise<Tried | "silent" | "late"> {
     const baseline = await this.#baselineFor(prompts);
+    const sides = this.#sides(patches);
     const runs: ReadRun[] = [];
     const gaps: ReadonlyMap<string, number>[] = [];
-    const isNew = newTo(expected);
-    let side = new Side([], this.#noise);
-    let version = this.#noise.version;
     let effects: readonly Effect[] = [];
     let timings: readonly Timing[] = [];
     for (let round = 1; round <= this.#plan.repeats; round += 1) {
+      const isFirst = round === 1;
       const isLate = (): boolean =>
-        round === 1 && (this.#clock.monotonic() > this.#endsAt || this.#isDeaf(patches));
+        isFirst && ((canWait && this.#clock.monotonic() > this.#endsAt) || this.#isDeaf(patches));
       const [observed] = await Promise.all([
         this.#bench.run(patches, { prompts, isLate }),
-        round === 1 ? undefined : this.#control(prompts),
+        isFirst ? undefined : this.#control(prompts),
       ]);
       if (observed === null) return this.#isDeaf(patches) ? "silent" : "late";
-      if (observed.requests.every((request) => request.method === "SILENT")) {
+      if (isSilent(observed)) {
         if (patches.some((patch) => patch.kind === "clock")) this.#ignoresClock = true;
         return "silent";
       }
       this.#keep(observed);
-      runs.push(this.#read(observed, baseline));
+      const run = this.#read(observed, baseline);
+      // What varies here may stand beside what is different here, where no control has it.
+      for (const other of runs) learnNoise(run, other, this.#noise);
+      runs.push(run);
       gaps.push(gapsOf(observed));
-      const last = runs.at(-1);
-      if (version !== this.#noise.version || last === undefined) side = new Side(runs, this.#noise);
-      else side.add(last);
-      version = this.#noise.version;
-      effects = effectsBetween(baseline.side(), side, this.#noise).filter(isNew);
+      effects = effectsBetween(baseline.side(), new Side(runs, this.#noise), this.#noise).filter(isWanted);
       timings = slower(baseline.gaps, gaps);
-      // What may be chance is not worth a repeat of its own.
-      if (effects.every((effect) => effect.isUnsteady === true) && timings.length === 0) break;
-      if (round === 2 && timings.length === 0 && this.#isSettled(group, effects)) break;
+      if (timings.length > 0) continue;
+      // What may be chance, and what the setting explains, is not worth a repeat of its own.
+      const open = effects.filter((effect) => explanationOf(effect, sides) === null);
+      if (open.length === 0 || (round === 2 && this.#isSettled(group, open))) break;
+      if (round >= VISIBLE_REPEATS && !open.some(isHidden)) break;
     }
     return { effects, timings: runs.length < this.#plan.repeats ? [] : timings, runs: runs.length };
   }
@@ -260,35 +351,35 @@ export class Vetting {
     return claims >= 2;
   }
 
-  async #confirm(factor: Factor, level: Level, tried: Tried): Promise<readonly Confirmed[]> {
-    const sides = { a: BASELINE, b: patched(BASELINE, level.patches), patches: level.patches };
-    const prompts = level.prompts ?? this.#prompts;
+  async #confirm(
+    { name, level, patches, prompts }: Named,
+    effects: readonly Effect[],
+    { runs }: Tried,
+  ): Promise<void> {
     const baseline = await this.#baselineFor(prompts);
-    const repeated = tried.effects.filter((effect) => effect.isUnsteady !== true || tried.runs > 1);
-    const all = repeated.map((effect) => ({ effect, explanation: explanationOf(effect, sides) }));
+    const sides = this.#sides(patches);
+    const all = effects.map((effect) => ({ effect, explanation: explanationOf(effect, sides) }));
     const open = all.filter(({ explanation }) => explanation === null).map(({ effect }) => effect);
-    const smallest = await this.#shrink(level.patches, prompts, open);
-    return all.map(({ effect, explanation }) => ({
-      ...{ factor: factor.name, level: level.name, patches: level.patches, effect, explanation },
-      ...{
-        repeats: tried.runs,
-        controls: baseline.runs.length,
-        smallest: smallest.get(effect.signature) ?? level.patches,
-      },
-    }));
+    const smallest = await this.#shrink(patches, prompts, open);
+    for (const { effect, explanation } of all)
+      this.#confirmed.push({
+        ...{ factor: name, level, patches, effect, explanation },
+        ...{ repeats: runs, controls: baseline.runs.length },
+        smallest: smallest.get(effect.signature) ?? patches,
+      });
   }
 
-  /** For each signature the first single patch, else the first half or rest, that shows it too. */
+  /** For each signature the first single patch that shows it too. */
   async #shrink(
     patches: readonly Patch[],
     prompts: readonly string[],
     effects: readonly Effect[],
   ): Promise<ReadonlyMap<string, readonly Patch[]>> {
     const found = new Map<string, readonly Patch[]>();
-    if (patches.length < 2 || effects.length === 0) return found;
+    if (patches.length < 2 || patches.length > MAX_SHRUNK || effects.length === 0) return found;
     const wanted = new Set(effects.map((effect) => effect.signature));
     for (const part of patches.map((patch) => [patch])) {
-      if (found.size === wanted.size || this.#clock.monotonic() > this.#endsAt) break;
+      if (found.size === wanted.size) break;
       const baseline = await this.#baselineFor(prompts);
       const runs = await Promise.all([1, 2].map(() => this.#bench.run(part, { prompts })));
       const side = new Side(
@@ -300,196 +391,24 @@ export class Vetting {
     }
     return found;
   }
-
-  // ---------------------------------------------------------------------------------------------------- combinations
-
-  async #combine(
-    confirmed: readonly Confirmed[],
-  ): Promise<{ readonly confirmed: readonly Confirmed[]; readonly tried: number }> {
-    const rows = combinationsOf(this.#plan);
-    if (rows.length > 0) this.#say(`${rows.length} combinations`);
-    const found: Confirmed[] = [];
-    let tried = 0;
-    await Promise.all(
-      rows.map(async (row) => {
-        const patches = row.flatMap(({ level }) => level.patches);
-        const known = (): readonly Effect[] =>
-          [...confirmed, ...found]
-            .filter(({ factor }) => factor.includes(" + ") || row.some((r) => r.factor.name === factor))
-            .map(({ effect }) => effect);
-        const result = await this.#examine(
-          patches,
-          this.#prompts,
-          known(),
-          row.map((r) => r.factor.name).join(" + "),
-        );
-        if (result === "late") return;
-        tried += 1;
-        if (result === "silent") return;
-        for (const effect of result.effects.filter(newTo(known()))) {
-          const sides = { a: BASELINE, b: patched(BASELINE, patches), patches };
-          const explanation = explanationOf(effect, sides);
-          const smallest = explanation === null ? await this.#fewest(row, effect) : row;
-          found.push({
-            ...{
-              factor: smallest.map((r) => r.factor.name).join(" + "),
-              level: smallest.map((r) => r.level.name).join(" + "),
-            },
-            ...{ patches, smallest: smallest.flatMap((r) => r.level.patches), effect, explanation },
-            ...{ repeats: result.runs, controls: this.#baseline(this.#prompts).runs.length },
-          });
-        }
-      }),
-    );
-    if (tried < rows.length)
-      this.#notVaried.push(
-        `${rows.length - tried} of ${rows.length} combinations of factors: the time was up`,
-      );
-    if (this.#plan.combinations !== "all")
-      this.#notVaried.push("combinations of factors beyond the tried ones");
-    return { confirmed: found, tried };
-  }
-
-  /** Leaves out one factor after another while the effect stays. */
-  async #fewest(row: readonly Row[], effect: Effect): Promise<readonly Row[]> {
-    let kept = row;
-    for (const dropped of row) {
-      if (kept.length === 1) break;
-      const fewer = kept.filter((r) => r !== dropped);
-      const baseline = await this.#baselineFor(this.#prompts);
-      const observed = await this.#bench.run(
-        fewer.flatMap((r) => r.level.patches),
-        { prompts: this.#prompts },
-      );
-      if (observed === null) continue;
-      const side = new Side([this.#read(observed, baseline)], this.#noise);
-      const still = effectsBetween(baseline.side(), side, this.#noise).some(
-        ({ signature }) => signature === effect.signature,
-      );
-      if (still) kept = fewer;
-    }
-    return kept;
-  }
 }
 
-/** Owned by one vetting: the runs of the unchanged environment, and what they agree on. */
-class Baseline {
-  readonly #noise: Noise;
-  readonly runs: ReadRun[] = [];
-  readonly gaps: ReadonlyMap<string, number>[] = [];
-  ready: Promise<void> | undefined;
-  #side: Side | null = null;
-  #version = -1;
-  #names = new Set<string>();
-
-  constructor(noise: Noise) {
-    this.#noise = noise;
-  }
-
-  add(run: ReadRun, gaps: ReadonlyMap<string, number>): void {
-    this.runs.push(run);
-    this.gaps.push(gaps);
-    for (const request of run.requests) this.#names.add(request.name);
-    // What eight controls have not shown to vary is left to the repeats.
-    if (this.runs.length <= LEARNING)
-      for (const other of this.runs.slice(0, -1)) learnNoise(run, other, this.#noise);
-  }
-
-  names(): ReadonlySet<string> {
-    return this.#names;
-  }
-
-  side(): Side {
-    if (this.#side === null || this.#version !== this.#noise.version)
-      this.#side = new Side(this.runs, this.#noise);
-    else if (this.#side.runs.length < this.runs.length)
-      for (const run of this.runs.slice(this.#side.runs.length)) this.#side.add(run);
-    this.#version = this.#noise.version;
-    return this.#side;
-  }
+/** An environment with its names for people. */
+interface Named {
+  readonly name: string;
+  readonly level: string;
+  readonly patches: readonly Patch[];
+  readonly prompts: readonly string[];
 }
 
-/** Whether an effect, or each piece of it, is among the known ones. */
-function newTo(known: readonly Effect[]): (effect: Effect) => boolean {
-  const signatures = new Set(known.map((effect) => effect.signature));
-  const pieces = new Set(known.flatMap(piecesOf));
-  return (effect) =>
-    !signatures.has(effect.signature) &&
-    !(effect.a !== null && effect.b !== null && piecesOf(effect).every((piece) => pieces.has(piece)));
-}
+/** Of more patches each would cost two runs. */
+const MAX_SHRUNK = 4;
 
-function piecesOf({ a, b }: Effect): readonly string[] {
-  const [x, y] = [(a ?? "").split(" … "), (b ?? "").split(" … ")];
-  return x.map((text, at) => `${text}\0${y[at] ?? ""}`);
-}
+/** Carries information that a reader does not see. */
+export const isHidden = (effect: Effect): boolean => effect.kind === "marker" || effect.kind === "order";
 
-interface Row {
-  readonly factor: Factor;
-  readonly level: Level;
-}
-
-/** Levels of different factors next to each other, so that the first of each are tried before the time is up. */
-function inTurns(jobs: readonly Row[]): readonly Row[] {
-  const rank = new Map<Factor, number>();
-  const ranked = jobs.map((job) => {
-    const at = rank.get(job.factor) ?? 0;
-    rank.set(job.factor, at + 1);
-    return { job, at };
-  });
-  return ranked.toSorted((a, b) => a.at - b.at).map(({ job }) => job);
-}
-
-/** Of a factor, how many of its levels take part in combinations. */
-const REPRESENTATIVES = { none: 0, some: 2, all: 3 } as const;
-const SOME_PAIRS = 60;
-
-/** Pairs of levels of different factors, likely ones first; and whole changes, of everything at once. */
-function combinationsOf({ factors, combinations }: Plan): readonly (readonly Row[])[] {
-  const take = REPRESENTATIVES[combinations];
-  const chosen = factors.map((factor) =>
-    factor.levels
-      .filter((level) => level.prompts === undefined)
-      .slice(0, factor.name === "host" ? 2 * take : take)
-      .map((level) => ({ factor, level })),
-  );
-  const pairs: { row: readonly Row[]; weight: number }[] = [];
-  for (const [i, rows] of chosen.entries())
-    for (const [j, others] of chosen.slice(i + 1).entries())
-      for (const [x, a] of rows.entries())
-        for (const [y, b] of others.entries())
-          if (!conflicts(a, b)) pairs.push({ row: [a, b], weight: (x + y) * 8 + i + j });
-  const ordered = pairs.toSorted((p, q) => p.weight - q.weight).map(({ row }) => row);
-  return combinations === "some" ? ordered.slice(0, SOME_PAIRS) : ordered;
-}
-
-/** Both set the same thing. */
-const conflicts = (a: Row, b: Row): boolean =>
-  a.level.patches.some((p) =>
-    b.level.patches.some((q) => p.kind === q.kind && !["variable", "file"].includes(p.kind)),
-  );
-
-/** Names and lines of every file that is ever changed, in all runs alike: what quotes one is no news. */
-function fileLiterals(patches: readonly Patch[]): readonly (readonly [string, string])[] {
-  const out: [string, string][] = [];
-  const lines = (path: string, text: string): void => {
-    for (const line of text.split("\n"))
-      if (isTelling(line.trim())) out.push([line.trim(), `line of ${path}`]);
-  };
-  for (const [path, text] of Object.entries(committedFiles())) lines(path, text);
-  for (const patch of patches) {
-    if (patch.kind !== "file" || patch.place === "root") continue;
-    if (patch.place === "workspace") lines(patch.path, patch.text);
-    // A name without a dot is a word that may stand anywhere.
-    const names = [patch.path, patch.path.replace(/^.*\//, ""), patch.path.replace(/\/.*$/, "")];
-    for (const name of names)
-      if (name.includes(".") && name.length >= 6 && name !== "README.md") out.push([name, "file name"]);
-  }
-  return out;
-}
-
-/** Long enough, or in a script, that it stands nowhere by chance. */
-const isTelling = (line: string): boolean =>
-  (line.length >= 12 && line.includes(" ")) || /[^\x00-\x7f]{2}/.test(line);
+const isSilent = (observed: Observed | null): boolean =>
+  observed?.requests.every((request) => request.method === "SILENT") === true;
 
 /** Enough to say where something went; bodies are read once and not kept. */
 const summarised = (requests: Observed["requests"]): Observed["requests"] =>
