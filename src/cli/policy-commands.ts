@@ -259,7 +259,7 @@ async function explain(
   return explained.verdict === "allow" ? 0 : 4;
 }
 
-const STRICTEST: readonly Verdict[] = ["deny", "ask", "reroute", "redact", "allow"];
+const STRICTEST: readonly Verdict[] = ["deny", "ask", "reroute", "redact", "normalise", "allow"];
 
 async function prove(
   found: readonly PolicyDocument[],

@@ -33,7 +33,7 @@ const Query = z.strictObject({
     destination: word,
     build: word,
   },
-  verdict: z.enum(["allow", "redact", "reroute", "ask", "deny"]).optional(),
+  verdict: z.enum(["allow", "normalise", "redact", "reroute", "ask", "deny"]).optional(),
   state: z.enum(["running", "ended"]).optional(),
 });
 

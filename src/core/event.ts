@@ -29,7 +29,7 @@ export interface EvidenceRef {
  */
 export type Door = "tls" | "base" | "plain" | "caught";
 export type WireProtocol = "http/1.1" | "h2" | "websocket";
-export type Verdict = "allow" | "redact" | "reroute" | "ask" | "deny";
+export type Verdict = "allow" | "normalise" | "redact" | "reroute" | "ask" | "deny";
 
 /** Workspace content and command output that a request carries for the first time in its session. */
 export interface SourceTally {
@@ -118,6 +118,15 @@ export interface Disclosure {
   readonly bytes: number;
   /** SHA-256 of the file as matched, hex. */
   readonly sha256: string;
+}
+
+/** What a line of the build's had in the place of its template's characters, and how often, by code points. */
+export interface NormalisedTally {
+  /** `U+02BC`; several with spaces between them; empty where something was put back in. */
+  readonly was: string;
+  /** As its vetted template has it, and as it left. */
+  readonly is: string;
+  readonly count: number;
 }
 
 /** What one detector found. */
@@ -356,6 +365,8 @@ export type EventBody =
        * entries of versions that could not redact.
        */
       readonly redacted?: readonly FindingTally[];
+      /** Characters of the build's own lines that left as its vetted template has them; absent when there were none. */
+      readonly normalised?: readonly NormalisedTally[];
       /** Found for the first time in the session and passed over as a false positive; absent when nothing was. */
       readonly waived?: readonly FindingTally[];
       /** `deny` when nothing left; what was asked about and allowed is `allow`, `redact` or `reroute`, with `approvals`. */

@@ -10,6 +10,7 @@ export type {
   EvidenceRef,
   FindingTally,
   LedgerEvent,
+  NormalisedTally,
   SnapshotTally,
   SourceTally,
   StartedCommand,

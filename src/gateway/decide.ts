@@ -10,6 +10,7 @@ import { study } from "../policy/index.ts";
 import { denied, type Judgement, judge, judgeFault, placeOf } from "./judge.ts";
 import { loginsOf } from "./login.ts";
 import type { Matter } from "./matter.ts";
+import { type AsVetted, leaveAsVetted } from "./normalise.ts";
 import { type Decided, redact } from "./redact.ts";
 import type { Reading, Rooms, Sitting } from "./session.ts";
 import type { Standing } from "./standing.ts";
@@ -53,16 +54,33 @@ async function settled(
   let grants: readonly study.Waiver[] = [];
   await rooms.spending.known(sitting.rules.policy);
   const approvals: string[] = [];
+  let vetted: AsVetted | null = null;
+  let altered: readonly string[] = [];
+  const told = (made: Decided): Decided => (vetted === null ? made : withChanges(made, vetted, altered));
   for (let step = 0; step < MOST_STEPS; step++) {
     const standing = sitting.rules.withGrants(grants);
     const judgement = judge(matter.about, reading, sitting.session, standing, approvals);
     switch (judgement.passes) {
       case true:
       case false:
-        return within(judgement, reading, matter, sitting, standing, rooms);
+        return told(within(judgement, reading, matter, sitting, standing, rooms));
+      case "altered":
+        if (vetted !== null)
+          return {
+            judgement: denied(judgement, new Fault("gateway.unredacted", { detail: "altered again" })),
+            reading,
+          };
+        try {
+          vetted = await leaveAsVetted(matter, content, reading, sitting);
+        } catch (error) {
+          return { judgement: denied(judgement, asFault(error)), reading };
+        }
+        altered = judgement.rules;
+        ({ content, reading } = vetted);
+        break;
       case "redacted": {
         const made = await redact(matter, content, reading, judgement, sitting, standing);
-        return within(made.judgement, made.reading, matter, sitting, standing, rooms);
+        return told(within(made.judgement, made.reading, matter, sitting, standing, rooms));
       }
       case "rerouted":
         content = await matter.reroute(judgement.way, content, reading.decoded);
@@ -85,6 +103,15 @@ async function settled(
     judgement: denied(last, new Fault("gateway.not-approved", { detail: "asked too often" })),
     reading,
   };
+}
+
+/** The verdict of what leaves says what was put back, and by which rules. */
+function withChanges({ judgement, reading }: Decided, vetted: AsVetted, rules: readonly string[]): Decided {
+  const normalised = vetted.changes;
+  if (judgement.verdict === "allow")
+    return { judgement: { ...judgement, verdict: "normalise", rules, normalised }, reading };
+  const all = [...new Set([...rules, ...judgement.rules])];
+  return { judgement: { ...judgement, rules: all, normalised }, reading };
 }
 
 /** The last word is the budget's, and it counts: nothing that leaves is judged after it. */

@@ -4,7 +4,13 @@
  * of our own servers instead by `judge` itself, with that server's labels.
  */
 import { createHash } from "node:crypto";
-import { Fault, type FindingTally, type SourceTally, type Verdict } from "../core/index.ts";
+import {
+  Fault,
+  type FindingTally,
+  type NormalisedTally,
+  type SourceTally,
+  type Verdict,
+} from "../core/index.ts";
 import { type Decision, decide, type Point, type RuleRef, study } from "../policy/index.ts";
 import type { Target } from "./exchange.ts";
 import type { About } from "./matter.ts";
@@ -29,6 +35,8 @@ interface Judged {
   readonly waived: readonly FindingTally[];
   /** What was replaced, and for the first time in the session. */
   readonly redacted: readonly FindingTally[];
+  /** What was put back as the build's vetted template has it. */
+  readonly normalised: readonly NormalisedTally[];
   /** Whether placeholders in the reply may become values again: models only. */
   readonly isModel: boolean;
   readonly verdict: Verdict;
@@ -43,6 +51,8 @@ export type Judgement = Judged &
   ({ readonly passes: true } | { readonly passes: false; readonly fault: Fault });
 /** It may leave once these classes are replaced in it, if {@link judgeRedacted} says so of what is then left. */
 export type Condition = Judged & { readonly passes: "redacted"; readonly classes: readonly string[] };
+/** It may leave with the build's own lines as they were vetted, if `judge` says so of what is then left. */
+export type Unvetted = Judged & { readonly passes: "altered" };
 /** It waits for a person. */
 export type Asking = Judged & {
   readonly passes: "asked";
@@ -77,7 +87,7 @@ export function judge(
   session: GatewaySession,
   standing: Standing,
   approvals: readonly string[] = [],
-): Judgement | Condition | Asking | Detour {
+): Judgement | Condition | Unvetted | Asking | Detour {
   const { decoded } = reading;
   const held = heldIn(reading.classes, decoded.understood, about, session, standing);
   const points = pointsOf(about, decoded.model, held, session);
@@ -92,6 +102,7 @@ export function judge(
     found: reading.found,
     waived: reading.waived,
     redacted: [],
+    normalised: [],
     verdict: decision.verdict === "allow" ? "allow" : "deny",
     rules: decision.rules.map(({ id }) => id),
     policy: standing.policy.sha256,
@@ -104,7 +115,9 @@ export function judge(
 function refusedTools(decoded: Reading["decoded"], about: About, { policy }: Standing): Decision | null {
   if (!study.speaksOfTools(policy)) return null;
   const rules = study.refuseTools(policy, toolUseOf(decoded, endOf(about).host));
-  return rules.length === 0 ? null : { verdict: "deny", redact: [], rerouteTo: null, rules };
+  return rules.length === 0
+    ? null
+    : { verdict: "deny", redact: [], normalise: false, rerouteTo: null, rules };
 }
 
 function carriedOut(
@@ -115,9 +128,11 @@ function carriedOut(
   reading: Reading,
   session: GatewaySession,
   standing: Standing,
-): Judgement | Condition | Asking | Detour {
-  const { verdict, rerouteTo, rules, redact } = decision;
+): Judgement | Condition | Unvetted | Asking | Detour {
+  const { verdict, rerouteTo, rules, redact, normalise } = decision;
   if (verdict === "deny") return refused(judged, decision, points, standing);
+  // Before a person is asked: what is to leave is what they answer about.
+  if (normalise) return { ...judged, passes: "altered" };
   if (verdict === "ask") {
     const asked = points.filter((point) => decide(standing.policy, point).verdict === "ask");
     const [shown = points[0], ...more] = asked;
@@ -244,6 +259,7 @@ export function judgeFault(
     found: [],
     waived: [],
     redacted: [],
+    normalised: [],
     isModel: false,
     verdict: "deny",
     rules: [fault.code],

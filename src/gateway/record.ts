@@ -42,6 +42,7 @@ export async function recordVerdict(
       sources: judgement.sources,
       findings: judgement.found,
       redacted: judgement.redacted,
+      ...(judgement.normalised.length === 0 ? {} : { normalised: judgement.normalised }),
       ...(judgement.waived.length === 0 ? {} : { waived: judgement.waived }),
       verdict: judgement.verdict,
       rules: judgement.rules,

@@ -302,6 +302,14 @@ export class Reader {
     return this.#inspect(decoded.parts, belongs);
   }
 
+  /** Lines of the build's own that are altered, as they were when it was vetted; by the pointer of their text. */
+  asVetted({ decoded }: Reading): ReadonlyMap<string, ReadonlyMap<string, string>> {
+    const all = decoded.parts.map((part) => [part.pointer, this.#inspector.asVetted?.(part)] as const);
+    return new Map(
+      all.flatMap(([pointer, lines]) => (lines === undefined || lines.size === 0 ? [] : [[pointer, lines]])),
+    );
+  }
+
   /** Reads what is to leave in the place of what was read: the data classes that it still holds. */
   readLeaving(reading: Reading, decode: Decode, content: Buffer, belongs: Belongs): Reading {
     try {

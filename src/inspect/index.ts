@@ -11,6 +11,7 @@ export {
   PATH_DETECTOR,
   type PathLabel,
 } from "./inspect.ts";
+export { changesIn, type Normalised, normalise } from "./normalise.ts";
 export type { EventRestorer, RestorerOptions, Said } from "./restore.ts";
 export { explain, type ScanFinding, type ScanInput, sarif, scan } from "./scan.ts";
 export {

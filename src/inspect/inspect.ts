@@ -54,6 +54,8 @@ export interface Inspection {
 }
 
 export interface Inspector {
+  /** Of the part's lines that are the build's own but for look-alike characters: each as its template has it. */
+  readonly asVetted?: (part: InspectedPart) => ReadonlyMap<string, string>;
   inspect(parts: readonly InspectedPart[]): Inspection;
   /**
    * The labels of the files that a part is from. `inspect` finds by them too; this is for a part whose text was inspected

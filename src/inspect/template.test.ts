@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { createInspector } from "./inspect.ts";
 import {
@@ -116,4 +117,37 @@ it("a marked line does not account for itself by being sent twice", () => {
 
 test.each(["", "{}", '{"version":2}', "[]"])("what is no template is refused: %s", (text) => {
   expect(() => openTemplate(text, "t.json")).toThrow(/template/);
+});
+
+describe("a line put back as it was vetted", () => {
+  const vetted = (line: string): string | undefined =>
+    inspector().asVetted?.({ text: line, role: "system", isNew: true }).get(line);
+
+  it("has its own date and folder, and the template's characters, whichever look-alikes it came in", () => {
+    const quotes = ["\u2019", "\u02bc", "\u02b9", "'\u200b"];
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1000, max: 9999 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 31 }),
+        fc.constantFrom(...quotes),
+        fc.constantFrom("-", "/", "."),
+        (year, month, day, quote, mark) => {
+          const line = `Today${quote}s date is ${[year, month, day].join(mark)}.`;
+          expect(vetted(line)).toBe(`Today's date is ${[year, month, day].join("-")}.`);
+        },
+      ),
+    );
+  });
+
+  it("keeps a path that was cut out of the shape", () => {
+    expect(vetted("W\u043erking directory: ~/a-b/c.d_7/")).toBe("Working directory: ~/a-b/c.d_7/");
+  });
+
+  it("is nothing that is as it was vetted, and nothing that a tool said", () => {
+    expect(inspector().asVetted?.({ text: SYSTEM, role: "system", isNew: true }).size).toBe(0);
+    expect(
+      inspector().asVetted?.({ text: "T\u043eday's date is 2026-11-20.", role: "tool", isNew: true }).size,
+    ).toBe(0);
+  });
 });

@@ -130,7 +130,19 @@ export function withTemplate(
     }
     return found;
   };
+  const asVetted = (part: InspectedPart): ReadonlyMap<string, string> => {
+    const lines = new Map<string, string>();
+    if (!COMPOSED.has(part.role)) return lines;
+    for (const { shape, start, end } of linesOf(part.text)) {
+      const own = template.shapes.get(fold(shape));
+      if (own === undefined || own === shape || said.has(shape)) continue;
+      const line = part.text.slice(start, end);
+      lines.set(line, withForm(line, own) ?? line);
+    }
+    return lines;
+  };
   return {
+    asVetted,
     labels: inspector.labels,
     inspect(parts): Inspection {
       const inspection = inspector.inspect(parts);
@@ -180,13 +192,51 @@ function* linesOf(text: string): Generator<Line> {
 
 const hasLetters = (line: string): boolean => (line.match(/\p{L}/gu)?.length ?? 0) >= LEAST_LETTERS;
 
+/** What varies by nature, and what stands for it in a shape; in this order. */
+const PATTERNS: readonly (readonly [pattern: RegExp, put: string])[] = [
+  [/(?<![\w/])(?:~|\.{1,2})?(?:\/[\w.@+-]+)+\/?/g, "/…"],
+  [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{12,}\b/gi, "…"],
+  [/\d+/g, "0"],
+];
+
 /** Numbers, hexadecimal ids and paths to one form each; punctuation stays as it is. */
 const shapeOf = (line: string): string =>
-  line
-    .trim()
-    .replaceAll(/(?<![\w/])(?:~|\.{1,2})?(?:\/[\w.@+-]+)+\/?/g, "/…")
-    .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[0-9a-f]{12,}\b/gi, "…")
-    .replaceAll(/\d+/g, "0");
+  PATTERNS.reduce((text, [pattern, put]) => text.replaceAll(pattern, put), line.trim());
+
+/**
+ * The line with the characters of another form of its shape: its own numbers, ids and paths stay. Null where it cannot be
+ * told which of them belongs where.
+ */
+function withForm(line: string, form: string): string | null {
+  const trimmed = line.trim();
+  if (/[\u{f0000}-\u{ffffd}]/u.test(trimmed)) return null;
+  const values: { readonly value: string; readonly put: string }[] = [];
+  const marked = PATTERNS.reduce(
+    (text, [pattern, put]) =>
+      text.replaceAll(pattern, (value) => {
+        values.push({ value, put });
+        return String.fromCodePoint(PRIVATE + values.length - 1);
+      }),
+    trimmed,
+  );
+  let [made, rest] = ["", form];
+  for (const char of marked) {
+    const met = values[(char.codePointAt(0) ?? 0) - PRIVATE];
+    if (met === undefined) continue;
+    const { value, put } = met;
+    const next = rest.indexOf(put);
+    if (next < 0) return null;
+    made += rest.slice(0, next) + value;
+    rest = rest.slice(next + put.length);
+  }
+  const whole = made + rest;
+  const start = line.indexOf(trimmed);
+  if (shapeOf(whole) !== form) return null;
+  return line.slice(0, start) + whole + line.slice(start + trimmed.length);
+}
+
+/** Code points that no text means anything by (plane 15). */
+const PRIVATE = 0xf0000;
 
 const SINGLE_QUOTES =
   /[`´\u2018\u2019\u201a\u201b\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u02ca\u2032\u2035\u055a\u07f4\u07f5\ua78c\uff07\u0060]/g;

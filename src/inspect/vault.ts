@@ -387,7 +387,7 @@ const bareOf = (value: string): string =>
 /** A finding with this many characters beside a placeholder holds something of its own. */
 const SHORTEST_OWN_REST = 8;
 
-const isUntouchable = ({ isKey, pointer }: JsonString): boolean =>
+export const isUntouchable = ({ isKey, pointer }: JsonString): boolean =>
   isKey || SEALED.test(pointer) || FIRST_SYSTEM.test(pointer);
 
 function inBytes(bytes: Buffer, string: JsonString, hits: readonly Place[]): ByteEdit[] {

@@ -15,7 +15,7 @@
  * hec     Splunk's HTTP Event Collector, `/services/collector/event`: objects one after the other.
  */
 
-import type { LedgerEvent } from "../core/index.ts";
+import type { LedgerEvent, Verdict } from "../core/index.ts";
 import { publishedKeys } from "./published.ts";
 import { type ReadEntry, readEntries } from "./read.ts";
 import { nanoseconds, SpanFold, text, whole } from "./spans.ts";
@@ -325,10 +325,11 @@ function apiCall(event: Exchange): object {
 }
 
 /** security_control: action 1 allowed, 2 denied; disposition 1 allowed, 2 blocked, 11 corrected, 14 delayed, 99 other. */
-function outcome(verdict: "allow" | "redact" | "reroute" | "ask" | "deny"): object {
+function outcome(verdict: Verdict): object {
   switch (verdict) {
     case "allow":
       return { action_id: 1, disposition_id: 1 };
+    case "normalise":
     case "redact":
       return { action_id: 1, disposition_id: 11 };
     case "reroute":

@@ -66,7 +66,7 @@ export const ruleArbitrary: fc.Arbitrary<SendRule> = fc
       when: whenArbitrary,
       unless: whenArbitrary,
       // biome-ignore lint/suspicious/noThenProperty: the document's own word
-      then: fc.constantFrom("allow", "redact", "reroute", "ask", "deny"),
+      then: fc.constantFrom("allow", "normalise", "redact", "reroute", "ask", "deny"),
       waivable: fc.boolean(),
     },
     { requiredKeys: ["when", "then"] },
@@ -79,6 +79,7 @@ export const ruleArbitrary: fc.Arbitrary<SendRule> = fc
         because: "b",
         ...rule,
         ...(rule.then === "reroute" ? { rerouteTo } : {}),
+        ...(rule.then === "normalise" ? { when: { ...rule.when, data: ["altered_template"] } } : {}),
       }),
     ),
   );

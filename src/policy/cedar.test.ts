@@ -77,7 +77,8 @@ describe("the Cedar engine", () => {
       const rerouteTo = may("here") ? null : exported.targets.filter((target) => may(`via:${target}`));
       if (rerouteTo?.length === 0) return { verdict: "deny", masked: false, rerouteTo: null };
       const masked = !may("unmasked");
-      const verdict = !may("unasked") ? "ask" : rerouteTo !== null ? "reroute" : masked ? "redact" : "allow";
+      const plain = may("unaltered") ? "allow" : "normalise";
+      const verdict = !may("unasked") ? "ask" : rerouteTo !== null ? "reroute" : masked ? "redact" : plain;
       return { verdict, masked, rerouteTo };
     };
   }

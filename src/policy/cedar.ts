@@ -5,6 +5,7 @@
  * Cedar answers allow or deny, so that an outcome takes several questions about one context:
  *   leave     it may leave in some way            unasked   nobody has to be asked first
  *   unmasked  nothing has to be masked            here      it may go where it was addressed to
+ *   unaltered nothing has to be put back as it was vetted
  *   via:NAME  it may go to the destination NAME instead
  * Every rule of ours but an allowance is one `forbid`; a document whose default is to deny is a `forbid … unless` over
  * all its rules. Two of Cedar's traps to know: an erring `forbid` is skipped, so ask with the schema and treat any
@@ -34,7 +35,14 @@ export function exportCedar(documents: readonly PolicyDocument[]): CedarExport {
     ...sendStatements(document, targets),
     ...networkStatements(document),
   ]);
-  const actions = ["leave", "unasked", "unmasked", "here", ...targets.map((target) => `via:${target}`)];
+  const actions = [
+    "leave",
+    "unasked",
+    "unaltered",
+    "unmasked",
+    "here",
+    ...targets.map((target) => `via:${target}`),
+  ];
   return {
     policies: `${["permit (principal, action, resource);", ...statements].join("\n\n")}\n`,
     schema: schemaOf(actions),
@@ -65,6 +73,8 @@ function scopeOf(rule: SendRule, targets: readonly string[]): string | null {
       return "action";
     case "ask":
       return 'action == Action::"unasked"';
+    case "normalise":
+      return 'action == Action::"unaltered"';
     case "redact":
       return 'action == Action::"unmasked"';
     case "reroute": {

@@ -177,6 +177,12 @@ function sends(data: PolicyData): Contradiction | null {
         detail: `\`then\` is \`${rule.then}\``,
         remedy: "write `then: reroute`",
       };
+    if (rule.then === "normalise" && (rule.when.data ?? []).join() !== "altered_template")
+      return {
+        path: [...path, "when"],
+        detail: "`then: normalise` is for lines that differ from the build's vetted template",
+        remedy: "write `data: [altered_template]` in `when`",
+      };
     if (rule.waivable === true && rule.then === "allow")
       return {
         path: [...path, "waivable"],

@@ -91,6 +91,7 @@ test("rerouting targets of all rules are intersected, and none left is a denial 
   expect({ ...none, rules: none.rules.map(({ id }) => id).sort() }).toEqual({
     verdict: "deny",
     redact: [],
+    normalise: false,
     rerouteTo: null,
     rules: ["E-4", "G-8"],
   });
@@ -101,6 +102,7 @@ test("a payload of several classes is judged class by class, and keeps every obl
   expect({ ...decision, rules: decision.rules.map(({ id }) => id) }).toEqual({
     verdict: "ask",
     redact: ["secret"],
+    normalise: false,
     rerouteTo: null,
     rules: ["G-3", "E-2"],
   });

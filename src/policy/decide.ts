@@ -16,19 +16,22 @@ export interface Decision {
   readonly verdict: Verdict;
   /** Data classes to replace before anything is sent; whatever the verdict, unless it is `deny`. */
   readonly redact: readonly string[];
+  /** Whether the build's own lines leave as its vetted template has them. */
+  readonly normalise: boolean;
   /** Destinations, by name, of which one must be used instead; null: the one that was asked for. */
   readonly rerouteTo: readonly string[] | null;
   /** The rules that decide: those that make the verdict, and those that oblige to redact or reroute. */
   readonly rules: readonly RuleRef[];
 }
 
-/** Allow < redact < reroute < ask < deny. */
+/** Allow < normalise < redact < reroute < ask < deny. */
 export const STRICTNESS: Readonly<Record<Verdict, number>> = {
   allow: 0,
-  redact: 1,
-  reroute: 2,
-  ask: 3,
-  deny: 4,
+  normalise: 1,
+  redact: 2,
+  reroute: 3,
+  ask: 4,
+  deny: 5,
 };
 
 /**
@@ -99,6 +102,7 @@ function judge(answers: readonly Answer[]): Decision {
     return {
       verdict,
       redact: [],
+      normalise: false,
       rerouteTo: null,
       rules: refs(answers, (answer) => answer.verdict === "deny"),
     };
@@ -107,15 +111,18 @@ function judge(answers: readonly Answer[]): Decision {
     return {
       verdict: "deny",
       redact: [],
+      normalise: false,
       rerouteTo: null,
       rules: refs(answers, (answer) => answer.verdict === "reroute"),
     };
   const named = answers.some((answer) => answer.verdict === verdict && !answer.isDefault);
   const decides = (answer: Answer): boolean =>
+    answer.verdict === "normalise" ||
     answer.verdict === "redact" ||
     answer.verdict === "reroute" ||
     (answer.verdict === verdict && !(named && answer.isDefault));
-  return { verdict, redact: [...redact], rerouteTo, rules: refs(answers, decides) };
+  const normalise = answers.some((answer) => answer.verdict === "normalise");
+  return { verdict, redact: [...redact], normalise, rerouteTo, rules: refs(answers, decides) };
 }
 
 const common = (a: readonly string[] | null, b: readonly string[]): readonly string[] =>

@@ -61,8 +61,9 @@ export function diff(
 function outcomeOf(policy: Policy, point: Point): Outcome {
   const connection = decideConnection(policy, point.host, point.port);
   if (connection.verdict === "deny") return { text: "deny", strictness: STRICTNESS.deny };
-  const { verdict, redact, rerouteTo } = decide(policy, point);
+  const { verdict, redact, normalise, rerouteTo } = decide(policy, point);
   const notes = [
+    ...(normalise ? ["as vetted"] : []),
     ...redact.map((data) => `${data} masked`),
     ...(rerouteTo === null ? [] : [`to ${rerouteTo.toSorted().join(" or ")}`]),
     ...(connection.privateAddresses && verdict !== "deny" ? ["also at private addresses"] : []),

@@ -88,7 +88,11 @@ const SendRule = z.strictObject({
   when: Labels,
   unless: Labels.optional(),
   // biome-ignore lint/suspicious/noThenProperty: the document's own word; nothing awaits a rule
-  then: z.enum(["allow", "redact", "reroute", "ask", "deny"]),
+  then: z
+    .enum(["allow", "normalise", "redact", "reroute", "ask", "deny"])
+    .describe(
+      "`normalise`: lines of the build's own as its vetted template has them; `altered_template` only",
+    ),
   rerouteTo: few(Name).optional().describe("destinations by name; `then: reroute` only"),
   waivable: z.boolean().optional().describe("whether a person may be given an exception for a time"),
   match: few(Example).optional().describe("points the rule must match; labels not named are unknown"),

@@ -22,7 +22,7 @@ const Case = z.union([
   z.strictObject({
     title: Line.optional(),
     send: Labels,
-    expect: z.enum(["allow", "redact", "reroute", "ask", "deny"]),
+    expect: z.enum(["allow", "normalise", "redact", "reroute", "ask", "deny"]),
     by: few(RuleName).optional().describe("rules that must be among those that decide"),
   }),
   z.strictObject({

@@ -79,6 +79,10 @@ export function refusalText(
 
 const VERDICTS: Readonly<Record<Decision["verdict"], Readonly<Record<Language, string>>>> = {
   allow: { en: "allows this", "zh-CN": "允许" },
+  normalise: {
+    en: "allows this with the build's own lines as they were vetted",
+    "zh-CN": "将程序自身文本还原为已审查的写法后允许",
+  },
   redact: { en: "allows this with parts masked", "zh-CN": "遮盖部分内容后允许" },
   reroute: { en: "sends this to another server", "zh-CN": "改发到其他服务器" },
   ask: { en: "holds this until a person has answered", "zh-CN": "等待人工批准" },
@@ -120,9 +124,12 @@ const defaultSentences = (ref: RuleRef) =>
 
 function sayObligations(decision: Decision, verdict: Decision["verdict"], language: Language): string[] {
   if (verdict === "deny") return [];
-  const { redact, rerouteTo } = decision;
+  const { redact, normalise, rerouteTo } = decision;
   const [masked, elsewhere] = language === "en" ? ["masked first", "sent instead to"] : ["先遮盖", "改发到"];
+  const asVetted =
+    language === "en" ? "first put back as its vetted template has it" : "先还原为已审查模板的写法";
   return [
+    ...(normalise ? [asVetted] : []),
     ...(redact.length === 0 ? [] : [`${masked}: ${redact.join(", ")}`]),
     ...(rerouteTo === null ? [] : [`${elsewhere}: ${rerouteTo.join(", ")}`]),
   ];

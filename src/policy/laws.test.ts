@@ -22,6 +22,7 @@ function isAtLeastAsStrict(tight: Decision, loose: Decision): boolean {
   if (tight.verdict === "deny") return true;
   return (
     STRICTNESS[tight.verdict] >= STRICTNESS[loose.verdict] &&
+    (!loose.normalise || tight.normalise) &&
     loose.redact.every((data) => tight.redact.includes(data)) &&
     (loose.rerouteTo === null || (tight.rerouteTo?.every((to) => loose.rerouteTo?.includes(to)) ?? false))
   );

@@ -135,6 +135,7 @@ export function mayLeave(policy: Policy, point: Point): boolean {
   return (
     isPermitted &&
     decision.redact.length === 0 &&
+    !decision.normalise &&
     decision.rerouteTo === null &&
     decideConnection(policy, point.host, point.port).verdict === "allow"
   );

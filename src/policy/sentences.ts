@@ -11,7 +11,7 @@ import { type Language, say, sayLabel } from "./words.ts";
 export interface SaidRule {
   readonly id: string;
   readonly section: "network" | "send";
-  readonly outcome: "allow" | "redact" | "reroute" | "ask" | "deny";
+  readonly outcome: "allow" | "normalise" | "redact" | "reroute" | "ask" | "deny";
   readonly title: string;
   readonly because: string;
   /** When it speaks, as a sentence; of a rule for hosts, which. */

@@ -37,6 +37,7 @@ export function declarationText(declared: Declaration, around: Surround): string
   if (vetted !== "") say("build", vetted);
   const words = templateLine(declared);
   if (words !== "") say("its words", declared.template?.altered === 0 ? words : paint("yellow", words));
+  if (declared.normalised.length > 0) say("put back", putBack(declared));
   for (const { host, count, sentBytes } of declared.tunnels)
     say("unread", `${size(sentBytes)} by SSH to ${host} in ${plural(count, "connection")}, not inspected`);
   if (declared.inside !== null) {
@@ -72,6 +73,13 @@ function templateLine({ template }: Declaration): string {
   const strange = unaccounted === 0 ? "" : `, ${plural(unaccounted, "line")} that nothing accounts for`;
   return `${marked}${plural(known, "line")} as vetted${strange}`;
 }
+
+/** `U+02BC to U+0027 (3 times), as vetted` */
+const putBack = ({ normalised }: Declaration): string =>
+  `${normalised
+    .slice(0, 8)
+    .map(({ was, is, count }) => `${was || "nothing"} to ${is || "nothing"} (${plural(count, "time")})`)
+    .join(", ")}, as the vetted template has it`;
 
 function headline(declared: Declaration): string {
   const version = declared.agent.version === null ? "" : ` ${declared.agent.version}`;

@@ -4,7 +4,7 @@
  *
  * Rules: only what an event says; a line whose feature did not act is left out; counts are of distinct things.
  */
-import type { BuildStanding, EventBody, LedgerEvent, SessionId } from "../core/index.ts";
+import type { BuildStanding, EventBody, LedgerEvent, NormalisedTally, SessionId } from "../core/index.ts";
 import { CallFold, type DeclaredCall } from "./call.ts";
 
 type Started = Extract<EventBody, { kind: "session.started" }>;
@@ -67,6 +67,8 @@ export interface Declaration {
   readonly findings: readonly { readonly class: string; readonly detector: string; readonly count: number }[];
   /** Distinct values by data class that placeholders stood for in what left. */
   readonly redacted: readonly { readonly class: string; readonly count: number }[];
+  /** Characters of the build's own lines that left as its vetted template has them, by code points. */
+  readonly normalised: readonly NormalisedTally[];
   readonly usage: { readonly inputTokens: number; readonly outputTokens: number };
   /** Requests that left by a person's yes, or by an exception to a rule: by its id. */
   readonly exceptions: readonly { readonly id: string; readonly count: number }[];
@@ -107,6 +109,7 @@ interface Tally {
   notUnderstoodBytes: number;
   readonly findings: Map<string, { class: string; detector: string; count: number }>;
   readonly redacted: Map<string, number>;
+  readonly normalised: Map<string, { was: string; is: string; count: number }>;
   readonly usage: { inputTokens: number; outputTokens: number };
   readonly exceptions: Map<string, number>;
   readonly refused: Map<string, { host: string; rule: string; count: number }>;
@@ -215,6 +218,7 @@ function open(event: Started & { readonly at: number }, index: number): Tally {
     notUnderstoodBytes: 0,
     findings: new Map(),
     redacted: new Map(),
+    normalised: new Map(),
     usage: { inputTokens: 0, outputTokens: 0 },
     exceptions: new Map(),
     refused: new Map(),
@@ -240,12 +244,20 @@ function judge(tally: Tally, event: Extract<EventBody, { kind: "exchange.judged"
   for (const finding of event.findings) {
     // What was masked did not leave: it is told as kept in.
     if (event.redacted?.some((masked) => masked.class === finding.class)) continue;
+    // Nor did what was put back: it is told as such.
+    if (event.normalised !== undefined && finding.class === ALTERED) continue;
     const key = `${finding.class} ${finding.detector}`;
     const known = tally.findings.get(key);
     if (known === undefined) tally.findings.set(key, { ...finding });
     else known.count += finding.count;
   }
   for (const { class: dataClass, count } of event.redacted ?? []) mask(tally, dataClass, count);
+  for (const one of event.normalised ?? []) {
+    const key = `${one.was}>${one.is}`;
+    const known = tally.normalised.get(key) ?? { ...one, count: 0 };
+    known.count += one.count;
+    tally.normalised.set(key, known);
+  }
   for (const rule of event.rules)
     if (rule.startsWith(EXCEPTION)) {
       const id = rule.slice(EXCEPTION.length);
@@ -273,6 +285,9 @@ function judge(tally: Tally, event: Extract<EventBody, { kind: "exchange.judged"
   tally.others += event.sources.others;
   if (!event.understood) tally.notUnderstoodBytes += event.requestBytes;
 }
+
+/** The class of a line that differs from the build's vetted template: see inspect/template.ts. */
+const ALTERED = "altered_template";
 
 /** What stands for a rule that an exception takes back: see policy/waiver.ts. */
 const EXCEPTION = "waiver.";
@@ -330,6 +345,7 @@ function close(tally: Tally): Declaration {
     redacted: [...tally.redacted]
       .filter(([, count]) => count > 0)
       .map(([dataClass, count]) => ({ class: dataClass, count })),
+    normalised: [...tally.normalised.values()].map((row) => ({ ...row })),
     usage: { ...tally.usage },
     exceptions: [...tally.exceptions].map(([id, count]) => ({ id, count })),
     refused: [...tally.refused.values()].sort((a, b) => b.count - a.count).map((row) => ({ ...row })),

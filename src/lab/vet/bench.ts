@@ -142,12 +142,12 @@ export class Bench {
   }
 
   /** From now on base URLs are `http://`. */
-  usePlainHttp(): void {
+  speakPlainHttp(): void {
     this.#isPlain = true;
   }
 
   /** From now on the first prompt of a run takes many tools. */
-  useLongSessions(): void {
+  lengthenSessions(): void {
     this.#plans = LONG_PLANS;
   }
 

@@ -167,7 +167,7 @@ export class Vetting {
     let first = await this.#bench.run([], { prompts: this.#prompts });
     if (isSilent(first)) {
       // A client of plain HTTP alone.
-      this.#bench.usePlainHttp();
+      this.#bench.speakPlainHttp();
       first = (await this.#bench.run([], { prompts: this.#prompts })) ?? first;
     }
     const ran = first?.runs[0];
@@ -178,7 +178,7 @@ export class Vetting {
     this.#bench.limit(Math.min(MAX_RUN_MS, 10_000 + ran.tookMs * 8));
     if (ran.tookMs < CHEAP_MS) {
       this.#prompts = PROMPTS;
-      this.#bench.useLongSessions();
+      this.#bench.lengthenSessions();
     }
     this.#say(`one run takes ${(ran.tookMs / 1000).toFixed(1)} s; learning what varies by itself`);
   }
