@@ -18,6 +18,7 @@ look
   disclosures                     which lines of which files left, to whom; the share of the repository
   query <filter>                  entries that fit, or totals with --by
   undo <session>                  put back what a session changed in its workspace
+  review [session]                what a session wrote that is not in the workspace yet
   console                         all of it in a browser: prints a link that signs you in
   verify                          check the whole ledger against its signed checkpoint
 
@@ -72,6 +73,7 @@ the gateway. What follows the agent's name goes to the agent unchanged. At the e
       --upstream ORIGIN     a server that stands in for every model destination, e.g. a model of your own
                             (http://127.0.0.1:8080)
       --door tls|base       how the agent reaches the gateway: transparently (default), or by its base-URL setting
+      --review              hold every change to the workspace back until you have looked at it
       --no-undo             take no snapshots of the workspace: the session cannot be undone
       --explain             print the plan (sandbox, environment, policy) and start nothing; --json: all of it
       --json                print the declaration as one line of JSON on stdout, after the agent's own output
@@ -180,6 +182,24 @@ How many must agree: <config>/register/approvers.yaml, or /etc/sallyport/registe
     - { name: alice@corp.example, key: "<what \`register key\` printed>" }
     - { name: bob@corp.example, key: "…" }
 Statements are files in <config>/register/statements: share the folder, or keep it in git.`,
+  review: `sallyport review [session] [--diff | --take | --take-all | --discard] [PATH…] [--force] [--json]
+
+Without a session: the sessions with something to decide about. With one: what it changed (\`run --review\`), which programs
+wrote it, and what was set aside because tools on this machine would obey it; on a terminal you are asked about each.
+Nothing is lost when you leave, or when client or station die.
+
+      --diff                show the changes line by line
+      --take PATH…          bring these into the workspace
+      --take-all            bring in all but what this machine would obey and what changed here meanwhile
+      --discard [PATH…]     forget these, or all that is left
+      --force               also over what changed here after the session began
+
+Exit code 6: something that was asked for could not be done.
+
+  sallyport run --review claude
+  sallyport review 1f00ba42 --diff src/
+  sallyport review 1f00ba42 --take src/ README.md
+  sallyport review 1f00ba42 --take .envrc        what was set aside, after you have read it`,
   undo: `sallyport undo <session> [--list] [--dry-run] [PATH…] [--json]
 
 Puts back what a session changed in its workspace, git-ignored and untracked files included: changed and removed files

@@ -71,6 +71,15 @@ async function command(argv: readonly string[]): Promise<number> {
       const { values } = flags(rest, { repo: text, session: text, json: { type: "boolean" } });
       return (await import("./disclosures.ts")).disclosures(values, places);
     }
+    case "review": {
+      const flag = { type: "boolean" } as const;
+      const { values, positionals } = flags(
+        rest,
+        { ...{ diff: flag, take: flag, "take-all": flag, discard: flag, force: flag }, json: flag },
+        true,
+      );
+      return (await import("./review.ts")).review(positionals, values, places);
+    }
     case "undo": {
       const { values, positionals } = flags(
         rest,

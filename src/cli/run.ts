@@ -36,10 +36,11 @@ const GONE =
 export async function run(options: RunOptions, places: Places): Promise<number> {
   const early = earlyLine();
   if (early !== null) {
-    const code = await earlySession(early, options);
-    if (code !== null) return code;
+    const done = await earlySession(early, options);
+    if (done !== null) return after(done, options, places);
   }
   const line = await reachStation(places);
+  let done: Done;
   try {
     if (options.explain) {
       const explained = await line.ask<Explained>(questionOf(options));
@@ -47,14 +48,32 @@ export async function run(options: RunOptions, places: Places): Promise<number> 
       return 0;
     }
     hearNews(line);
-    return await session(line, options, await line.ask<Started>(questionOf(options)));
+    done = await session(line, options, await line.ask<Started>(questionOf(options)));
   } finally {
     line.close();
   }
+  return after(done, options, places);
+}
+
+interface Done {
+  readonly code: number;
+  readonly session: string;
+  /** Changes wait for a review. */
+  readonly isWaiting: boolean;
+}
+
+/** On a terminal the person is asked now; everywhere else is told how. */
+async function after({ code, session: id, isWaiting }: Done, options: RunOptions, places: Places): Promise<number> {
+  if (!isWaiting) return code;
+  if (process.stdin.isTTY === true && process.stdout.isTTY === true && !options.json)
+    await (await import("./review.ts")).reviewNow(id, places);
+  else if (!options.quiet)
+    process.stderr.write(`sallyport: changes wait for a review: sallyport review ${id}\n`);
+  return code;
 }
 
 /** On a line that was asked before we were there. Null: the station has died before it answered, and nothing has begun. */
-async function earlySession(line: StationLine, options: RunOptions): Promise<number | null> {
+async function earlySession(line: StationLine, options: RunOptions): Promise<Done | null> {
   hearNews(line);
   try {
     const started = await line.hear<Started>().catch((thrown: unknown) => {
@@ -70,7 +89,7 @@ async function earlySession(line: StationLine, options: RunOptions): Promise<num
 const hearNews = (line: StationLine): void =>
   line.onNews(({ line: text }) => text !== null && tellPerson(text));
 
-async function session(line: StationLine, options: RunOptions, started: Started): Promise<number> {
+async function session(line: StationLine, options: RunOptions, started: Started): Promise<Done> {
   if (started.note !== null && !options.quiet)
     process.stderr.write(`sallyport: ${printable(started.note)}\n`);
   let launched: Launched;
@@ -84,8 +103,8 @@ async function session(line: StationLine, options: RunOptions, started: Started)
     throw thrown;
   }
   const ended = await launched.exit;
-  await finish(line, options, started.session, ended);
-  return ended.code;
+  const isWaiting = await finish(line, options, started.session, ended);
+  return { code: ended.code, session: started.session, isWaiting };
 }
 
 /** The plan as a person reads it; `--json` gives all of it, system-call filter included. */
@@ -193,7 +212,8 @@ function askForTunnel(inside: net.Socket, outside: net.Socket, { host, port }: T
   outside.write(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`);
 }
 
-async function finish(line: StationLine, options: RunOptions, session: string, exit: Exit): Promise<void> {
+/** Whether changes wait for a review. */
+async function finish(line: StationLine, options: RunOptions, session: string, exit: Exit): Promise<boolean> {
   try {
     const ended = await line.ask<Ended>({
       ...{ op: "ended", exitCode: exit.code },
@@ -203,10 +223,12 @@ async function finish(line: StationLine, options: RunOptions, session: string, e
       process.stdout.write(`\n${JSON.stringify(ended.declaration)}\n`); // the agent may not have ended its line
     else if (!options.quiet)
       process.stderr.write(`\n${wantsColor(process.stderr) ? ended.colored : ended.text}\n`);
+    return ended.isWaiting;
   } catch (thrown) {
     const fault: Fault = asFault(thrown);
     process.stderr.write(
       `\n${faultText(fault, wantsColor(process.stderr))}\n  session ${session}: see \`sallyport show ${session}\`\n`,
     );
+    return false;
   }
 }

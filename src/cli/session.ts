@@ -118,7 +118,7 @@ export class ActiveSession {
     const record = { socket: join(places.run, "s", "explain", "record.sock"), reads: false };
     const hold = {
       folder: join(places.holds, "explain"),
-      isWhole: question.review,
+      isWhole: question.review || policy.sandbox.review,
       tag: "sallyport-explain",
     };
     const shown = { ...spec, environment: { ...spec.environment, ...keys }, record, hold };
@@ -140,6 +140,7 @@ export class ActiveSession {
     await house.refreshRegister();
     await house.endings.get(workspaceOf(question.cwd))?.catch(() => {}); // its own line hears of the fault
     const prepared = await prepare(question, places, files, house.parse);
+    const isReviewed = question.review || prepared.policy.sandbox.review;
     const credentials = prepared.keys.map(({ variable, secret, hosts, prefix }) => ({
       name: variable,
       secret,
@@ -152,12 +153,12 @@ export class ActiveSession {
       ...prepared.spec,
       environment: { ...prepared.spec.environment, ...sentinels(credentials) },
       record: { socket: join(folder, "record.sock"), reads: false },
-      hold: { folder: join(places.holds, id), isWhole: question.review, tag: `sallyport-${id}` },
+      hold: { folder: join(places.holds, id), isWhole: isReviewed, tag: `sallyport-${id}` },
       ...(house.machine().javaStores.length === 0 ? {} : { javaStore: join(folder, "cacerts") }),
     };
     const plan = planSandbox(spec, readHostFacts(spec, house.machine()));
     // A session that changes nothing before it is reviewed needs no way back: the review has one of its own.
-    const isWanted = question.undo && !question.review;
+    const isWanted = question.undo && !isReviewed;
     const saving = snapshotBefore(house, id, prepared.workspace, plan.records, isWanted);
     const gaps = await house.gapsOf(prepared.policy);
     const { inspector, indexes } = await house.inspectorFor(prepared.policy);

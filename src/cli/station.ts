@@ -251,6 +251,14 @@ class Station {
           principal: localPrincipal(),
         });
         return {};
+      case "reviewed":
+        await this.#house.append({
+          kind: "workspace.reviewed",
+          ...question.reviewed,
+          session: asSessionId(question.reviewed.session) ?? bug("not a session id"),
+          principal: localPrincipal(),
+        });
+        return {};
       case "keep":
         return this.#keep(question.action);
       case "register":

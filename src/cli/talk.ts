@@ -61,6 +61,11 @@ export type Question =
       readonly op: "undone";
       readonly undone: Omit<Extract<EventBody, { kind: "workspace.undone" }>, "kind" | "principal">;
     }
+  /** Somebody is about to take or discard what a session wrote: answered once that is durable. */
+  | {
+      readonly op: "reviewed";
+      readonly reviewed: Omit<Extract<EventBody, { kind: "workspace.reviewed" }>, "kind" | "principal">;
+    }
   /** Somebody's word about a build, an extension or a destination: durable in the ledger before it takes effect. */
   | {
       readonly op: "register";

@@ -3,12 +3,9 @@
  * are kept, so that it can itself be undone.
  */
 import { existsSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
 import { asSessionId, Fault, type SessionId, systemClock } from "../core/index.ts";
-import { readEntries } from "../ledger/index.ts";
 import { plural } from "../report/index.ts";
 import {
-  bytesOf,
   isSame,
   planRestore,
   restore,
@@ -19,6 +16,7 @@ import {
   type Taken,
   type Tree,
 } from "../workspace/index.ts";
+import { changesOf, chosenPath, isAtOrBelow } from "./changes.ts";
 import { notOfWorkspaces, type Places } from "./places.ts";
 import { printable, table } from "./print.ts";
 import { lineToRunning, reachStation } from "./reach.ts";
@@ -159,61 +157,6 @@ function statesOf(
     });
   return { before: store.tree(before), after: after === null ? now.tree : store.tree(after) };
 }
-
-interface Changes {
-  /** Programs that were seen to change this path, or to rename or remove a folder above it; null: none. */
-  by(path: string): string | null;
-  /** The record has holes. */
-  readonly isLost: boolean;
-}
-
-async function changesOf(session: SessionId, places: Places): Promise<Changes> {
-  const programs = new Map<number, string>();
-  const own = new Map<string, Set<number>>();
-  const moved = new Map<string, Set<number>>();
-  let isLost = false;
-  const note = (into: Map<string, Set<number>>, path: string, command: number): void => {
-    const key = bytesOf(path);
-    into.set(key, (into.get(key) ?? new Set()).add(command));
-  };
-  const entries = existsSync(places.ledger) ? readEntries(places.ledger) : [];
-  for await (const { event } of entries) {
-    if (!("session" in event) || event.session !== session) continue;
-    if (event.kind === "command.started")
-      for (const { command, program } of event.commands) programs.set(command, program);
-    else if (event.kind === "recorder.lost") isLost = true;
-    else if (event.kind === "command.ended") isLost ||= event.unreadable > 0;
-    else if (event.kind === "session.ended") for (const path of event.setAside) note(own, path, 0);
-    else if (event.kind === "file.changed")
-      for (const { command, change, path, to } of event.changes)
-        for (const at of to === undefined ? [path] : [path, to]) {
-          note(own, at, command);
-          if (change === "renamed" || change === "removed") note(moved, at, command);
-        }
-  }
-  const by = (path: string): string | null => {
-    const commands = new Set(own.get(path));
-    for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1))
-      for (const command of moved.get(path.slice(0, end)) ?? []) commands.add(command);
-    if (commands.size === 0) return null;
-    return [...commands].map((n) => (n === 0 ? "unknown" : `${programs.get(n) ?? "?"} (${n})`)).join(", ");
-  };
-  return { by, isLost };
-}
-
-function chosenPath(path: string, workspace: string): string {
-  const at = relative(workspace, resolve(path));
-  if (at === ".." || at.startsWith("../"))
-    throw new Fault("usage.invalid", {
-      detail: `\`${path}\` is not in the session's workspace`,
-      at: workspace,
-      remedy: "name files of the workspace, from where you are",
-    });
-  return bytesOf(at);
-}
-
-const isAtOrBelow = (path: string, folder: string): boolean =>
-  path === folder || path.startsWith(join(folder, "/"));
 
 const WORDS: Readonly<Record<Step["outcome"], string>> = {
   restore: "put back",

@@ -19,6 +19,7 @@ export function findContradiction(data: PolicyData): Contradiction | null {
   for (const check of [
     sameIds,
     unsafeNames,
+    unheld,
     files,
     loosening,
     idle,
@@ -62,6 +63,15 @@ function unsafeNames(data: PolicyData): Contradiction | null {
     path: ["sandbox", "mode"],
     detail: `\`${data.metadata.name}\` switches the sandbox off`,
     remedy: "name the profile `dangerously-…`, or remove the line",
+  };
+}
+
+function unheld(data: PolicyData): Contradiction | null {
+  if (data.sandbox?.mode !== "none" || data.sandbox.review !== true) return null;
+  return {
+    path: ["sandbox", "review"],
+    detail: "without the sandbox nothing can be held back",
+    remedy: "remove one of the two lines",
   };
 }
 

@@ -169,6 +169,7 @@ const restoresIn = ({ inspect: { restore } }: Policy): readonly string[] =>
 const sandboxGrants = ({ sandbox }: Policy): readonly string[] => [
   ...(sandbox.mode === "none" ? ["off"] : []),
   ...(sandbox.nested ? ["nested sandboxes"] : []),
+  ...(sandbox.review ? [] : ["changes without a review"]),
 ];
 
 /** Without a list any server may be used, those of the other policy among them. */

@@ -185,9 +185,15 @@ const sections = {
   apiVersion: z.literal("sallyport/v1"),
   metadata: Metadata,
   sandbox: z
-    .strictObject({ mode: z.enum(["bubblewrap", "none"]).optional(), nested: z.boolean().optional() })
+    .strictObject({
+      mode: z.enum(["bubblewrap", "none"]).optional(),
+      nested: z.boolean().optional(),
+      review: z.boolean().optional(),
+    })
     .optional()
-    .describe("`nested`: the agent may build a sandbox of its own inside ours"),
+    .describe(
+      "`nested`: the agent may build a sandbox of its own inside ours; `review`: nothing of the workspace changes before a person has looked at it, as with `run --review`",
+    ),
   files: z
     .strictObject({
       read: z.array(Path).max(500).optional().describe("shown read-only beside the workspace and the system"),

@@ -89,7 +89,12 @@ export interface Policy {
   readonly sha256: string;
   /** The repository's class as its own document names it; `unknown` without one. Goes into {@link Point.repo}. */
   readonly repo: string;
-  readonly sandbox: { readonly mode: "bubblewrap" | "none"; readonly nested: boolean };
+  readonly sandbox: {
+    readonly mode: "bubblewrap" | "none";
+    readonly nested: boolean;
+    /** Whether changes to the workspace are held back for a person to look at. */
+    readonly review: boolean;
+  };
   readonly files: {
     /** Read-only beside the workspace; absolute, or beginning with `~/`. What does not exist is passed over. */
     readonly read: readonly string[];
@@ -165,6 +170,12 @@ export function layer(documents: readonly PolicyDocument[]): Policy {
         (data) => data.sandbox?.nested,
         false,
         (a, b) => a && b,
+      ),
+      review: layered(
+        sorted,
+        (data) => data.sandbox?.review,
+        false,
+        (a, b) => a || b,
       ),
     },
     files: {

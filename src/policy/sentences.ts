@@ -169,6 +169,7 @@ function grantsOf(data: PolicyDocument["data"]): readonly SaidGrant[] {
   const listed: readonly (readonly [section: string, values: readonly string[] | undefined])[] = [
     ["sandbox.mode", one(sandbox?.mode)],
     ["sandbox.nested", sandbox?.nested === undefined ? undefined : [sandbox.nested ? "yes" : "no"]],
+    ["sandbox.review", sandbox?.review === undefined ? undefined : [sandbox.review ? "yes" : "no"]],
     ["files.read", data.files?.read],
     ["files.write", data.files?.write],
     ["files.hide", data.files?.hide],

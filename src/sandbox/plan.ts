@@ -130,7 +130,14 @@ const SYSTEM_DIRECTORIES = ["/proc", "/sys", "/dev", "/etc", "/boot", "/bin", "/
 export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   const workspace = checkWorkspace(spec, facts);
   const cwd = spec.cwd !== undefined && within(spec.cwd, workspace) ? spec.cwd : workspace;
-  if (spec.mode === "none") return planWithoutWall(spec, cwd);
+  if (spec.mode === "none") {
+    if (spec.hold?.isWhole === true)
+      throw new Fault("sandbox.unavailable", {
+        detail: "changes cannot be held back for a review without the sandbox",
+        remedy: "leave --review out, or choose a profile with the sandbox",
+      });
+    return planWithoutWall(spec, cwd);
+  }
   const { bubblewrap, arch } = checkMachine(facts);
   const explain: string[] = [`workspace ${workspace}: read and write`];
   const memoryBytes = Math.floor((facts.memoryBytes * MEMORY_SHARE) / MIB) * MIB;

@@ -86,6 +86,11 @@ export function importGit(orders: GitOrders): GitImport {
   return new Import(orders).run();
 }
 
+/** What an import would do to refs, a word each; null: nothing at all was written. Changes nothing. */
+export function changedRefs(orders: GitOrders): readonly string[] | null {
+  return new Import(orders).preview();
+}
+
 class Import {
   readonly #orders: GitOrders;
   readonly #layers: Layers;
@@ -112,6 +117,18 @@ class Import {
     for (const entry of groups.index) this.#index(entry);
     for (const entry of groups.held) this.#hold(entry);
     return { refs: this.#refs, objects: this.#objects, packs: this.#packs, held: this.#held };
+  }
+
+  preview(): readonly string[] | null {
+    const groups = Object.values(this.#sorted()).flat();
+    if (groups.every((entry) => entry.kind === "file" && this.#isUnchanged(entry.path))) return null;
+    const [was, became] = [this.#hostRefs(), this.#seenRefs()];
+    return [...new Set([...was.keys(), ...became.keys()])]
+      .filter((name) => was.get(name) !== became.get(name))
+      .map((name) => {
+        const word = !was.has(name) ? "new" : became.has(name) ? "moved" : "removed";
+        return `${shown(name).replace(/^refs\/(?:heads\/)?/, "")} ${word}`;
+      });
   }
 
   readonly #done = new Set<string>();

@@ -1,6 +1,8 @@
+export { forgetHold, heldOf, takeChanges, takeRepositories } from "./decide.ts";
 export { beginHold, type Finished, finishHold } from "./finish.ts";
 export { type Hold, listHolds, readHold } from "./hold.ts";
 export { planRestore, type Restored, restore, type Step } from "./restore.ts";
+export { type Change, changesIn, discard as discardChanges, textOf } from "./review.ts";
 export { type SnapshotAnswer, Snapshots } from "./snapshots.ts";
 export { type SessionSnapshots, SnapshotStore, type Taken } from "./store.ts";
 export { isGitShaped } from "./sweep.ts";

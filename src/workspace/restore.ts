@@ -157,7 +157,7 @@ export function restore(
 }
 
 /** `lifted`: folders that had to be opened to their owner for this, with the modes they had. */
-function inFolderOf(
+export function inFolderOf(
   root: number,
   path: string,
   lifted: Map<string, number> | null,

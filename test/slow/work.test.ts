@@ -46,7 +46,7 @@ const told = (done: Finished): Told => JSON.parse(done.stdout.trim().split("\n")
 const held = (): readonly string[] =>
   existsSync(join(place.state, "held")) ? readdirSync(join(place.state, "held")) : [];
 
-describe("a repository", () => {
+describe("a repository", { timeout: 120_000 }, () => {
   it("gets commits, branches, tags, stashes, worktrees and packs; nothing is left over", async () => {
     const done = await run(`
       echo two >> a.txt; git commit -qam one; git checkout -qb topic; echo b > b.txt; git add b.txt; git commit -qm two
