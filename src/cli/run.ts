@@ -63,7 +63,11 @@ interface Done {
 }
 
 /** On a terminal the person is asked now; everywhere else is told how. */
-async function after({ code, session: id, isWaiting }: Done, options: RunOptions, places: Places): Promise<number> {
+async function after(
+  { code, session: id, isWaiting }: Done,
+  options: RunOptions,
+  places: Places,
+): Promise<number> {
   if (!isWaiting) return code;
   if (process.stdin.isTTY === true && process.stdout.isTTY === true && !options.json)
     await (await import("./review.ts")).reviewNow(id, places);
