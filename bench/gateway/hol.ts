@@ -51,6 +51,7 @@ for (const name of names) {
     way = { to: FAST, path: "/v1/messages" };
   } else if (name.startsWith("sallyport")) {
     pid = await start(0, [
+      "--max-semi-space-size=4", // as the station is started
       join(HERE, "sallyport.ts"),
       join(folder, name),
       `http://127.0.0.1:${SLOW}`,

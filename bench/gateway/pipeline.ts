@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { newSessionId, systemClock } from "../../src/core/index.ts";
+import { newSessionId, systemClock, Turns } from "../../src/core/index.ts";
 import { createDecoder } from "../../src/dialect/index.ts";
 import { Approvals } from "../../src/gateway/approvals.ts";
 import { Custody } from "../../src/gateway/custody.ts";
@@ -60,6 +60,7 @@ const rooms: Rooms = {
   inspector,
   limits: LIMITS,
   deadlines,
+  turns: new Turns(systemClock),
   approvals: new Approvals({ clock: systemClock, append: ledger.append, deadlines, onFault: () => {} }),
   spending: new Spending(systemClock, async () => []),
   captured: new Room(LIMITS.capturedBytes),

@@ -125,7 +125,8 @@ async function contestant(name: string): Promise<Contestant | string> {
   const path = "/v1/messages";
   const ours = async (kind: string, upstream: string, mode: string): Promise<string | number> => {
     const place = join(folder, kind);
-    return start(0, NODE, [join(HERE, "sallyport.ts"), place, upstream, certs.root, mode]);
+    const young = "--max-semi-space-size=4"; // as the station is started
+    return start(0, NODE, [young, join(HERE, "sallyport.ts"), place, upstream, certs.root, mode]);
   };
   const base = "/api.anthropic.com/v1/messages";
   switch (name) {

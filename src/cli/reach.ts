@@ -88,7 +88,7 @@ async function startStation(places: Places): Promise<StationLine> {
   }
   const child = spawn(
     process.execPath,
-    [...process.execArgv, join(import.meta.dirname, startFile()), "station"],
+    [...process.execArgv, YOUNG_MEMORY, join(import.meta.dirname, startFile()), "station"],
     {
       detached: true,
       cwd: "/",
@@ -108,6 +108,12 @@ async function startStation(places: Places): Promise<StationLine> {
     await wait(25);
   }
 }
+
+/**
+ * What is new and is kept (a megabyte of prompt, in strings) is copied while nothing else runs: with V8's default room for it
+ * tens of milliseconds at a time, with this a few (docs/benchmarks.md).
+ */
+const YOUNG_MEMORY = "--max-semi-space-size=4";
 
 const startFile = (): string => (import.meta.filename.endsWith(".ts") ? "start.ts" : "start.js");
 

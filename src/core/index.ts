@@ -23,3 +23,4 @@ export { keepInPlace, samePrefix, sameSuffix } from "./growing.ts";
 export { asSessionId, type ExchangeId, exchangeId, newSessionId, type SessionId } from "./id.ts";
 export { OBEYED_AT_TOP, obeyedPart } from "./obeyed.ts";
 export { Secret } from "./secret.ts";
+export { Turns } from "./turns.ts";

@@ -621,6 +621,27 @@ describe("remembering changes the cost and nothing that is told", () => {
     sources: null,
   });
 
+  it("nor does reading ahead, whatever is decoded meanwhile", () => {
+    fc.assert(
+      fc.property(turns, fc.array(fc.nat(12)), fc.array(fc.boolean()), (added, steps, others) => {
+        const [ahead, plain] = [newDecoder(), newDecoder()];
+        let messages: unknown[] = [];
+        for (const [i, some] of added.entries()) {
+          messages = [...messages, ...some];
+          const request = view("/v1/messages", anthropic(messages, { diagnostics: i }));
+          // Some of it is read ahead, or all, or nothing; then another conversation may come in between.
+          const work = ahead.foresee(request.body, request)[Symbol.iterator]();
+          for (let step = 0; step < (steps[i] ?? 99); step++) if (work.next().done === true) break;
+          if (others[i] === true) {
+            const other = view("/v1/messages", anthropic(some, { diagnostics: -i }));
+            expect(ahead.decode(other)).toEqual(plain.decode(other));
+          }
+          expect(ahead.decode(request)).toEqual(plain.decode(request));
+        }
+      }),
+    );
+  });
+
   it("for any conversation, growing, shrinking or with changes in the middle", () => {
     fc.assert(
       fc.property(turns, fc.array(fc.nat(6)), (added, cuts) => {

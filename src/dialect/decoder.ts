@@ -1,5 +1,7 @@
 /** Reads the requests of one session: recognise, outline, read what is new, tell all. */
 import type { SourceTally } from "../core/index.ts";
+import { readElement, valueAt } from "./element.ts";
+import { Foresight, lookAt, type Seen } from "./foresight.ts";
 import { fragmentParts } from "./fragment.ts";
 import { headKey, headParts, piecesOfPath } from "./head.ts";
 import {
@@ -8,14 +10,13 @@ import {
   isNewUnit,
   keepReading,
   type Memory,
-  mostSimilar,
   noteCall,
   type ReadItem,
   readingOf,
   remember,
   type Snapshot,
 } from "./memory.ts";
-import { type Item, itemAt, type Outline, outlineOf } from "./outline.ts";
+import { type Item, itemAt, type Outline } from "./outline.ts";
 import { plainCuts } from "./plain.ts";
 import { isProtobuf, protobufCuts } from "./protobuf.ts";
 import { type Protocol, textOf, whole } from "./protocol.ts";
@@ -36,9 +37,9 @@ import type {
   RequestView,
   TextPart,
 } from "./request.ts";
-import { escaped, parsed, unescaped } from "./token.ts";
+import { escaped, parsed } from "./token.ts";
 import { filesIn, type ToolUse, workspacePath } from "./tool.ts";
-import { countNames, oddNames, type Unit, unitsOf } from "./unit.ts";
+import { oddNames, type Unit, unitsOf } from "./unit.ts";
 import { boundaryOf, readUpload } from "./upload.ts";
 
 const MIN_COMPARED_BYTES = 4 * 1024;
@@ -53,8 +54,19 @@ export function createDecoder(options: DecoderOptions = {}): Decoder {
     cwd: options.cwd ?? null,
     minCompared: options.minComparedBytes ?? MIN_COMPARED_BYTES,
     undo: new WeakMap(),
+    foresight: new Foresight(),
   };
   return {
+    foresee: (whole, from) => {
+      const target = from === null ? null : targetOf(from.host, from.path);
+      return session.foresight.read(
+        memory,
+        whole,
+        bufferOf(whole),
+        session.minCompared,
+        (members) => (target === null ? recogniseMessage(members) : recognise(target, members)) ?? unknown,
+      );
+    },
     decode: (request) => decodeRequest(session, request),
     decodeMessage: (payload) => decodeMessage(session, payload),
     learn: ({ calls }) => {
@@ -75,11 +87,16 @@ interface Session {
   readonly minCompared: number;
   /** How to take back what a request added to the memory. */
   readonly undo: WeakMap<Decoded, () => void>;
+  readonly foresight: Foresight;
 }
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** One request on its way through. */
 interface Turn {
   readonly session: Session;
+  /** The body as it was handed in: it may have been read ahead. */
+  readonly whole: Uint8Array;
   readonly parts: TextPart[];
   readonly elements: Element[];
   readonly newUnits: Unit[];
@@ -92,10 +109,15 @@ interface Turn {
   others: number;
   /** Of elements, for bodies to come. */
   keepsReadings: boolean;
+  /** Elements that were read ahead. */
+  ahead: Seen["read"];
 }
 
-const newTurn = (session: Session): Turn => ({
+const NOTHING_AHEAD: Seen["read"] = new Map();
+
+const newTurn = (session: Session, whole: Uint8Array): Turn => ({
   session,
+  whole,
   parts: [],
   elements: [],
   newUnits: [],
@@ -105,13 +127,14 @@ const newTurn = (session: Session): Turn => ({
   commands: 0,
   others: 0,
   keepsReadings: false,
+  ahead: NOTHING_AHEAD,
 });
 
 function decodeRequest(session: Session, request: RequestView): Decoded {
-  const turn = newTurn(session);
+  const turn = newTurn(session, request.body);
   const target = targetOf(request.host, request.path);
   const contentType = headerOf(request, "content-type");
-  const body = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength);
+  const body = bufferOf(request.body);
   const told = decodeBody(turn, target, contentType, body);
   // The path's own words are not what a piece hides among: the last segment and the fields' values are.
   if (!CONVERSATIONS.has(told.dialect) && body.length <= MAX_FRAGMENT_BYTES)
@@ -146,8 +169,8 @@ function tellFragment(turn: Turn, place: string, around: readonly string[]): voi
 }
 
 function decodeMessage(session: Session, payload: Uint8Array): Decoded {
-  const turn = newTurn(session);
-  const body = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const turn = newTurn(session, payload);
+  const body = bufferOf(payload);
   const told = decodeJson(turn, body, recogniseMessage) ?? decodePlain(turn, body, "", "opaque");
   if (!CONVERSATIONS.has(told.dialect) && body.length <= MAX_FRAGMENT_BYTES) tellFragment(turn, "", []);
   return finish(turn, { ...told, streaming: true });
@@ -197,10 +220,11 @@ function decodeJson(
   body: Buffer,
   choose: (members: ReadonlySet<string>) => Protocol | null,
 ): Told | null {
-  const { memory } = turn.session;
-  const isSmall = body.length < turn.session.minCompared;
-  const earlier = isSmall ? null : mostSimilar(memory, body);
-  const outline = outlineOf(body, earlier?.snapshot.outline, earlier ?? undefined);
+  const { memory, minCompared, foresight } = turn.session;
+  const isSmall = body.length < minCompared;
+  const seen = isSmall ? null : foresight.of(memory, turn.whole);
+  const { earlier, outline } = seen?.look ?? lookAt(memory, body, minCompared);
+  turn.ahead = seen?.read ?? NOTHING_AHEAD;
   if (outline === null) return null;
   const members = new Set<string>();
   for (const { container, name } of outline.members) if (container === "") members.add(name);
@@ -238,19 +262,6 @@ function memberOf({ members, items }: Outline, name: string, valueIn: (item: Ite
   const item = member && itemAt(items, member.at);
   return item && valueIn(item);
 }
-
-/** An element within the parsed body. */
-function valueAt(whole: unknown, { container, index, name }: Item): unknown {
-  let holder = whole;
-  for (const step of container.split("/").slice(1)) holder = memberIn(holder, unescaped(step));
-  return Array.isArray(holder) ? holder[index] : memberIn(holder, name);
-}
-
-/** Of an object, its own members alone: what a name means to JavaScript is not what it means in JSON. */
-const memberIn = (holder: unknown, name: string): unknown =>
-  typeof holder === "object" && holder !== null && Object.hasOwn(holder, name)
-    ? (holder as Readonly<Record<string, unknown>>)[name] // asked for in the line before
-    : undefined;
 
 // ------------------------------------------------------------------------------------------------------------- elements
 
@@ -299,9 +310,10 @@ function readFresh(
   const { memory } = turn.session;
   const fresh: Fresh[] = [];
   for (const item of items) {
-    const digest = turn.keepsReadings ? digestOf(memory, body, item) : "";
+    const ahead = turn.ahead.get(item);
+    const digest = ahead?.digest ?? (turn.keepsReadings ? digestOf(memory, body, item) : "");
     const known = turn.keepsReadings ? readingOf(memory, protocol, item, digest) : undefined;
-    const units = known ?? readElement(protocol, item, valueIn(item));
+    const units = known ?? ahead?.units ?? readElement(protocol, item, valueIn(item));
     if (units === null) return null;
     fresh.push({ item, digest, units, isKnown: known !== undefined });
   }
@@ -310,13 +322,6 @@ function readFresh(
     if (turn.keepsReadings && !isKnown) keepReading(memory, protocol, item, digest, units);
   }
   return fresh;
-}
-
-/** An element's units; null when it is no JSON or has a name twice. */
-function readElement(protocol: Protocol, item: Item, value: unknown): readonly Unit[] | null {
-  if (value === undefined || (item.names > 0 && countNames(value) !== item.names)) return null;
-  const member = item.index < 0 ? item.name : item.container.replace(/^\/request(?=\/)/, "").slice(1);
-  return protocol.cut(member, value).flatMap(unitsOf);
 }
 
 const elementOf = (item: Item, hash: string, parts: readonly TextPart[]): Element => ({

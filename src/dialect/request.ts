@@ -108,6 +108,15 @@ export interface Decoded {
 /** Owns what one session has sent. Not for sharing between sessions. Never throws. */
 export interface Decoder {
   decode(request: RequestView): Decoded;
+  /**
+   * Reads a large body ahead in small steps, each of which yields the texts of an element that was not read before; `from`:
+   * of a request, null of a message. To be decoded afterwards as the very same object, which is then quicker, and tells
+   * what it would have told.
+   */
+  foresee(
+    body: Uint8Array,
+    from: Pick<RequestView, "host" | "path"> | null,
+  ): Iterable<readonly Pick<TextPart, "role" | "text">[]>;
   /** One WebSocket message of the agent, whole and unmasked: OpenAI Responses, JSON-RPC, else `opaque`. */
   decodeMessage(payload: Uint8Array): Decoded;
   /** Hears of tool calls in a reply, so that their results are known: over a WebSocket the agent sends results alone. */

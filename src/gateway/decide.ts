@@ -27,10 +27,15 @@ export async function decided(
   let reading: Reading | null = null;
   try {
     const content = await matter.content();
+    const { protocol, target } = matter.about;
+    const ahead = sitting.reader.foresee(content, protocol === "websocket" ? null : target, rooms.turns);
+    if (ahead !== null) await ahead;
     const belongs = loginsOf(matter.about.target, sitting);
     reading = sitting.reader.read(matter.decode, content, belongs);
     reading = sitting.reader.weigh(reading, ...placeOf(matter.about, sitting.session));
     reading = await sitting.reader.readDocuments(reading, rooms.documents);
+    // What was long to read is long to seal as well: others come first.
+    if (ahead !== null) await rooms.turns.next();
     return await settled(id, matter, content, reading, sitting, rooms);
   } catch (error) {
     const fault = asFault(error);

@@ -7,7 +7,7 @@
 import { createServer, isIP, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
-import { asFault, type Clock, type Door, Fault, type SessionId } from "../core/index.ts";
+import { asFault, type Clock, type Door, Fault, type SessionId, Turns } from "../core/index.ts";
 import { createDecoder } from "../dialect/index.ts";
 import { createVault, type Inspector } from "../inspect/index.ts";
 import type { Ledger } from "../ledger/index.ts";
@@ -119,6 +119,7 @@ export function openGateway(deps: GatewayDependencies): Gateway {
     inspector: deps.inspector,
     limits,
     deadlines,
+    turns: new Turns(deps.clock),
     captured: new Room(limits.capturedBytes),
     documents: deps.documents ?? new Documents(limits.documentMs),
     onFault,

@@ -422,6 +422,7 @@ describe("verdicts", () => {
     const { server, authority, wire } = await world({
       inspector: {
         labels: null,
+        foresee: () => {},
         inspect: (parts) => {
           if (broken) throw new Fault("internal.bug", { detail: "a detector broke" });
           expect(parts.some(({ isNew }) => isNew)).toBe(true);

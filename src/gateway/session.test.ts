@@ -38,6 +38,7 @@ describe("the reader", () => {
     const seen: number[] = [];
     const reader = newReader({
       labels: null,
+      foresee: () => {},
       inspect: (parts) => {
         seen.push(parts.length);
         return inspector.inspect(parts);

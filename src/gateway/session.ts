@@ -10,6 +10,7 @@ import {
   type Fault,
   type FindingTally,
   type SessionId,
+  type Turns,
 } from "../core/index.ts";
 import type { AskedCall, CalledTool, Decoded, Decoder, TextPart } from "../dialect/index.ts";
 import {
@@ -30,6 +31,7 @@ import type { Approvals } from "./approvals.ts";
 import type { Credential, Custody } from "./custody.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { type DocumentIn, type DocumentReader, documentIn } from "./documents.ts";
+import type { Target } from "./exchange.ts";
 import type { Limits } from "./limits.ts";
 import type { Peers } from "./peers.ts";
 import type { OwnDestination } from "./reroute.ts";
@@ -95,6 +97,7 @@ export interface Rooms {
   readonly inspector: Inspector;
   readonly limits: Limits;
   readonly deadlines: Deadlines;
+  readonly turns: Turns;
   readonly approvals: Approvals;
   readonly spending: Spending;
   /** Reply bytes held as evidence. */
@@ -131,6 +134,8 @@ const both = (a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<strin
   b.size === 0 ? a : new Set([...a, ...b]);
 const NOTHING_LASTING: ReadonlySet<string> = new Set();
 const MOST_DOCUMENTS = 500;
+/** Smaller bodies take less than a millisecond or two to read, also when all in them is new. */
+const LARGE_BYTES = 64 * 1024;
 /** The data class of what says nothing to us: images, and documents that could not be read in time. */
 const UNREAD = "unread";
 const NO_CLASSES: readonly string[] = [];
@@ -222,6 +227,24 @@ export class Reader {
       this.#forget();
       throw error;
     }
+  }
+
+  /** What takes long of reading a large body is done ahead, in turns; then `read` is handed the very same one. */
+  foresee(content: Buffer, from: Pick<Target, "host" | "path"> | null, turns: Turns): Promise<void> | null {
+    if (content.length < LARGE_BYTES) return null;
+    let before: Pick<TextPart, "role" | "text"> | null = null;
+    // Text by text, as an element may hold many.
+    const texts = function* (steps: ReturnType<Decoder["foresee"]>) {
+      for (const step of steps) {
+        yield null;
+        yield* step;
+      }
+    };
+    return turns.walk(texts(this.#came.decoder.foresee(content, from)), (text) => {
+      if (text === null) return;
+      this.#inspector.foresee(text, before);
+      before = text;
+    });
   }
 
   /** Orders to a model in what a server says. Remembers nothing. */

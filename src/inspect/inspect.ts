@@ -58,6 +58,14 @@ export interface Inspector {
   readonly asVetted?: (part: InspectedPart) => ReadonlyMap<string, string>;
   inspect(parts: readonly InspectedPart[]): Inspection;
   /**
+   * Reads a text ahead, and where it meets the one that stands before it, so that `inspect` need not: what it finds does not
+   * depend on it. Throws as `inspect` does.
+   */
+  foresee(
+    part: Pick<InspectedPart, "role" | "text">,
+    before: Pick<InspectedPart, "role" | "text"> | null,
+  ): void;
+  /**
    * The labels of the files that a part is from. `inspect` finds by them too; this is for a part whose text was inspected
    * in an earlier turn, as the same text may stand in a file with another label. Null: no path has a label.
    */
@@ -89,6 +97,8 @@ interface Found {
 const NOTHING: readonly never[] = [];
 /** How much of two neighbouring parts is read as one, for what was cut in two. */
 const BORDER_CHARACTERS = 256;
+/** Borders that were read ahead and not asked for yet. */
+const MOST_AHEAD = 20_000;
 
 export function createInspector(options: InspectorOptions): Inspector {
   if (options.key.length < 16)
@@ -166,26 +176,58 @@ export function createInspector(options: InspectorOptions): Inspector {
   const foundIn = ({ text, role }: InspectedPart): readonly Found[] =>
     role === "fragment" ? NOTHING : judgeOnce(text, role);
 
+  /** Where texts that were read ahead meet; each is asked for once. */
+  const ahead = new Map<string, readonly Crossing[]>();
+  const crossing = (before: string, after: string, isAhead: boolean): readonly Crossing[] => {
+    const head = before.slice(-BORDER_CHARACTERS);
+    const tail = after.slice(0, BORDER_CHARACTERS);
+    if (!isAhead && ahead.size === 0) return acrossBorder(scanner, head, tail, options.key);
+    const name = `${head.length} ${head}${tail}`;
+    const known = ahead.get(name);
+    if (known !== undefined) {
+      if (!isAhead) ahead.delete(name);
+      return known;
+    }
+    const found = acrossBorder(scanner, head, tail, options.key);
+    if (!isAhead) return found;
+    if (ahead.size >= MOST_AHEAD) ahead.clear();
+    ahead.set(name, found);
+    return found;
+  };
+  const told = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (thrown) {
+      if (thrown instanceof Fault) throw thrown;
+      // The cause is kept for the operator, but its message could quote the text: the detail does not repeat it.
+      throw new Fault("inspect.failed", { detail: "a detector threw", cause: thrown });
+    }
+  };
+
   return {
     labels: paths.length === 0 ? null : labels,
-    inspect(parts) {
-      const findings: Finding[] = [];
-      try {
+    foresee: (part, before) =>
+      told(() => {
+        if (part.role !== "fragment") judgeOnce(part.text, part.role);
+        if (before !== null && areJoined(before, part)) crossing(before.text, part.text, true);
+      }),
+    inspect: (parts) =>
+      told(() => {
+        const findings: Finding[] = [];
         parts.forEach((part, index) => {
           for (const found of foundIn(part)) findings.push({ ...found, part: index });
           for (const label of labels(part))
             findings.push({ ...foundByPath(label, part, options.key), part: index });
           const previous = parts[index - 1];
-          if (previous !== undefined && (part.isNew || previous.isNew) && areJoined(previous, part))
-            findings.push(...acrossBorder(scanner, previous.text, part.text, index, options.key));
+          if (previous === undefined || !(part.isNew || previous.isNew) || !areJoined(previous, part)) return;
+          for (const { ends, begins } of crossing(previous.text, part.text, false)) {
+            const { length } = previous.text;
+            findings.push({ ...ends, part: index - 1, start: length - ends.end + ends.start, end: length });
+            findings.push({ ...begins, part: index });
+          }
         });
-      } catch (thrown) {
-        if (thrown instanceof Fault) throw thrown;
-        // The cause is kept for the operator, but its message could quote the text: the detail does not repeat it.
-        throw new Fault("inspect.failed", { detail: "a detector threw", cause: thrown });
-      }
-      return { findings, tally: tally(findings) };
-    },
+        return { findings, tally: tally(findings) };
+      }),
   };
 }
 
@@ -257,7 +299,7 @@ function ending(places: Uint32Array, end: number): number {
  * Fields of a record (`metadata`: telemetry events, request ids) and of a tool's definition stand side by side without
  * being one text: an agent's name followed by an id is no key. Fragments are read with each other alone.
  */
-const areJoined = (before: InspectedPart, after: InspectedPart): boolean =>
+const areJoined = (before: Pick<InspectedPart, "role">, after: Pick<InspectedPart, "role">): boolean =>
   (before.role === "fragment") === (after.role === "fragment") &&
   !STANDS_ALONE.has(before.role) &&
   !STANDS_ALONE.has(after.role);
@@ -326,24 +368,22 @@ const shortPhrases = (text: string): Match[] =>
     ? []
     : seedPhrasesIn(text).map((span) => ({ ...span, detector: SEED_PHRASE, rank: 0 }));
 
+/** What two neighbouring parts hold only together. */
+interface Crossing {
+  /** Seen from the first of what was looked at of the first part; it ends where the part ends. */
+  readonly ends: Found;
+  /** In the second part. */
+  readonly begins: Found;
+}
+
 /**
  * What two neighbouring parts hold only together: one finding in each, under one hash. A token that is whole in one of
  * them is no such thing: what begins the next part would be taken for more of it.
  */
-function acrossBorder(
-  scanner: Scanner,
-  before: string,
-  after: string,
-  part: number,
-  key: Uint8Array,
-): Finding[] {
-  const head = before.slice(-BORDER_CHARACTERS);
-  const tail = after.slice(0, BORDER_CHARACTERS);
-  const crossing = scanner
-    .scan(head + tail)
-    .filter(({ start, end }) => start < head.length && end > head.length);
-  if (crossing.length === 0) return [];
+function acrossBorder(scanner: Scanner, head: string, tail: string, key: Uint8Array): readonly Crossing[] {
   const text = head + tail;
+  const crossing = scanner.scan(text).filter(({ start, end }) => start < head.length && end > head.length);
+  if (crossing.length === 0) return NOTHING;
   const begun = new Set(scanner.scan(head).map(({ detector, start }) => `${detector.id} ${start}`));
   const ended = new Set(scanner.scan(tail).map(({ detector, end }) => `${detector.id} ${end + head.length}`));
   return (
@@ -354,13 +394,12 @@ function acrossBorder(
         ({ detector, start, end }) =>
           !begun.has(`${detector.id} ${start}`) && !ended.has(`${detector.id} ${end}`),
       )
-      .flatMap((match) => {
+      .map((match) => {
         const found = foundOf(match, text, key);
-        const shift = before.length - head.length;
-        return [
-          { ...found, part: part - 1, start: match.start + shift, end: before.length },
-          { ...found, part, start: 0, end: match.end - head.length },
-        ];
+        return {
+          ends: { ...found, end: head.length },
+          begins: { ...found, start: 0, end: match.end - head.length },
+        };
       })
   );
 }

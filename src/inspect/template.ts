@@ -144,6 +144,7 @@ export function withTemplate(
   return {
     asVetted,
     labels: inspector.labels,
+    foresee: inspector.foresee,
     inspect(parts): Inspection {
       const inspection = inspector.inspect(parts);
       const findings = parts.flatMap((part, index) => account(part, index));

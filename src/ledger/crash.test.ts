@@ -335,3 +335,51 @@ it("nothing is appended after close", async () => {
   await ledger.close();
   await expect(append(ledger, 1)).rejects.toBeInstanceOf(Fault);
 });
+
+it("evidence that takes long to prepare keeps its place among what comes of its session, and all comes back", async () => {
+  const o = place();
+  // A clock that makes every step of preparing a turn of its own.
+  let now = 0;
+  const ledger = await openLedgerWith({ ...o, clock: { now: clock.now, monotonic: () => (now += 2) } }, {});
+  const bodies = Array.from({ length: 6 }, (_, n) =>
+    n % 2 === 0 ? Buffer.from(Array.from({ length: 60_000 }, (_, i) => `${n} ${i * n} `).join("")) : body(n),
+  );
+  const add = (n: number): ReturnType<Ledger["append"]> =>
+    ledger.append(answered(n), [{ role: "request-body", chunks: [bodies[n] ?? Buffer.alloc(0)] }]);
+  const all = await Promise.all(bodies.map((_, n) => add(n)));
+  expect(all.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5, 6]);
+  await ledger.close();
+  for (const [n, { event }] of all.entries()) {
+    const [ref] = "evidence" in event ? event.evidence : [];
+    expect(
+      (await readEvidence(o.directory, o.keyDirectory, ref?.id ?? "")).equals(bodies[n] ?? body(0)),
+    ).toBe(true);
+  }
+  expect((await verifyLedger(o.directory, undefined, { keyDirectory: o.keyDirectory })).problems).toEqual([]);
+});
+
+it("a write that is refused while evidence is prepared leaves nothing that refers to what is not there", async () => {
+  const o = place();
+  const disk = faultyDisk();
+  let now = 0;
+  const ledger = await openLedgerWith(
+    { ...o, clock: { now: clock.now, monotonic: () => (now += 2) } },
+    { io: disk.io },
+  );
+  const long = Buffer.from(Array.from({ length: 60_000 }, (_, i) => `${i * 7} `).join(""));
+  const add = (bytes: Buffer): ReturnType<Ledger["append"]> =>
+    ledger.append(answered(1), [{ role: "request-body", chunks: [bytes] }]);
+  await add(body(1));
+  disk.syncWith = "EIO";
+  const refused = ledger.append({ kind: "ledger.opened", program: "x", recovered: 0 });
+  const mended = refused.catch(() => {
+    disk.syncWith = null;
+  });
+  const kept = add(long);
+  await mended;
+  await expect(refused).rejects.toMatchObject({ code: "ledger.failed" });
+  const { event } = await kept;
+  await ledger.close();
+  const [ref] = "evidence" in event ? event.evidence : [];
+  expect((await readEvidence(o.directory, o.keyDirectory, ref?.id ?? "")).equals(long)).toBe(true);
+});

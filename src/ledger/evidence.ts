@@ -30,7 +30,7 @@ import {
   type KeyObject,
   randomFillSync,
 } from "node:crypto";
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type EvidenceRef, Fault, keepInPlace, samePrefix } from "../core/index.ts";
 import { decodeFrameHead, HEAD_BYTES, payloadDigest } from "./evidence-id.ts";
 import { NONCE_BYTES, sealBehind, unseal } from "./seal.ts";
@@ -52,6 +52,8 @@ const MAX_REMEMBERED_BODY = 16 * 1024 * 1024;
 /** Whether a session sends most of it again each time: only that is worth comparing. */
 const REPEATED: ReadonlySet<EvidenceRef["role"]> = new Set(["request-body", "frames"]);
 const SMALL_BODY = 4 * 1024;
+/** Bytes that one step of preparing cuts or hashes, or a few times as many. */
+const STEP_BYTES = 128 * 1024;
 /** Bytes between two hash states of a remembered body. */
 const STATE_EVERY_BYTES = 32 * 1024;
 /** Below this compressing costs more time than it saves bytes. */
@@ -80,11 +82,26 @@ export class Pack {
     this.#key = createSecretKey(key);
   }
 
-  /** The frame for these inputs and what an event says of each. `number` is the frame's, given by the journal. */
-  seal(
-    number: number,
-    inputs: readonly EvidenceInput[],
-  ): { readonly payload: Buffer; readonly refs: readonly EvidenceRef[] } {
+  /** {@link prepare} and {@link close} in one. */
+  seal(number: number, inputs: readonly EvidenceInput[]): Sealed {
+    const prepared = this.prepare(inputs);
+    return this.close(number, prepared, compress(prepared.plain));
+  }
+
+  /**
+   * What the frame for these inputs will hold. What was prepared first must be closed first: later frames refer to the
+   * chunks of earlier ones.
+   */
+  prepare(inputs: readonly EvidenceInput[]): Prepared {
+    const steps = this.preparing(inputs);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+    }
+  }
+
+  /** The same in steps, each of about as many bytes as are hashed in a moment. Nothing else of the pack in between. */
+  *preparing(inputs: readonly EvidenceInput[]): Generator<undefined, Prepared> {
     if (inputs.length > MAX_ITEMS)
       throw new Fault("ledger.oversize", {
         detail: `${inputs.length} pieces of evidence, at most ${MAX_ITEMS}`,
@@ -101,12 +118,14 @@ export class Pack {
       if (total > MAX_PLAIN_BYTES)
         throw new Fault("ledger.oversize", { detail: `evidence of more than ${MAX_PLAIN_BYTES} bytes` });
       const salt = this.#randomBytes(SALT_BYTES);
-      const { digest, runs } = this.#recipe(role, bytes, fresh);
+      const { digest, runs } =
+        bytes.length < SMALL_BODY ? this.#whole(bytes, fresh) : yield* this.#recipe(role, bytes, fresh);
       salt.copy(this.#committed);
       digest.copy(this.#committed, SALT_BYTES);
       described.push({ role, bytes: bytes.length, commitment: hashOnce("sha256", this.#committed, "hex") });
       items.push({ salt, length: bytes.length, runs });
     }
+    if (total > STEP_BYTES) yield;
     const writer = new PlainWriter(fresh, items);
     writer.number(firstChunk);
     writer.number(inputs.length);
@@ -118,34 +137,37 @@ export class Pack {
     writer.number(fresh.length);
     for (const chunk of fresh) writer.number(chunk.length);
     for (const chunk of fresh) writer.bytes(chunk);
-    const payload = this.#sealed(number, writer.written);
+    return { plain: writer.written, described };
+  }
+
+  /** The frame, and what an event says of each input. `number` is the frame's, given by the journal; `packed` from {@link compress}. */
+  close(number: number, { plain, described }: Prepared, packed: Buffer | null): Sealed {
+    const payload = this.#sealed(number, plain, packed);
     this.#previous = number;
     const digest = payloadDigest(payload);
     return { payload, refs: described.map((d, item) => ({ id: `${number}-${item}-${digest}`, ...d })) };
   }
 
-  #recipe(
-    role: EvidenceRef["role"],
-    bytes: Buffer,
-    fresh: Buffer[],
-  ): { readonly digest: Buffer; readonly runs: readonly Run[] } {
-    if (bytes.length < SMALL_BODY) {
-      // Cutting it costs more than what might be stored twice.
-      const digest = hashOnce("sha256", bytes, "buffer");
-      if (bytes.length === 0) return { digest, runs: [] };
-      const from = this.#chunkOf(digest.toString("latin1"), bytes, fresh);
-      return { digest, runs: [{ from, count: 1 }] };
-    }
+  /** Cutting what is small costs more than what might be stored twice. */
+  #whole(bytes: Buffer, fresh: Buffer[]): Recipe {
+    const digest = hashOnce("sha256", bytes, "buffer");
+    if (bytes.length === 0) return { digest, runs: [] };
+    const from = this.#chunkOf(digest.toString("latin1"), bytes, fresh);
+    return { digest, runs: [{ from, count: 1 }] };
+  }
+
+  *#recipe(role: EvidenceRef["role"], bytes: Buffer, fresh: Buffer[]): Generator<undefined, Recipe> {
     if (!REPEATED.has(role)) {
       const digest = hashOnce("sha256", bytes, "buffer");
-      return { digest, runs: runsOf(this.#piecesOf(bytes, [], digest, fresh)) };
+      return { digest, runs: runsOf(yield* this.#piecesOf(bytes, [], digest, fresh)) };
     }
     // What is the same as in the last body of this role, up to the last element they share, is cut the same.
     const last = this.#bodies.get(role);
     const shared = last === undefined ? 0 : samePrefix(last.bytes, bytes);
     const { digest, states } = hashFrom(last?.states ?? [], shared, bytes);
+    if (bytes.length - shared > STEP_BYTES) yield;
     const known = last === undefined ? [] : sharedPieces(last, shared);
-    const pieces = this.#piecesOf(bytes, known, digest, fresh);
+    const pieces = yield* this.#piecesOf(bytes, known, digest, fresh);
     if (bytes.length <= MAX_REMEMBERED_BODY)
       this.#bodies.set(role, { bytes: keepInPlace(bytes, last?.bytes ?? null, shared), pieces, states });
     else this.#bodies.delete(role);
@@ -153,11 +175,22 @@ export class Pack {
   }
 
   /** The pieces of `bytes`, of which those in `known` come first; chunks that the pack does not hold go into `fresh`. */
-  #piecesOf(bytes: Buffer, known: Piece[], digest: Buffer, fresh: Buffer[]): readonly Piece[] {
+  *#piecesOf(
+    bytes: Buffer,
+    known: Piece[],
+    digest: Buffer,
+    fresh: Buffer[],
+  ): Generator<undefined, readonly Piece[]> {
     const pieces = known;
     const resume = known.at(-1);
     let start = resume?.end ?? 0;
-    for (const cut of cutPoints(bytes, resume)) {
+    let rested = start;
+    const cuts = cutPoints(bytes, resume);
+    for (const cut of cuts) {
+      if (start - rested > STEP_BYTES) {
+        rested = start;
+        yield;
+      }
       const chunk = bytes.subarray(start, cut.end);
       start = cut.end;
       const isAll = chunk.length === bytes.length;
@@ -189,18 +222,13 @@ export class Pack {
     return taken;
   }
 
-  #sealed(number: number, plain: Buffer): Buffer {
-    const packed =
-      plain.length < MIN_COMPRESSED_BYTES
-        ? plain
-        : zstdCompressSync(plain, { ...COMPRESSION, chunkSize: plain.length });
-    const codec = packed.length < plain.length ? CODEC.zstd : CODEC.stored;
+  #sealed(number: number, plain: Buffer, packed: Buffer | null): Buffer {
+    const content = packed !== null && packed.length < plain.length ? packed : plain;
     const head = this.#bound;
     head[0] = FRAME_VERSION;
-    head[1] = codec;
+    head[1] = content === plain ? CODEC.stored : CODEC.zstd;
     writeUint64(head, number, 6);
     writeUint64(head, this.#previous, 14);
-    const content = codec === CODEC.zstd ? packed : plain;
     return sealBehind(this.#key, head.subarray(0, HEAD_BYTES), content, head, this.#randomBytes(NONCE_BYTES));
   }
 
@@ -214,10 +242,43 @@ export class Pack {
 
 const FRAME_VERSION = 2;
 const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+/** From here on compressing is left to another thread. */
+const LONG_COMPRESSION_BYTES = 64 * 1024;
+
+/** What a frame will hold, before it has its number. */
+export interface Prepared {
+  readonly plain: Buffer;
+  readonly described: readonly Omit<EvidenceRef, "id">[];
+}
+
+interface Sealed {
+  readonly payload: Buffer;
+  readonly refs: readonly EvidenceRef[];
+}
+
+/** Null: not worth it. */
+export const compress = (plain: Buffer): Buffer | null =>
+  plain.length < MIN_COMPRESSED_BYTES
+    ? null
+    : zstdCompressSync(plain, { ...COMPRESSION, chunkSize: plain.length });
+
+/** Whether it takes so long that nobody else should wait for it. */
+export const compressesLong = (plain: Buffer): boolean => plain.length >= LONG_COMPRESSION_BYTES;
+
+/** As {@link compress}, on another thread. */
+export const compressAside = (plain: Buffer): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    zstdCompress(plain, COMPRESSION, (error, packed) => (error === null ? resolve(packed) : reject(error)));
+  });
 
 interface Piece extends Cut {
   /** Its chunk's number in the pack. */
   readonly chunk: number;
+}
+
+interface Recipe {
+  readonly digest: Buffer;
+  readonly runs: readonly Run[];
 }
 
 interface RememberedBody {

@@ -20,8 +20,16 @@ import {
   Fault,
   type LedgerEvent,
   type SessionId,
+  Turns,
 } from "../core/index.ts";
-import { type EvidenceInput, Pack } from "./evidence.ts";
+import {
+  compress,
+  compressAside,
+  compressesLong,
+  type EvidenceInput,
+  Pack,
+  type Prepared,
+} from "./evidence.ts";
 import { diskFault, type JournalIo, readIfThere, realIo, syncDirectory } from "./files.ts";
 import { Journal, SEGMENT_BYTES } from "./journal.ts";
 import {
@@ -228,6 +236,12 @@ const REST_FACTOR = 4;
 /** … and at least this long, as each publication costs the disk a few commits, whatever its size. */
 const MIN_REST_MS = 200;
 
+/** Evidence that has its chunks in its pack, and no frame yet. */
+interface Begun {
+  readonly pack: Pack;
+  readonly prepared: Prepared | Promise<Prepared>;
+}
+
 class Writer implements Ledger {
   readonly #options: LedgerOptions;
   /** Replaced when the key is changed. */
@@ -237,6 +251,9 @@ class Writer implements Ledger {
   readonly #journal: Journal;
   /** One pack per live session; emptied when a write is refused, as packs then name frames that are not there. */
   readonly #packs = new Map<string, Pack>();
+  /** Sessions of which something long is on its way to the journal: what comes after it waits for it. */
+  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #turns: Turns;
   readonly #leafText = new LeafText();
   /** Sessions' data keys, read or made once. */
   readonly #keys = new Map<string, Promise<Buffer>>();
@@ -261,6 +278,7 @@ class Writer implements Ledger {
     this.#signer = signer;
     this.#lock = lock;
     this.#tailer = tailer;
+    this.#turns = new Turns(options.clock);
     this.#journal = journal(
       () => this.#considerPublishing(),
       () => this.#packs.clear(),
@@ -281,12 +299,7 @@ class Writer implements Ledger {
     if (this.#closed !== null) return Promise.reject(new Fault("ledger.closed"));
     if (this.#broken !== null) return Promise.reject(this.#broken);
     try {
-      if (evidence.length === 0) return this.#append(body, null);
-      if (!("session" in body))
-        throw new Fault("internal.bug", { detail: `evidence for ${body.kind}, which has no session` });
-      const pack = this.#packs.get(body.session);
-      if (pack !== undefined) return this.#append(body, { pack, evidence });
-      return this.#withPack(body.session).then((made) => this.#append(body, { pack: made, evidence }));
+      return this.#dispatch(body, evidence);
     } catch (error) {
       return Promise.reject(asFault(error));
     }
@@ -447,9 +460,97 @@ class Writer implements Ledger {
     this.#lock.release();
   }
 
+  #dispatch(body: EventBody, evidence: readonly EvidenceInput[]): Promise<Appended> {
+    const session = "session" in body ? body.session : null;
+    const before = session === null ? undefined : this.#queues.get(session);
+    if (session !== null && before !== undefined) return this.#queue(session, before, body, evidence);
+    if (evidence.length === 0) return this.#append(body, null);
+    if (session === null)
+      throw new Fault("internal.bug", { detail: `evidence for ${body.kind}, which has no session` });
+    const pack = this.#packs.get(session);
+    if (pack === undefined) return this.#withPack(session).then(() => this.#dispatch(body, evidence));
+    const begun = { pack, prepared: this.#prepare(session, pack, evidence) };
+    const { prepared } = begun;
+    return prepared instanceof Promise || compressesLong(prepared.plain)
+      ? this.#queue(session, Promise.resolve(), body, evidence, begun)
+      : this.#append(body, { pack, prepared, packed: compress(prepared.plain) });
+  }
+
+  /** Where it takes long, in turns with others: then a promise. */
+  #prepare(session: SessionId, pack: Pack, evidence: readonly EvidenceInput[]): Prepared | Promise<Prepared> {
+    const done: { prepared?: Prepared } = {};
+    const steps = (function* () {
+      done.prepared = yield* pack.preparing(evidence);
+    })();
+    const made = (): Prepared => {
+      if (done.prepared === undefined) throw new Fault("internal.bug", { detail: "not prepared" });
+      return done.prepared;
+    };
+    // The pack may name a chunk that no frame will hold.
+    const failed = (error: unknown): never => {
+      this.#packs.delete(session);
+      throw error;
+    };
+    try {
+      const waits = this.#turns.walk(steps, () => {});
+      return waits === null ? made() : waits.then(made).catch(failed);
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  /**
+   * Evidence so long that it is prepared in steps and compressed on another thread. What comes of its session meanwhile waits
+   * for it: frames refer to the chunks of earlier ones, and events stand in the order in which they came.
+   */
+  #queue(
+    session: SessionId,
+    before: Promise<unknown>,
+    body: EventBody,
+    evidence: readonly EvidenceInput[],
+    begun: Begun | null = null,
+  ): Promise<Appended> {
+    const entered = before.then(() => this.#enter(session, body, evidence, begun));
+    const over = (): void => {
+      if (this.#queues.get(session) === last) this.#queues.delete(session);
+    };
+    const last: Promise<void> = entered.then(over, over);
+    this.#queues.set(session, last);
+    return entered.then(({ durable }) => durable);
+  }
+
+  /** Resolves when it stands in the journal's queue; that it is durable is for its own caller to wait for. */
+  async #enter(
+    session: SessionId,
+    body: EventBody,
+    evidence: readonly EvidenceInput[],
+    begun: Begun | null,
+  ): Promise<{ readonly durable: Promise<Appended> }> {
+    if (evidence.length === 0) return { durable: this.#append(body, null) };
+    for (let work = begun; ; work = null) {
+      const pack = work?.pack ?? this.#packs.get(session) ?? (await this.#withPack(session));
+      const prepared = await (work?.prepared ?? this.#prepare(session, pack, evidence));
+      const packed = compressesLong(prepared.plain)
+        ? await this.#compressed(session, prepared)
+        : compress(prepared.plain);
+      // Else a write was refused meanwhile, and what was prepared may refer to what is not there.
+      if (this.#packs.get(session) === pack)
+        return { durable: this.#append(body, { pack, prepared, packed }) };
+    }
+  }
+
+  async #compressed(session: SessionId, { plain }: Prepared): Promise<Buffer> {
+    try {
+      return await compressAside(plain);
+    } catch (error) {
+      this.#packs.delete(session);
+      throw error;
+    }
+  }
+
   #append(
     body: EventBody,
-    sealed: { readonly pack: Pack; readonly evidence: readonly EvidenceInput[] } | null,
+    sealed: { readonly pack: Pack; readonly prepared: Prepared; readonly packed: Buffer | null } | null,
   ): Promise<Appended> {
     // Again: the ledger may have been closed while a key was fetched.
     if (this.#closed !== null) throw new Fault("ledger.closed");
@@ -458,7 +559,8 @@ class Writer implements Ledger {
     let durable: Promise<Appended>;
     try {
       if (sealed !== null) {
-        const { payload, refs } = sealed.pack.seal(this.#journal.nextEvidence, sealed.evidence);
+        const { pack, prepared, packed } = sealed;
+        const { payload, refs } = pack.close(this.#journal.nextEvidence, prepared, packed);
         frames = [payload];
         event = withEvidence(event, refs);
       }
