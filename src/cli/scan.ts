@@ -89,7 +89,7 @@ function passingOver(
     count: () => count,
     inspector: {
       labels: inspector.labels,
-    foresee: inspector.foresee,
+      foresee: inspector.foresee,
       inspect: (parts) => {
         const left = withoutWaived(inspector.inspect(parts), policy.inspect.waivers, Date.now());
         count += left.waived.length;
