@@ -3,12 +3,11 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { parse } from "yaml";
 import type { Desks, OpenApprovals, PolicyFile, SavedReport } from "../console/index.ts";
 import { systemClock } from "../core/index.ts";
 import { READY_PROFILES, readyProfile } from "../policy/index.ts";
 import { readApprovals } from "../register/index.ts";
-import { loadRegister, registerPlaces, SYSTEM_REGISTER } from "./destinations.ts";
+import { type LoadedRegister, registerPlaces } from "./destinations.ts";
 import { judgementOf } from "./judgements.ts";
 import { labeller } from "./labels.ts";
 import { ownModels } from "./models.ts";
@@ -20,8 +19,12 @@ import type { StationLine } from "./talk.ts";
 const SYSTEM_PROPERTIES = "/etc/sallyport/properties.yaml";
 const ROOT = 0;
 
-/** `line`: to the station, which alone writes. */
-export function consoleDesks(places: Places, line: () => Promise<StationLine>): Desks {
+/** `line`: to the station, which alone writes. `register`: the one in force. */
+export function consoleDesks(
+  places: Places,
+  line: () => Promise<StationLine>,
+  register: () => Promise<LoadedRegister>,
+): Desks {
   const at = registerPlaces(places);
   const ask = async <T>(question: Parameters<StationLine["ask"]>[0]): Promise<T> =>
     (await line()).ask<T>(question);
@@ -35,7 +38,7 @@ export function consoleDesks(places: Places, line: () => Promise<StationLine>): 
       submit: (envelope, by) => ask<Stated>({ op: "register-desk", action: { do: "submit", envelope }, by }),
     },
     vetReports: () => savedReports(join(places.state, "vettings")),
-    registerSources: () => sourcesIn(places),
+    registerSources: async () => (await register()).sources,
     ownServers: async () =>
       (await ownModels(places)).map(({ name, url, serverIn, operatorLaw }) => ({
         name,
@@ -48,8 +51,8 @@ export function consoleDesks(places: Places, line: () => Promise<StationLine>): 
       properties: async () =>
         (await Promise.all([SYSTEM_PROPERTIES, join(places.config, "properties.yaml")].map(textAt))).flat(),
       judge: async () => {
-        const { register } = await loadRegister(places);
-        const label = labeller(() => register, systemClock);
+        const loaded = await register();
+        const label = labeller(() => loaded.register, systemClock);
         return (entry, event, agent) => judgementOf(entry, event, agent, label);
       },
       whereabouts: { guardrails: GUARDRAILS_FILE, profiles: join(places.config, "profiles") },
@@ -92,29 +95,6 @@ async function policyFile(file: string, origin: PolicyFile["origin"]): Promise<P
   const { mtimeMs, uid } = await stat(file);
   const belongsTo = uid === ROOT ? "administrator" : uid === process.getuid?.() ? "account" : "other";
   return { origin, file, text: await readFile(file, "utf8"), changedAt: Math.round(mtimeMs), belongsTo };
-}
-
-/** `sources:` of the files that make the register: keys, titles and addresses, for people. */
-async function sourcesIn(
-  places: Pick<Places, "config">,
-): Promise<Record<string, { readonly title: string; readonly url: string }>> {
-  const files = [
-    join(import.meta.dirname, "../../register/destinations.yaml"),
-    join(places.config, "register/destinations.yaml"),
-    join(SYSTEM_REGISTER, "destinations.yaml"),
-  ];
-  const found: Record<string, { title: string; url: string }> = {};
-  for (const { text } of (await Promise.all(files.map(textAt))).flat()) {
-    const data: unknown = parse(text, { schema: "core" });
-    const sources = fieldOf(data, "sources");
-    for (const [key, source] of Object.entries(
-      typeof sources === "object" && sources !== null ? sources : {},
-    )) {
-      const [title, url] = [fieldOf(source, "title"), fieldOf(source, "url")];
-      if (typeof title === "string") found[key] = { title, url: typeof url === "string" ? url : "" };
-    }
-  }
-  return found;
 }
 
 const fieldOf = (value: unknown, name: string): unknown =>

@@ -7,7 +7,7 @@ import type { Neighbours, StationState } from "../console/index.ts";
 import { Fault, systemClock } from "../core/index.ts";
 import { openEvidence } from "../ledger/index.ts";
 import { consoleDesks } from "./console-desks.ts";
-import { loadRegister } from "./destinations.ts";
+import { type LoadedRegister, watchRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
 import { machineState } from "./machine-state.ts";
 import type { Places } from "./places.ts";
@@ -22,8 +22,14 @@ export async function consoleNeighbours(
   places: Places,
 ): Promise<{ readonly neighbours: Neighbours; readonly onApprovals: (listener: () => void) => void }> {
   const line = new StationDial(places);
+  // Reading the register costs more than most questions: it is read again only where its files have changed.
+  const watched = await watchRegister(places);
+  const register = async (): Promise<LoadedRegister> => {
+    await watched.refresh();
+    return watched.current();
+  };
   const neighbours: Neighbours = {
-    ...consoleDesks(places, () => line.open()),
+    ...consoleDesks(places, () => line.open(), register),
     clock: systemClock,
     version,
     isDemo: process.env["SALLYPORT_SEEDED"] === "1",
@@ -41,7 +47,7 @@ export async function consoleNeighbours(
       sign: async () => void (await (await line.open()).ask({ op: "sign" })),
     },
     openEvidence: (id) => openEvidence(places.ledger, places.keys, id),
-    register: async () => (await loadRegister(places)).register,
+    register: async () => (await register()).register,
     machine: machineState(places, systemClock),
     stationFaults: (limit) => faultsIn(places.stationLog, limit),
     findingKey: await findingKey(places),

@@ -8,6 +8,7 @@ import {
   type DestinationRegister,
   overlay,
   parseRows,
+  parseSources,
   type RegisterPlaces,
 } from "../register/index.ts";
 import type { DestinationFacts } from "../report/index.ts";
@@ -19,7 +20,14 @@ const FILE = "destinations.yaml";
 
 export interface LoadedRegister {
   readonly register: DestinationRegister;
+  /** The files' own sources by their keys: titles and addresses, for people. */
+  readonly sources: Readonly<Record<string, RegisterSource>>;
   readonly facts: (id: string) => DestinationFacts | null;
+}
+
+export interface RegisterSource {
+  readonly title: string;
+  readonly url: string;
 }
 
 /** A register that is read again when one of its files has changed. */
@@ -64,13 +72,14 @@ export async function loadRegister(places: Pick<Places, "config">): Promise<Load
   const starter = await rowsIn(join(import.meta.dirname, "../../register", FILE), false);
   const person = await rowsIn(personFile(places), true);
   const system = await rowsIn(join(SYSTEM_REGISTER, FILE), true);
-  const register = overlay(overlay(starter, person).rows, system);
+  const register = overlay(overlay(starter.rows, person.rows).rows, system.rows);
+  const sources = { ...starter.sources, ...person.sources, ...system.sources };
   const byId = new Map(register.rows.map((row) => [row.id, row]));
   const facts = (id: string): DestinationFacts | null => {
     const row = byId.get(id);
     return row === undefined ? null : { operator: row.operator, law: row.law, asOf: row.as_of };
   };
-  return { register, facts };
+  return { register, sources, facts };
 }
 
 /** Where the statements about builds lie, and the key that the person signs theirs with. */
@@ -83,14 +92,20 @@ export const registerPlaces = (places: Pick<Places, "config" | "keys">): Registe
 
 export const personFile = (places: Pick<Places, "config">): string => join(places.config, "register", FILE);
 
-async function rowsIn(file: string, own: boolean): Promise<readonly Destination[]> {
-  if (own && !existsSync(file)) return [];
-  const rows = parseRows(await readFile(file, "utf8"), file);
+interface ReadFile {
+  readonly rows: readonly Destination[];
+  readonly sources: Readonly<Record<string, RegisterSource>>;
+}
+
+async function rowsIn(file: string, own: boolean): Promise<ReadFile> {
+  if (own && !existsSync(file)) return { rows: [], sources: {} };
+  const text = await readFile(file, "utf8");
+  const rows = parseRows(text, file);
   const signed = own ? undefined : rows.find(({ agreement }) => agreement !== "unknown");
   if (signed !== undefined)
     throw new Fault("register.invalid", {
       at: `${file} ${signed.id}`,
       detail: "a starter register cannot know an organisation's agreements",
     });
-  return rows;
+  return { rows, sources: parseSources(text) };
 }

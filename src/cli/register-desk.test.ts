@@ -162,6 +162,14 @@ describe("with the key of this machine", () => {
     expect(statements()).toEqual(before);
   });
 
+  it("a reason that could not be read back is refused before anything is recorded: it would stop the whole register", async () => {
+    await expect(rig.ask(asked({ reason: "looked\u001b[31m" }))).rejects.toMatchObject({
+      code: "register.invalid",
+    });
+    expect(rig.events).toEqual([]);
+    expect(rig.standing()).toBe("expired");
+  });
+
   it("what cannot be recorded does not take effect", async () => {
     rig.isBroken = true;
     const before = statements();

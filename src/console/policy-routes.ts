@@ -1,7 +1,15 @@
 /** The routes of the page Policy. A draft is a question: nothing here writes. */
 import { z } from "zod";
 import { Fault } from "../core/index.ts";
-import { documentDetail, MOST_REPLAYED, policyOverview, proofsOf, tryDraft } from "./policy.ts";
+import { type PolicyDocument, parseDocument } from "../policy/index.ts";
+import {
+  documentDetail,
+  MOST_REPLAYED,
+  type ParseDocument,
+  policyOverview,
+  proofsOf,
+  tryDraft,
+} from "./policy.ts";
 import type { Rooms } from "./rooms.ts";
 import { type Route, valueRoute } from "./route.ts";
 
@@ -13,7 +21,9 @@ const Time = z.int().min(0).optional();
 
 export const policyRoutes = (rooms: Rooms): readonly Route[] => {
   const { index, policyDesk, clock } = rooms;
+  const parse = parsingOnce();
   const facts = async () => ({
+    parse,
     files: await policyDesk.files(),
     properties: await policyDesk.properties(),
     started: index.query("kind=session.started", MOST_SESSIONS).map(({ event }) => event),
@@ -76,3 +86,15 @@ export const policyRoutes = (rooms: Rooms): readonly Route[] => {
     }),
   ];
 };
+
+/** A document is read once: the same text of the same file is what was read before. What is wrong is read again. */
+function parsingOnce(): ParseDocument {
+  const kept = new Map<string, { readonly text: string; readonly document: PolicyDocument }>();
+  return (text, file) => {
+    const known = kept.get(file);
+    if (known?.text === text) return known.document;
+    const document = parseDocument(text, file);
+    kept.set(file, { text, document });
+    return document;
+  };
+}

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { asSessionId, exchangeId, type LedgerEvent } from "../core/index.ts";
 import type { FoundEntry } from "../ledger/index.ts";
-import { type Point, readyProfile } from "../policy/index.ts";
+import { type Point, parseDocument, readyProfile } from "../policy/index.ts";
 import {
   documentDetail,
   type PolicyFacts,
@@ -60,6 +60,7 @@ const facts = (more: Partial<PolicyFacts> = {}): PolicyFacts => ({
   properties: [],
   started: [started("team+org")],
   today: "2026-11-30",
+  parse: parseDocument,
   ...more,
 });
 const POINT: Point = {

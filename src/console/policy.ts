@@ -39,6 +39,7 @@ export interface PolicyFacts {
   readonly started: readonly LedgerEvent[];
   /** YYYY-MM-DD */
   readonly today: string;
+  readonly parse: ParseDocument;
 }
 
 export interface Traffic {
@@ -63,7 +64,7 @@ type Parsed =
 
 export function policyOverview(facts: PolicyFacts, language: Language): PolicyOverview {
   return {
-    documents: facts.files.map((file) => rowOf(file, parsed(file.text, file.file), facts, language)),
+    documents: facts.files.map((file) => rowOf(file, parsed(file, facts.parse), facts, language)),
     properties: facts.properties.map(({ file }) => file),
   };
 }
@@ -77,7 +78,7 @@ export function documentDetail(
   mayReadText: boolean,
 ): DocumentDetail | null {
   for (const file of facts.files) {
-    const found = parsed(file.text, file.file);
+    const found = parsed(file, facts.parse);
     const row = rowOf(file, found, facts, language);
     if (row.name !== name || row.origin !== origin) continue;
     const late = found.document === null ? [] : study.overdue([found.document], facts.today);
@@ -146,12 +147,12 @@ export function tryDraft(
   traffic: Traffic,
   { guardrails, profiles }: Whereabouts,
 ): DraftAnswer {
-  const found = parsed(text, DRAFT);
+  const found = parsed({ text, file: DRAFT }, parseDocument);
   if (found.document === null) return { isValid: false, error: found.error };
   const draft = found.document;
   const { kind, metadata } = draft.data;
   const standing = facts.files.flatMap((file) => {
-    const { document } = parsed(file.text, file.file);
+    const { document } = parsed(file, facts.parse);
     return document === null ? [] : [{ file, document }];
   });
   const replaced = standing.find(
@@ -246,7 +247,7 @@ function replayed(
 
 /** The documents that hold for somebody who runs under that profile, outside of any repository. Throws `profile.unknown`. */
 function inForce(profile: string, facts: PolicyFacts): readonly PolicyDocument[] {
-  const all = facts.files.map((file) => ({ file, ...parsed(file.text, file.file) }));
+  const all = facts.files.map((file) => ({ file, ...parsed(file, facts.parse) }));
   const guardrails = all
     .filter(({ file }) => file.origin === "guardrails")
     .flatMap(({ document }) => document ?? []);
@@ -305,9 +306,12 @@ function rowOf(file: PolicyFile, found: Parsed, facts: PolicyFacts, language: La
   };
 }
 
-function parsed(text: string, file: string): Parsed {
+/** Reads a document; may remember it. */
+export type ParseDocument = (text: string, file: string) => PolicyDocument;
+
+function parsed({ text, file }: Pick<PolicyFile, "text" | "file">, parse: ParseDocument): Parsed {
   try {
-    return { document: parseDocument(text, file), error: null };
+    return { document: parse(text, file), error: null };
   } catch (error) {
     return { document: null, error: placed(error, file) };
   }

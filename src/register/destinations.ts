@@ -104,6 +104,22 @@ export function parseRows(text: string, file: string): readonly Destination[] {
   });
 }
 
+/** `sources:` of a register that {@link parseRows} has read: titles and addresses by the keys that rows name. */
+export function parseSources(
+  text: string,
+): Readonly<Record<string, { readonly title: string; readonly url: string }>> {
+  const Source = z.object({ title: z.string(), url: z.string().default("") });
+  const found = z
+    .object({ sources: z.record(z.string(), z.unknown()) })
+    .safeParse(parse(text, { schema: "core" }));
+  return Object.fromEntries(
+    Object.entries(found.data?.sources ?? {}).flatMap(([key, value]) => {
+      const source = Source.safeParse(value);
+      return source.success ? [[key, { title: source.data.title, url: source.data.url }]] : [];
+    }),
+  );
+}
+
 /** The organisation's rows over the starter's: same id replaces, a new id adds. */
 export function overlay(starter: readonly Destination[], own: readonly Destination[]): DestinationRegister {
   const replaced = new Set(own.map(({ id }) => id));

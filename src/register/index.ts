@@ -17,6 +17,7 @@ export {
   overlay,
   parseDestinations,
   parseRows,
+  parseSources,
   STALE_DAYS,
 } from "./destinations.ts";
 export { type Extension, findExtensions } from "./extensions.ts";

@@ -98,7 +98,12 @@ export const toSign = (
   return { payload, signed: preAuthentication(payload) };
 };
 
-const payloadOf = (statement: Statement): Uint8Array => canonicalBytes(statement as unknown as Json);
+/** Throws `register.invalid` for what could not be read back: signed and stored, it would stop the whole register. */
+function payloadOf(statement: Statement): Uint8Array {
+  const checked = Statement.safeParse(statement);
+  if (!checked.success) throw new Fault("register.invalid", { detail: issue(checked.error) });
+  return canonicalBytes(statement as unknown as Json);
+}
 
 /**
  * The statement, if one of the approvers made it in their own name; null for a stranger's. Throws `register.invalid` for
