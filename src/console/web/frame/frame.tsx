@@ -51,7 +51,9 @@ function Inside(): JSX.Element {
   const page = PAGES.find((entry) => entry.path === at);
   // A page that was just opened is read from its top.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what changed
-  useEffect(() => window.scrollTo(0, 0), [location.pathname]);
+  useEffect(() => {
+    void window.scrollTo(0, 0); // a promise in newer browsers, which React would take for a clean-up
+  }, [location.pathname]);
 
   return (
     <div className="frame">
