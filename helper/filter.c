@@ -63,11 +63,13 @@ static void pick_addressed(long number) {
 
 static const int CHANGES[] = {
     __NR_renameat2, __NR_unlinkat, __NR_mkdirat, __NR_linkat, __NR_symlinkat, __NR_truncate, __NR_mknodat,
+    __NR_fchmod,    __NR_fchmodat, NR_FCHMODAT2,
 #ifdef __NR_renameat
     __NR_renameat,
 #endif
 #ifdef __NR_open
     __NR_rename,    __NR_unlink,   __NR_mkdir,   __NR_rmdir,  __NR_link,      __NR_symlink,  __NR_creat,   __NR_mknod,
+    __NR_chmod,
 #endif
 };
 

@@ -25,6 +25,8 @@
 
 /* Sockets of one namespace: 0 the proxy's listener, 1 the name service, then listeners of well-known ports, then spare. */
 enum { WELL_KNOWN = 3, SPARE = 40, SOCKETS = 2 + WELL_KNOWN + SPARE };
+/* fchmodat2, Linux 6.6; the same on all architectures. */
+enum { NR_FCHMODAT2 = 452 };
 extern const int WELL_KNOWN_PORTS[WELL_KNOWN];
 /* In the variable SALLYPORT_CONTROL: the stage's end of the control socket. */
 #define CONTROL_VARIABLE "SALLYPORT_CONTROL"
@@ -93,6 +95,9 @@ struct watcher {
   int listener;
   int root;  /* the sandbox's root directory */
   int exits; /* epoll of process descriptors */
+  bool may_change; /* the station has what the workspace holds: until then changes to it wait */
+  void *held, **last_held;
+  size_t held_count;
   uint32_t commands;
   void *processes;
   void *waiting;
@@ -102,6 +107,10 @@ struct watcher {
 void watch_open(struct watcher *watcher, pid_t first);
 /* Takes one notification, records it, answers it. False: it could not be recorded. */
 bool watch_one(struct watcher *watcher);
+/* Whether another notification can be taken: those that wait are bounded. */
+bool watch_has_room(const struct watcher *watcher);
+/* The station has what the workspace holds: what waited goes on. False: it could not be recorded. */
+bool watch_release(struct watcher *watcher);
 /* Tells of processes that have ended. */
 bool watch_exits(struct watcher *watcher);
 /* The client's answer on whether a connection may be made: `{"answer":[id,0 or 1,"name"]}`. */

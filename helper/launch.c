@@ -156,6 +156,11 @@ static bool hear_client(struct watcher *watcher) {
   }
 }
 
+static bool hear_station(struct watcher *watcher) {
+  char letter;
+  return recv(watcher->record->fd, &letter, 1, 0) == 1 && letter == 'k' && watch_release(watcher);
+}
+
 enum { NOTICES, CLIENT, STATION, EXITS, CONTROL, WALL, WATCHED };
 
 static _Noreturn void watch(struct watcher *watcher, int control, pid_t bubblewrap) {
@@ -174,11 +179,12 @@ static _Noreturn void watch(struct watcher *watcher, int control, pid_t bubblewr
     /* Before notices: a number may have been given to another process since. */
     if (fds[EXITS].revents != 0 && !watch_exits(watcher)) stop(bubblewrap);
     if ((fds[NOTICES].revents & POLLIN) != 0 && !watch_one(watcher)) stop(bubblewrap);
+    fds[NOTICES].events = watch_has_room(watcher) ? POLLIN : 0;
     if ((fds[NOTICES].revents & POLLIN) == 0 && (fds[NOTICES].revents & (POLLHUP | POLLERR)) != 0)
       fds[NOTICES].fd = -1; /* nobody is left inside */
     if (fds[CLIENT].revents != 0 && !hear_client(watcher)) stop(bubblewrap);
-    /* The station says nothing: its socket is readable when it has gone. */
-    if (fds[STATION].revents != 0) stop(bubblewrap);
+    if (fds[STATION].revents != 0 && !hear_station(watcher)) stop(bubblewrap);
+    if (watcher->may_change && watcher->held_count == 0) fds[NOTICES].events = POLLIN;
     if (fds[CONTROL].revents != 0) {
       hear_end_of_stage(control, watcher->channel);
       fds[CONTROL].fd = -1;
@@ -242,6 +248,7 @@ int launch(int argc, char **argv) {
       .granted = split(argv[5]),
       .reads = strchr(argv[2], 'r') != NULL,
       .listener = listener,
+      .may_change = record.fd < 0,
   };
   watch_open(&watcher, stage);
   if (!send_with(control[0], "k", 1, NULL, 0)) end_as(bubblewrap, &record);

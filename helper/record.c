@@ -5,11 +5,14 @@
  *   H version pid                                  the recorder's own process number
  *   E command parent pid file fd flags program cwd argument…
  *   X command code                                 code empty: killed, or not seen
- *   F command kind path [to]                       c created, w opened for writing, r removed, m renamed, d folder made, l link made
+ *   F command kind path [to]                       c created, w opened for writing, r removed, m renamed, d folder made, l link made, a mode changed
  *   R command path                                 opened for reading
  *   C command transport address port answer name
  *   L what                                         something could not be read from a program's memory
  *   .                                              the orderly end
+ *
+ * The station says one thing, the letter k, when it has what the workspace held before: until then programs inside wait
+ * where they would change it. Its hanging up ends the session.
  *
  * A frame is in the socket before the call it tells of goes on where that matters (programs, connections); files travel
  * with the next such frame, or within 20 ms.

@@ -33,10 +33,18 @@ enum {
   SEEN_ROOM = 1 << 17, /* remembered tellings; when full, things are told again */
   HELD = 128,          /* programs kept open, so that the station can hash the very file that was run */
   MOST_WAITING = 256,
+  MOST_HELD = 4096,
+};
+
+/* A change that waits until the station has what the workspace held before. */
+struct change {
+  struct seccomp_notif notice;
+  void *next;
 };
 
 struct process {
   pid_t tgid;
+  struct thread *threads; /* its own, and others of it that have told something */
   int pidfd;
   uint32_t command;
   bool started; /* a program of its own, which has not been told to have ended */
@@ -44,7 +52,8 @@ struct process {
 struct thread {
   pid_t tid;
   struct process *process;
-  struct thread *next;
+  struct thread *next;    /* in the bucket */
+  struct thread *sibling; /* of the process */
 };
 struct waiting {
   uint64_t id; /* of the notice */
@@ -118,6 +127,11 @@ static struct process *known(struct watcher *w, pid_t tid) {
     snprintf(path, sizeof path, "/proc/%d/task/%d", (int)thread->process->tgid, (int)tid);
     if (access(path, F_OK) == 0) return thread->process;
     *at = thread->next; /* the number has been given to another */
+    for (struct thread **own = &thread->process->threads; *own != NULL; own = &(*own)->sibling)
+      if (*own == thread) {
+        *own = thread->sibling;
+        break;
+      }
     free(thread);
     return NULL;
   }
@@ -128,8 +142,8 @@ static void remember(struct watcher *w, pid_t tid, struct process *process) {
   struct thread *thread = malloc(sizeof *thread);
   if (thread == NULL) die("no memory");
   struct thread **at = bucket(w, tid);
-  *thread = (struct thread){tid, process, *at};
-  *at = thread;
+  *thread = (struct thread){tid, process, *at, process->threads};
+  *at = process->threads = thread;
 }
 
 static struct process *add_process(struct watcher *w, pid_t tgid, uint32_t command) {
@@ -143,14 +157,15 @@ static struct process *add_process(struct watcher *w, pid_t tgid, uint32_t comma
 }
 
 static void forget(struct watcher *w, struct process *process) {
-  for (size_t i = 0; i < BUCKETS; i++)
-    for (struct thread **at = &table_of(w)->threads[i]; *at != NULL;) {
-      struct thread *thread = *at;
-      if (thread->process == process) {
+  for (struct thread *thread = process->threads, *sibling; thread != NULL; thread = sibling) {
+    sibling = thread->sibling;
+    for (struct thread **at = bucket(w, thread->tid); *at != NULL; at = &(*at)->next)
+      if (*at == thread) {
         *at = thread->next;
-        free(thread);
-      } else at = &thread->next;
-    }
+        break;
+      }
+    free(thread);
+  }
   close(process->pidfd);
   free(process);
 }
@@ -327,6 +342,12 @@ static bool one_path(struct watcher *w, pid_t tid, uint32_t command, const char 
   if (!path_of(tid, directory, pointer, path)) return tell_unreadable(w, "file");
   if (kind[0] == 'r' && !exists(w, path)) return true;
   return tell_file(w, command, kind, path, NULL);
+}
+
+static bool of_descriptor(struct watcher *w, pid_t tid, uint32_t command, const char *kind, int fd) {
+  char path[PATH_ROOM];
+  if (link_text(path, sizeof path, "/proc/%d/fd/%d", tid, fd) <= 0) return true; /* none that is open */
+  return path[0] != '/' || tell_file(w, command, kind, path, NULL);
 }
 
 static bool two_paths(struct watcher *w, pid_t tid, uint32_t command, const char *kind, int from, uint64_t old, int to,
@@ -618,6 +639,11 @@ static bool handle(struct watcher *w, const struct seccomp_notif *notice, struct
       return one_path(w, tid, by, "c", (int)a[0], a[1]);
     case __NR_truncate:
       return one_path(w, tid, by, "w", AT_FDCWD, a[0]);
+    case __NR_fchmodat:
+    case NR_FCHMODAT2:
+      return one_path(w, tid, by, "a", (int)a[0], a[1]);
+    case __NR_fchmod:
+      return of_descriptor(w, tid, by, "a", (int)a[0]);
     case __NR_symlinkat:
       return one_path(w, tid, by, "l", (int)a[1], a[2]);
     case __NR_linkat:
@@ -632,6 +658,8 @@ static bool handle(struct watcher *w, const struct seccomp_notif *notice, struct
       return opened(w, tid, by, AT_FDCWD, a[0], a[1]);
     case __NR_creat:
       return opened(w, tid, by, AT_FDCWD, a[0], O_WRONLY | O_CREAT | O_TRUNC);
+    case __NR_chmod:
+      return one_path(w, tid, by, "a", AT_FDCWD, a[0]);
     case __NR_unlink:
     case __NR_rmdir:
       return one_path(w, tid, by, "r", AT_FDCWD, a[0]);
@@ -651,6 +679,74 @@ static bool handle(struct watcher *w, const struct seccomp_notif *notice, struct
   }
 }
 
+/* A change of the workspace, or one of which that cannot be told. */
+static bool is_change(struct watcher *w, const struct seccomp_notif *notice) {
+  const __u64 *a = notice->data.args;
+  const pid_t tid = (pid_t)notice->pid;
+  char path[PATH_ROOM];
+  int directory = AT_FDCWD;
+  uint64_t pointer = a[0];
+  switch (notice->data.nr) {
+    case __NR_openat:
+      if ((a[2] & (O_ACCMODE | O_CREAT | O_TRUNC)) == 0) return false;
+      directory = (int)a[0];
+      pointer = a[1];
+      break;
+#ifdef __NR_open
+    case __NR_open:
+      if ((a[1] & (O_ACCMODE | O_CREAT | O_TRUNC)) == 0) return false;
+      break;
+    case __NR_creat:
+    case __NR_truncate:
+      break;
+#else
+    case __NR_truncate:
+      break;
+#endif
+    case __NR_execve:
+    case __NR_execveat:
+    case __NR_exit_group:
+    case __NR_connect:
+    case __NR_sendto:
+      return false;
+    default:
+      return true; /* two paths, folders, modes: few, and wherever they are */
+  }
+  return !path_of(tid, directory, pointer, path) || is_in(path, w->workspace, w->workspace_length);
+}
+
+bool watch_has_room(const struct watcher *w) { return w->may_change || w->held_count < MOST_HELD; }
+
+static bool hold_change(struct watcher *w, const struct seccomp_notif *notice) {
+  struct change *change = malloc(sizeof *change);
+  if (change == NULL) return false;
+  *change = (struct change){.notice = *notice};
+  if (w->held == NULL) w->last_held = &w->held;
+  *w->last_held = change;
+  w->last_held = &change->next;
+  w->held_count++;
+  return true;
+}
+
+bool watch_release(struct watcher *w) {
+  w->may_change = true;
+  while (w->held != NULL) {
+    struct change *change = w->held;
+    const __u64 id = change->notice.id;
+    bool told = true, held = false;
+    w->held = change->next;
+    if (ioctl(w->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0) { /* else the program has gone */
+      struct process *process = process_of(w, (pid_t)change->notice.pid, 0);
+      told = process == NULL || handle(w, &change->notice, process, &held);
+      if (told && !held) answer(w, id, 0);
+    }
+    free(change);
+    if (!told) return false;
+  }
+  w->held_count = 0;
+  return true;
+}
+
 bool watch_one(struct watcher *w) {
   /* The kernel's structure may be longer than the one we were built with. */
   union {
@@ -661,6 +757,7 @@ bool watch_one(struct watcher *w) {
   if (ioctl(w->listener, SECCOMP_IOCTL_NOTIF_RECV, &got) != 0) return errno == EINTR || errno == ENOENT;
   struct process *process = process_of(w, (pid_t)got.notice.pid, 0);
   bool held = false;
+  if (!w->may_change && is_change(w, &got.notice)) return hold_change(w, &got.notice);
   bool told = process == NULL || handle(w, &got.notice, process, &held);
   if (!told) return false;
   if (!held) answer(w, got.notice.id, 0);

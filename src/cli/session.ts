@@ -55,7 +55,7 @@ export class ActiveSession {
   readonly #watched: TemplateInspector | null;
   /** Null where nothing records what happens inside. */
   readonly #recorder: Recorder | null;
-  readonly #hasSnapshot: boolean;
+  readonly #saving: Saving;
   readonly #traces: Traces;
   /** Set by the first ending; later ones get the same. */
   #ended: Promise<Ended> | null = null;
@@ -70,13 +70,13 @@ export class ActiveSession {
       build,
       watched,
       recorder,
-      hasSnapshot,
+      saving,
       traces,
     }: {
       readonly build: string;
       readonly watched: TemplateInspector | null;
       readonly recorder: Recorder | null;
-      readonly hasSnapshot: boolean;
+      readonly saving: Saving;
       readonly traces: Traces;
     },
   ) {
@@ -92,7 +92,7 @@ export class ActiveSession {
     this.#documents = new WatchedDocuments(prepared.policy, prepared.workspace, house.parse);
     this.#sha256 = prepared.policy.sha256;
     this.#recorder = recorder;
-    this.#hasSnapshot = hasSnapshot;
+    this.#saving = saving;
     this.#traces = traces;
   }
 
@@ -132,8 +132,16 @@ export class ActiveSession {
     };
   }
 
-  /** Resolves when `session.started` is durable and the gateway listens. Leaves nothing behind when it throws. */
-  static async start(house: House, places: Places, question: RunQuestion): Promise<ActiveSession> {
+  /**
+   * Resolves when `session.started` is durable and the gateway listens. Leaves nothing behind when it throws. `tell`: a line
+   * for the person that comes later.
+   */
+  static async start(
+    house: House,
+    places: Places,
+    question: RunQuestion,
+    tell: (line: string) => void,
+  ): Promise<ActiveSession> {
     const id = newSessionId(randomBytes);
     const folder = join(places.run, "s", id);
     const files = filesIn(folder);
@@ -200,17 +208,19 @@ export class ActiveSession {
       await house.append(
         startedEvent(id, prepared, plan.kind, gaps, { ...admitted, hasTemplate: watched !== null }, indexes),
       );
-      if (plan.records) recorder = await recorderOf(house, id, prepared, spec.record.socket);
+      if (plan.records) recorder = await recorderOf(house, id, prepared, spec.record.socket, saving);
       if (plan.kind !== "none") hold(plan, house, places, id, prepared);
-      // Before the agent starts: what is not kept now is gone when the agent has overwritten it.
-      const { hasSnapshot, note: unkept } = await saving;
+      // What is not kept before the agent overwrites it is gone. Where the recorder is, it holds programs that would until
+      // all is kept, and the agent starts meanwhile; else the agent waits.
+      const unkept = plan.records ? null : (await saving).note;
+      if (plan.records) void saving.then(({ note }) => note !== null && tell(note));
       const note = [admitted.note, unkept].filter((one) => one !== null).join("; ");
       const started: Started = { session: id, plan, gatewaySocket, note: note === "" ? null : note };
       return new ActiveSession(house, folder, fold, started, prepared, {
         build: admitted.build,
         watched,
         recorder,
-        hasSnapshot,
+        saving,
         traces,
       });
     } catch (error) {
@@ -282,7 +292,7 @@ export class ActiveSession {
       this.summary.workspace,
       reason !== "client-lost" && reason !== "station-lost",
     );
-    const snapshot = this.#hasSnapshot ? await snapshotAfter(this.#house, this.id) : null;
+    const snapshot = (await this.#saving).hasSnapshot ? await snapshotAfter(this.#house, this.id) : null;
     if (this.#watched !== null)
       await this.#house.append({
         kind: "template.compared",
@@ -335,12 +345,13 @@ const recorderOf = (
   session: SessionId,
   prepared: Prepared,
   socket: string,
+  known: Promise<unknown>,
 ): Promise<Recorder> =>
   Recorder.listen({
     session,
     workspace: prepared.workspace,
     cwd: prepared.spec.cwd ?? prepared.workspace,
-    socket,
+    ...{ socket, known },
     append: house.append,
     hashOf: (identity, path) => house.hashOf(identity, path),
     onLost: () => void house.gateway.closeSession(session),
@@ -366,6 +377,9 @@ function hold(plan: SandboxPlan, house: House, places: Places, session: SessionI
   });
 }
 
+/** Whether there is a snapshot of before the session, and what to tell the person where there is none. Never rejects. */
+type Saving = Promise<{ readonly hasSnapshot: boolean; readonly note: string | null }>;
+
 /** A session that cannot be undone is started all the same, and says so. */
 async function snapshotBefore(
   house: House,
@@ -373,7 +387,7 @@ async function snapshotBefore(
   workspace: string,
   isRecorded: boolean,
   isWanted: boolean,
-): Promise<{ readonly hasSnapshot: boolean; readonly note: string | null }> {
+): Saving {
   if (!isWanted) return { hasSnapshot: false, note: null };
   const now = house.clock.now();
   const answer = await house.workspaces.ask({ do: "begin", session, workspace, isRecorded, now });

@@ -180,6 +180,9 @@ class Station {
     let buffer = "";
     let session: ActiveSession | null = null;
     let work: Promise<void> = Promise.resolve();
+    const tell = (line: string): void => {
+      if (socket.writable) socket.write(`${JSON.stringify({ told: { line, event: null } })}\n`);
+    };
     socket.on("data", (text: string) => {
       buffer += text;
       if (buffer.length > MAX_LINE_BYTES) {
@@ -190,7 +193,7 @@ class Station {
         const line = buffer.slice(0, end);
         buffer = buffer.slice(end + 1);
         work = work.then(async () => {
-          const answer = await this.#answer(line, session).catch((thrown: unknown) =>
+          const answer = await this.#answer(line, session, tell).catch((thrown: unknown) =>
             faultLine(asFault(thrown)),
           );
           if (answer instanceof ActiveSession) {
@@ -218,7 +221,11 @@ class Station {
     });
   }
 
-  async #answer(line: string, session: ActiveSession | null): Promise<object | ActiveSession> {
+  async #answer(
+    line: string,
+    session: ActiveSession | null,
+    tell: (line: string) => void,
+  ): Promise<object | ActiveSession> {
     const question = JSON.parse(line) as Question; // the other end is this program, on a socket only this user opens
     switch (question.op) {
       case "hello":
@@ -227,7 +234,7 @@ class Station {
         if (session !== null) throw new Fault("internal.bug", { detail: "a line holds one session" });
         return question.explain
           ? ActiveSession.explain(this.#house, this.#places, question)
-          : ActiveSession.start(this.#house, this.#places, question);
+          : ActiveSession.start(this.#house, this.#places, question, tell);
       case "ended":
         return (await session?.end("exited", question.exitCode, question.isTold)) ?? {};
       case "reach":

@@ -72,8 +72,8 @@ export interface AskingCall {
 export interface ChangedFile {
   /** The command whose program asked; 0: not known. */
   readonly command: number;
-  /** `written`: opened for writing; `folder`: a folder was made; `linked`: a link was made. */
-  readonly change: "created" | "written" | "removed" | "renamed" | "folder" | "linked";
+  /** `written`: opened for writing; `folder`: a folder was made; `linked`: a link was made; `mode`: its mode was changed. */
+  readonly change: "created" | "written" | "removed" | "renamed" | "folder" | "linked" | "mode";
   /** Relative to the workspace; absolute when outside. */
   readonly path: string;
   /** The new name, of `renamed` and of hard links. */

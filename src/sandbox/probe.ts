@@ -14,7 +14,7 @@ import { openCgroup } from "./cgroup.ts";
 import { type MachineFacts, readHostFacts, readMachineFacts, type SandboxSpec } from "./facts.ts";
 import { launch } from "./launch.ts";
 import { planSandbox } from "./plan.ts";
-import { FrameReader } from "./record.ts";
+import { FrameReader, MAY_CHANGE } from "./record.ts";
 
 export interface MachineControl {
   readonly id: string;
@@ -242,6 +242,7 @@ async function tryWall(facts: MachineFacts): Promise<Trial> {
   const record = createServer((socket) => {
     const reader = new FrameReader();
     socket.on("error", () => {}); // the trial's own end
+    socket.write(MAY_CHANGE);
     socket.on("data", (bytes) => {
       for (const one of reader.read(bytes)) if (one.kind === "started") told.push(basename(one.program));
     });

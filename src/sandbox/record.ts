@@ -7,7 +7,7 @@
  */
 import { Fault } from "../core/index.ts";
 
-export type FileChange = "created" | "written" | "removed" | "renamed" | "folder" | "linked";
+export type FileChange = "created" | "written" | "removed" | "renamed" | "folder" | "linked" | "mode";
 
 export type Observation =
   | { readonly kind: "hello"; readonly pid: number }
@@ -63,11 +63,15 @@ const CHANGES: Readonly<Record<string, FileChange>> = {
   m: "renamed",
   d: "folder",
   l: "linked",
+  a: "mode",
 };
 const OUTCOMES: ReadonlySet<string> = new Set(["local", "caught", "refused", "unreachable", "too-many"]);
 /** The helper's own buffer. */
 const MAX_FRAME_BYTES = 65_536;
 const VERSION = "1";
+
+/** What the station says to the helper, once: that programs may change the workspace from now on. */
+export const MAY_CHANGE = "k";
 
 /** Bytes as they come, in any pieces; observations in order. */
 export class FrameReader {

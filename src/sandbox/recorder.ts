@@ -22,7 +22,7 @@ import {
 } from "../core/index.ts";
 import type { EvidenceInput } from "../ledger/index.ts";
 import { type AskedFor, Calls } from "./calls.ts";
-import { FrameReader, type Observation } from "./record.ts";
+import { FrameReader, MAY_CHANGE, type Observation } from "./record.ts";
 
 export interface RecorderOptions {
   readonly session: SessionId;
@@ -35,13 +35,19 @@ export interface RecorderOptions {
   readonly append: (body: EventBody, evidence?: readonly EvidenceInput[]) => Promise<unknown>;
   /** SHA-256 of the file of that identity, read at `path` if it is still that file; null when it cannot be told. */
   readonly hashOf: (identity: string, path: string) => Promise<string | null>;
+  /** Resolves when it is known what the workspace holds: programs wait until then where they would change it. Default: now. */
+  readonly known?: Promise<unknown>;
   /** The record has an end before the session has one; nothing may leave any more. */
   readonly onLost: (fault: Fault | null) => void;
 }
 
 type Of<K extends Observation["kind"]> = Extract<Observation, { kind: K }>;
 
-const GROUP_MS = 50;
+const GROUP_MS = 200;
+/** Between two looks at the socket while much happens: each costs as much as reading a hundred frames. */
+const LOOK_MS = 20;
+/** Frames that come closer together than this are many. */
+const BUSY_MS = 3;
 /** A program that has started: what it sends should come after it in the ledger. */
 const URGENT_MS = 5;
 /** Observations in one event of the ledger. */
@@ -64,6 +70,7 @@ export class Recorder {
   #timer: NodeJS.Timeout | null = null;
   #isUrgent = false;
   #flushedAt = 0;
+  #heardAt = 0;
   #appending: Promise<void> = Promise.resolve();
   #isComplete = false;
   #isOver = false;
@@ -132,21 +139,32 @@ export class Recorder {
     }
     this.#socket = socket;
     socket.on("error", () => {}); // `close` follows
+    void Promise.resolve(this.#options.known).then(() => socket.write(MAY_CHANGE));
     socket.on("data", (bytes) => {
+      this.#rest(socket);
       try {
         for (const observation of this.#reader.read(bytes)) this.#hear(observation);
       } catch (thrown) {
         this.#fail(asFault(thrown));
       }
-      if (this.#waiting.length > MOST_WAITING) {
-        socket.pause();
-        this.#flush();
-      }
+      if (this.#waiting.length > MOST_WAITING) this.#flush();
     });
     socket.on("close", () => {
       this.#close();
       if (!this.#isComplete) this.#options.onLost(this.#fault);
     });
+  }
+
+  /** While much happens, what comes waits in the socket, where no program inside can reach it. */
+  #rest(socket: Socket): void {
+    const now = performance.now();
+    const isBusy = now - this.#heardAt < BUSY_MS;
+    this.#heardAt = now;
+    if (!isBusy) return;
+    socket.pause();
+    setTimeout(() => {
+      if (this.#waiting.length <= MOST_WAITING) socket.resume();
+    }, LOOK_MS);
   }
 
   #hear(observation: Observation): void {

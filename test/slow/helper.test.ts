@@ -97,6 +97,9 @@ describe.each<[string, number | null]>([
   let told: Observation[];
   /** Closes the station's end. */
   let hangUp: () => void;
+  /** Whether the station has not yet what the workspace holds. */
+  let isHeld: boolean;
+  let mayChange: () => void;
   let closed: Promise<void>;
   const running = new Set<ChildProcess>();
   const at = (name: string): string => join(root, name);
@@ -109,10 +112,13 @@ describe.each<[string, number | null]>([
     }
     writeFileSync(at("ca.pem"), "\n");
     told = [];
+    isHeld = false;
     const over = Promise.withResolvers<void>();
     closed = over.promise;
     record = createServer((socket) => {
       const reader = new FrameReader();
+      mayChange = () => socket.write("k");
+      if (!isHeld) mayChange();
       socket.on("data", (bytes) => told.push(...reader.read(bytes)));
       socket.on("error", () => {}); // `close` follows
       socket.on("close", () => over.resolve());
@@ -241,6 +247,25 @@ describe.each<[string, number | null]>([
       expect(told.filter((one) => one.kind === "read")).toEqual([
         { kind: "read", command: named("cat")?.command, path: at("tool/settings") },
       ]);
+    });
+
+    it("nothing of the workspace changes before the station has what it held; all else goes on", async () => {
+      isHeld = true;
+      writeFileSync(at("work/old"), "before");
+      if (uid !== null) chownSync(at("work/old"), uid, uid);
+      const session = start(
+        "(echo after > old) & killed=$!; chmod 711 old & mkdir d & echo elsewhere > /tmp/x; cat /tmp/x old; ls; sleep 0.2; kill -9 $killed; /bin/true; wait; exit 0",
+      );
+      await expect.poll(() => named("true"), { timeout: 20_000 }).toBeDefined();
+      expect(readdirSync(at("work"))).toEqual(["old"]);
+      expect(told.filter((one) => one.kind === "file")).toEqual([]);
+      mayChange();
+      expect(await session.ended).toMatchObject({ code: 0, out: "elsewhere\nbeforeold\n" });
+      await closed;
+      expect(readdirSync(at("work"))).toEqual(["d", "old"]);
+      expect(readFileSync(at("work/old"), "utf8"), "its program was killed while it waited").toBe("before");
+      const changes = told.flatMap((one) => (one.kind === "file" ? [one.change] : []));
+      expect(changes.sort()).toEqual(["folder", "mode"]);
     });
 
     it("the recorder is killed: everything inside dies, and no end is told", async () => {
