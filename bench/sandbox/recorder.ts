@@ -33,7 +33,13 @@ for (const name of ["home", "work", "cache"]) mkdirSync(at(name));
 writeFileSync(at("ca.pem"), "");
 
 const _node = join(ROOT, "node_modules/node/bin/node");
-const DEPENDENCIES = { typescript: "7.0.2", "fast-check": "4.10.2", "@google/genai": "2.32.0", openai: "6.49.0", esbuild: "0.28.2" };
+const DEPENDENCIES = {
+  typescript: "7.0.2",
+  "fast-check": "4.10.2",
+  "@google/genai": "2.32.0",
+  openai: "6.49.0",
+  esbuild: "0.28.2",
+};
 // Offline, npm finds packages by the addresses in the lock file, whatever the person's own settings leave out of it.
 const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved=false"];
 const npm = ["npm", "ci", "--offline", ...flags, "--cache", at("cache")];
