@@ -277,7 +277,9 @@ recognised has the class (default: restricted) that the policy's rules speak of.
   vet: `sallyport vet <agent>[@version] | <executable> | <tarball> | <folder>
 
 Runs the build many times against a scripted model, in a chamber where nothing but loopback is reached, changes one thing
-of its surroundings at a time, and tells what it then sends differently, down to the byte. docs/lab.md says how.
+of its surroundings at a time, then many at once, and tells what it then sends differently, down to the byte. The report is
+kept in <state>/vettings. Of a known agent the build's own words are kept too, for its sessions to be compared with.
+docs/lab.md says how.
 
       --json                one JSON object: agent, build, findings, notVaried, …
       --html FILE           a report for people, with code points side by side
@@ -285,7 +287,7 @@ of its surroundings at a time, and tells what it then sends differently, down to
       --only FACTOR=L1,L2   just these levels; given twice, also together
       --hosts FILE          further base-URL hosts to try, one per line
       --repeats N           runs of each differing environment (4)
-      --budget SECONDS      after it nothing new is begun (75)
+      --budget SECONDS      after it nothing new is begun (60; more where a run takes long)
       --jobs N              runs at a time
       --quick               no combinations, no switches, 3 repeats
       --range A..B          in which of an agent's releases findings come and go (with --only: these)

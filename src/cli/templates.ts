@@ -48,21 +48,33 @@ export async function templateCommand([typed]: readonly string[], places: Places
     const parts = await partsSent(typed, kind, state);
     if (parts.length === 0)
       throw new Fault("setup.failed", { detail: `${typed} sent nothing to the scripted model` });
-    const template = makeTemplate(parts, { build: hash, at: systemClock.now(), said: PROMPTS });
-    const folder = join(places.config, "register/templates");
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = join(folder, templateName(hash));
-    await writeFile(file, `${JSON.stringify(template)}\n`, { mode: 0o600 });
-    process.stdout.write(printable(`${typed}: ${template.lines.length} lines of its own, in ${file}`));
-    process.stdout.write("\n");
-    for (const forms of ambiguous(template.lines))
-      process.stdout.write(
-        `${printable(`  in ${forms.length} forms that look the same: ${forms.map(withEscapes).join(" · ")}`)}\n`,
-      );
+    for (const line of await keepTemplate(typed, hash, parts, PROMPTS, places))
+      process.stdout.write(`${printable(line)}\n`);
     return 0;
   } finally {
     await rm(state, { recursive: true, force: true });
   }
+}
+
+/** Writes the template of a build, by its hash, where sessions look for it. Resolves to what there is to say. */
+export async function keepTemplate(
+  typed: string,
+  build: string,
+  parts: readonly { readonly role: string; readonly text: string }[],
+  said: readonly string[],
+  places: Pick<Places, "config">,
+): Promise<readonly string[]> {
+  const template = makeTemplate(parts, { build, at: systemClock.now(), said });
+  const folder = join(places.config, "register/templates");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, templateName(build));
+  await writeFile(file, `${JSON.stringify(template)}\n`, { mode: 0o600 });
+  return [
+    `${typed}: ${template.lines.length} lines of its own, in ${file}`,
+    ...ambiguous(template.lines).map(
+      (forms) => `  in ${forms.length} forms that look the same: ${forms.map(withEscapes).join(" · ")}`,
+    ),
+  ];
 }
 
 /** What the build sends in two tasks, one of them in a repository that it may change. */

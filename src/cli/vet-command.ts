@@ -31,7 +31,9 @@ import { readMachineFacts } from "../sandbox/index.ts";
 import type { Places } from "./places.ts";
 import { hashFile } from "./prepare.ts";
 import { faultText, printable, wantsColor } from "./print.ts";
+import { keepTemplate } from "./templates.ts";
 import { isExecutable, targetOf } from "./vet-target.ts";
+import { keepReport, rememberedFindings } from "./vettings.ts";
 
 const FLAGS = {
   json: { type: "boolean" },
@@ -48,6 +50,8 @@ const FLAGS = {
 } as const;
 type Values = ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>["values"];
 
+/** Changes when the method does: what was found before then is looked for again. */
+const RANGE_METHOD = 1;
 const DEFAULT_REPEATS = 4;
 const QUICK_REPEATS = 3;
 /** One more than there are cores, as a run waits now and then. */
@@ -106,8 +110,13 @@ async function vetOne(typed: string, values: Values, places: Places, signal: Abo
   }
   const options = await optionsOf(typed, values, places, signal);
   try {
-    const { report } = await vetBuild(options.vet);
+    const { report, sent, said } = await vetBuild(options.vet);
     await print(report, values);
+    const tell = (line: string): void => void process.stderr.write(`sallyport: ${printable(line)}\n`);
+    tell(`report kept in ${await keepReport(report, systemClock.now(), places)}`);
+    // Its own words are whole only where it was let speak by all of its doors.
+    if (options.vet.looks && options.hash !== null)
+      for (const line of await keepTemplate(typed, options.hash, sent, said, places)) tell(line);
     return report.findings.length > 0 ? 1 : 0;
   } finally {
     await options.close();
@@ -210,8 +219,17 @@ async function history(
     const { vet, close } = await optionsOf(`${kind.name}@${version}`, limits, places, signal);
     try {
       process.stderr.write(`sallyport: vetting ${kind.name}@${version}\n`);
-      const { report } = await vetBuild({ ...vet, combinations: "none" });
-      return new Set(report.findings.map(findingKey));
+      const { findings, isRemembered } = await rememberedFindings(
+        vet.target.sha256,
+        [RANGE_METHOD, vet.factors, vet.repeats],
+        places,
+        async () => {
+          const { report } = await vetBuild({ ...vet, combinations: "none" });
+          return report.findings.map(findingKey);
+        },
+      );
+      if (isRemembered) process.stderr.write(`sallyport: ${kind.name}@${version} was vetted before\n`);
+      return new Set(findings);
     } finally {
       await close();
     }
@@ -266,7 +284,7 @@ async function optionsOf(
   values: Values,
   places: Places,
   signal: AbortSignal,
-): Promise<{ readonly vet: VetOptions; close(): Promise<void> }> {
+): Promise<{ readonly vet: VetOptions; readonly hash: string | null; close(): Promise<void> }> {
   const found = await targetOf(typed, places);
   const hasClock = clockLibrary(1, process.arch) !== null;
   const chosen = (await factorsOf(found.target.name, values)).filter(
@@ -304,7 +322,7 @@ async function optionsOf(
         `${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${printable(line)}\n`,
       ),
   };
-  return { vet, close: found.close };
+  return { vet, hash: found.hash, close: found.close };
 }
 
 function count(text: string | undefined, flag: string, otherwise: number): number {

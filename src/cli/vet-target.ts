@@ -6,7 +6,14 @@ import { homedir, tmpdir } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { Fault } from "../core/index.ts";
 import { insidePath, type Target } from "../lab/index.ts";
-import { AGENTS, type AgentKind, agentNamed, locateAgent, splitVersion } from "../register/index.ts";
+import {
+  AGENTS,
+  type AgentKind,
+  agentNamed,
+  hashBuild,
+  locateAgent,
+  splitVersion,
+} from "../register/index.ts";
 import { ensureAgent } from "./install.ts";
 import type { Places } from "./places.ts";
 import { hashFile } from "./prepare.ts";
@@ -16,6 +23,8 @@ const NODE_INSIDE = "/opt/node/bin/node";
 /** A build that can be run, and what was unpacked for it. */
 export interface Found {
   readonly target: Target;
+  /** The build's hash as the register has it; null for what the register does not know by name. */
+  readonly hash: string | null;
   readonly installScripts: readonly string[];
   close(): Promise<void>;
 }
@@ -37,9 +46,13 @@ export async function targetOf(typed: string, places: Places): Promise<Found> {
       detail: `\`${typed}\``,
       remedy: `name one of ${AGENTS.map((a) => a.name).join(", ")} with a version, or give a path`,
     });
-  if (info.isDirectory()) return { ...(await folderBuild(await realpath(path))), close: nothingToClose };
+  if (info.isDirectory())
+    return { ...(await folderBuild(await realpath(path))), hash: null, close: nothingToClose };
   if (/\.(?:tgz|tar\.gz|tar)$/.test(path)) return tarballBuild(path);
-  return { target: await fileBuild(await realpath(path), places), installScripts: [], close: nothingToClose };
+  return {
+    ...{ target: await fileBuild(await realpath(path), places), hash: null },
+    ...{ installScripts: [], close: nothingToClose },
+  };
 }
 
 async function knownBuild(kind: AgentKind, version: string, places: Places): Promise<Found> {
@@ -53,8 +66,9 @@ async function knownBuild(kind: AgentKind, version: string, places: Places): Pro
       part === process.execPath ? NODE_INSIDE : insidePath(folder, part),
     ),
   };
+  const { hash } = await hashBuild(located.executable, hashFile);
   return {
-    target,
+    ...{ target, hash },
     installScripts: installScripts(join(folder, "node_modules", kind.package, "package.json")),
     close: nothingToClose,
   };
@@ -76,7 +90,7 @@ async function tarballBuild(path: string): Promise<Found> {
     });
   }
   try {
-    return { ...(await folderBuild(existsSync(inner) ? inner : folder)), close };
+    return { ...(await folderBuild(existsSync(inner) ? inner : folder)), hash: null, close };
   } catch (error) {
     await close();
     throw error;
@@ -84,7 +98,7 @@ async function tarballBuild(path: string): Promise<Found> {
 }
 
 /** A package (the first of its `bin`), or a folder with one executable. */
-async function folderBuild(folder: string): Promise<Omit<Found, "close">> {
+async function folderBuild(folder: string): Promise<Omit<Found, "close" | "hash">> {
   const manifest = packageAt(join(folder, "package.json"));
   const bin = typeof manifest["bin"] === "string" ? manifest["bin"] : Object.values(manifest["bin"] ?? {})[0];
   const entries = await readdir(folder, { withFileTypes: true });

@@ -5,10 +5,11 @@
 import type { Clock } from "../../core/index.ts";
 import type { MachineFacts } from "../../sandbox/index.ts";
 import type { Patch } from "../chamber/setting.ts";
-import { Bench, type Observed } from "./bench.ts";
+import { Bench, type Observed, PROMPTS } from "./bench.ts";
 import type { Factor } from "./factors.ts";
 import { findingsOf } from "./findings.ts";
 import type { SwitchEffect, VetReport } from "./report.ts";
+import type { SentPart } from "./sent.ts";
 import { switchesOf } from "./switches.ts";
 import type { Target } from "./target.ts";
 import { templateOf, type WireTemplate } from "./template.ts";
@@ -40,6 +41,10 @@ export interface VetOptions {
 export interface Vetted {
   readonly report: VetReport;
   readonly template: WireTemplate;
+  /** What it sent unchanged and by its vendor's own door: parts of requests in a form that is known. */
+  readonly sent: readonly SentPart[];
+  /** The prompts it was given. */
+  readonly said: readonly string[];
 }
 
 /** What no factor here covers, always said. */
@@ -101,7 +106,7 @@ export async function vetBuild(options: VetOptions): Promise<Vetted> {
       ...{ runs: bench.made, combinations: outcome.combinations },
       tookSeconds: Math.round((options.clock.monotonic() - began) / 1000),
     };
-    return { report, template };
+    return { report, template, sent: outcome.sent, said: PROMPTS };
   } finally {
     bench.close();
   }

@@ -21,6 +21,7 @@ import { unknownPieces } from "./known.ts";
 import { fileLiterals } from "./literals.ts";
 import { type Choice, patchesOf, type Row } from "./rows.ts";
 import { Screening } from "./screening.ts";
+import { type SentPart, sentParts } from "./sent.ts";
 import { stagesOf } from "./stages.ts";
 import { gapsOf, slower, type Timing } from "./timing.ts";
 
@@ -54,6 +55,8 @@ export interface Outcome {
   readonly observed: readonly Observed[];
   readonly baseline: readonly ReadRun[];
   readonly noise: Noise;
+  /** What was sent in the unchanged surroundings, and to the vendor's own host. */
+  readonly sent: readonly SentPart[];
   /** Levels under which the agent sent nothing to its model. */
   readonly silent: readonly string[];
 }
@@ -99,6 +102,7 @@ export class Vetting {
   readonly #controls = new Map<number, Promise<void>>();
   readonly #literals: readonly (readonly [string, string])[];
   readonly #screening: Screening;
+  readonly #sent = new Map<string, SentPart>();
   #ignoresClock = false;
   #prompts: readonly string[] = PROMPTS.slice(0, 1);
   #endsAt = Number.POSITIVE_INFINITY;
@@ -143,7 +147,7 @@ export class Vetting {
     return {
       ...{ confirmed: this.#confirmed, timings: this.#timings, notVaried: this.#notVaried },
       ...{ combinations: this.#screening.ran, observed: this.#observed },
-      ...{ noise: this.#noise, silent: this.#silent },
+      ...{ noise: this.#noise, silent: this.#silent, sent: [...this.#sent.values()] },
       baseline: this.#baseline(this.#prompts).runs,
     };
   }
@@ -214,8 +218,13 @@ export class Vetting {
     const observed = await this.#bench.run([], { prompts: usual });
     if (observed === null) return;
     this.#keep(observed);
+    this.#note(observed);
     const baseline = this.#baseline(usual);
     baseline.add(this.#read(observed, baseline), gapsOf(observed));
+  }
+
+  #note(observed: Observed): void {
+    for (const part of sentParts(observed.requests)) this.#sent.set(`${part.role}\n${part.text}`, part);
   }
 
   #keep(observed: Observed): void {
@@ -319,6 +328,8 @@ export class Vetting {
         return "silent";
       }
       this.#keep(observed);
+      if (isFirst && patches.some((patch) => patch.kind === "base" && patch.value === null))
+        this.#note(observed);
       const run = this.#read(observed, baseline);
       // What varies here may stand beside what is different here, where no control has it.
       for (const other of runs) learnNoise(run, other, this.#noise);
