@@ -1,6 +1,7 @@
 /**
  * What a run left in its home, as lines that can be compared like those of a request: the names of files that are new or
- * changed, and the content of those in the workspace and of those that were there before. What git keeps for itself is
+ * changed, and the content of those in the workspace, of those that were there before, and of those that a later login or
+ * another tool would obey. What git keeps for itself is
  * left out but for hooks and settings: it changes by itself.
  */
 import { createHash } from "node:crypto";
@@ -22,6 +23,18 @@ const MAX_DIGEST_BYTES = 4 * 1024 * 1024;
 const MAX_CONTENT_BYTES = 256 * 1024;
 /** More is a cache: its names say nothing that these do not. */
 const MAX_NAMES = 400;
+
+/** In a home: what a login, a shell, a scheduler or another tool runs or obeys later. */
+const PERSISTENT = [
+  /^\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zshenv|zprofile|xprofile|xsessionrc|inputrc|gitconfig|npmrc|pam_environment)$/,
+  /^\.config\/(?:autostart|systemd|environment\.d|fish|git)\//,
+  /^\.local\/(?:bin|share\/(?:systemd|applications|dbus-1))\//,
+  /^\.ssh\//,
+  /\.git\/(?:hooks\/|config$)/,
+  /\/\.(?:vscode|idea|claude|cursor|husky|github)\//,
+];
+
+export const isPersistent = (path: string): boolean => PERSISTENT.some((pattern) => pattern.test(path));
 
 export function listing(folder: string): Listing {
   const out = new Map<string, string>();
@@ -67,7 +80,9 @@ export function fileLines(
     .filter((path) => !after.has(path) && !isGitOwn(path))
     .map((path): FileLine => ({ section: "files", path: "gone", text: path }));
   const contents = changed.flatMap((path) =>
-    before.has(path) || path.startsWith(`${workspace}/`) ? contentLines(home, path) : [],
+    before.has(path) || isPersistent(path) || path.startsWith(`${workspace}/`)
+      ? contentLines(home, path)
+      : [],
   );
   return [...names, ...gone, ...contents];
 }

@@ -51,8 +51,12 @@ export function itemsOf(request: SeenRequest): readonly Item[] {
   return items;
 }
 
-/** The query's parts on lines of their own. */
-const requestText = (line: string): string => line.replaceAll(/[?&]/g, "\n$&");
+/** The query's parts on lines of their own, so that their order can be compared; odd marks between them on another. */
+function requestText(line: string): string {
+  const marks = (line.match(/[?&;]/g) ?? []).join("");
+  const parts = line.replace(/ (?=HTTP\/1\.[01]$)/, "\n").replaceAll(/[?&]/g, "\n");
+  return /^(?:\?&*)?$/.test(marks) ? parts : `${parts}\nmarks ${marks}`;
+}
 
 /** A length that is right says nothing of its own. */
 function headerText(name: string, line: string, bodyBytes: number): string {

@@ -114,6 +114,10 @@ export class Bench {
     return this.#homes.commits;
   }
 
+  get isKnownAgent(): boolean {
+    return this.#options.target.kind !== null;
+  }
+
   get hasGit(): boolean {
     return this.#homes.hasGit;
   }

@@ -250,7 +250,8 @@ function edges(a: readonly string[], b: readonly string[]): { readonly head: num
 function lineEffect(place: Place, lineA: string | null, lineB: string | null): Effect {
   if (lineA === null || lineB === null) {
     const text = lineA ?? lineB ?? "";
-    const kind = isInvisible(text) ? "marker" : lineA === null ? "added" : "removed";
+    const isUnread = isInvisible(text) || / \((?:spacing|escapes)\)$/.test(place.part);
+    const kind = isUnread ? "marker" : lineA === null ? "added" : "removed";
     return {
       kind,
       signature: `${kind} ${lineA === null ? "+" : "-"} ${place.part} ${text}`,

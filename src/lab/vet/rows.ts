@@ -73,7 +73,9 @@ function candidate(choices: readonly (readonly Choice[])[], open: Cover, random:
     }
     if (best !== null) row.push(best);
   }
-  return row;
+  // Named in the order in which factors are listed.
+  const rank = (choice: Choice): number => choices.findIndex((levels) => levels.includes(choice));
+  return row.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** Share of factors that a row leaves as they are. */

@@ -1,18 +1,9 @@
 /** What a run touched beside the model: from its requests, its home afterwards, and a system-call trace where there is one. */
 import { WORKSPACE_NAME } from "../chamber/plan.ts";
 import { PORTS } from "../chamber/stage.ts";
+import { isPersistent } from "../observe/files.ts";
 import type { Observed } from "./bench.ts";
 import type { Touched } from "./report.ts";
-
-/** In a home: what a login, a shell, a scheduler or another tool runs or obeys later. */
-const PERSISTENT = [
-  /^\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zshenv|zprofile|xprofile|xsessionrc|inputrc|gitconfig|npmrc|pam_environment)$/,
-  /^\.config\/(?:autostart|systemd|environment\.d|fish|git)\//,
-  /^\.local\/(?:bin|share\/(?:systemd|applications|dbus-1))\//,
-  /^\.ssh\//,
-  /\.git\/(?:hooks\/|config$)/,
-  /\/\.(?:vscode|idea|claude|cursor|husky|github)\//,
-];
 
 export function touchedBy(watched: Observed, traced: Observed | null): Touched {
   const written = watched.written.filter(
@@ -24,7 +15,7 @@ export function touchedBy(watched: Observed, traced: Observed | null): Touched {
   return {
     ...hostsOf(watched),
     written,
-    persistence: watched.written.filter((path) => PERSISTENT.some((pattern) => pattern.test(path))),
+    persistence: watched.written.filter(isPersistent),
     processesLeft: [...new Set(left)],
     portsLeft: [...listening],
     traced: traced?.trace == null ? null : readTrace(traced.trace, traced.setting.user),
