@@ -74,3 +74,22 @@ it("a mark is found out in the session that bears it, and a policy can keep it h
   expect(refused.stdout).not.toContain("200 ");
   expect((await run("en_US.UTF-8")).stdout).toContain("200 ");
 });
+
+it("or it leaves as it was vetted, where a rule says so, and the session's end tells what was put back", async () => {
+  writeFileSync(
+    join(place.workspace, ".sallyport.yaml"),
+    REFUSING.replace("Marked prompts stay here", "Prompts leave as they were vetted").replace(
+      "then: deny",
+      "then: normalise",
+    ),
+  );
+  const ran = await run("zh_CN.UTF-8");
+  expect(ran.stdout).toContain("200 ");
+  expect(ran.stderr).toMatch(/its words +1 line as vetted but for look-alike/);
+  expect(ran.stderr).toMatch(/put back +U\+02BC to U\+0027 \(1 time\), as the vetted template has it/);
+  const log = await place.run(["log", "--events"]);
+  expect(log.stdout).toMatch(
+    /exchange\.judged.*"normalised":\[\{"count":1,"is":"U\+0027","was":"U\+02BC"\}\]/,
+  );
+  expect(model.requests().length).toBeGreaterThan(0);
+});
