@@ -109,8 +109,7 @@ function computed({ a, b, lineA, lineB }: Effect, { a: before, b: after, patches
   const isContent = patches.length === 0 || patches.some(isContentPatch);
   if (isContent && areCounts(lineA ?? lineB, lineB ?? lineA))
     return "it counts or digests the content that was changed";
-  if (isContent && isDigest(a) && isDigest(b) && a?.length === b?.length)
-    return "it is a digest of the content that was changed";
+  if (isContent && areDigests(lineA, lineB)) return "it is a digest of the content that was changed";
   if (a === null || b === null) return null;
   for (const patch of patches) {
     const [x, y] = [valueIn(before, patch), valueIn(after, patch)];
@@ -185,7 +184,18 @@ function areCounts(a: string | null, b: string | null): boolean {
   return isCount(a) && isCount(b) && Math.max(a?.length ?? 0, b?.length ?? 0) > 1;
 }
 
-const isDigest = (text: string | null): boolean => text !== null && /^(?=.*\d)[0-9a-f]{3,}$/.test(text);
+/** The lines differ in nothing but words of hexadecimal digits, each as long as the other. */
+function areDigests(lineA: string | null, lineB: string | null): boolean {
+  if (lineA === null || lineB === null) return false;
+  const [x, y] = [lineA, lineB].map((line) => line.split(/([0-9A-Za-z]+)/));
+  if (x === undefined || y === undefined || x.length !== y.length) return false;
+  const pairs = x.map((word, at) => [word, y[at] ?? ""] as const).filter(([p, q]) => p !== q);
+  const isHex = (word: string): boolean => /^[0-9a-f]{3,}$/.test(word);
+  return (
+    pairs.length > 0 &&
+    pairs.every(([p, q]) => isHex(p) && isHex(q) && p.length === q.length && /\d/.test(p + q))
+  );
+}
 
 function valueIn(setting: Setting, patch: Patch): string | null {
   switch (patch.kind) {
