@@ -49,17 +49,26 @@ export interface Listing {
   readonly notRead: number;
 }
 
-/** `except`: absolute paths that are no part of the workspace. Throws what the root's opening says. */
-export function listFiles(root: string, except: readonly string[]): Listing {
+/**
+ * `except`: absolute paths that are no part of the workspace. `read`: told of each file that counts, while the way to it is
+ * open. Throws what the root's opening says.
+ */
+export function listFiles(
+  root: string,
+  except: readonly string[],
+  read: (file: Listed, at: Buffer) => void = () => {},
+): Listing {
   const not = new Set(except.map((path) => bytesOf(path)));
   const files: Listed[] = [];
   let [notRead, entries, total] = [0, 0, 0];
-  const see = (path: string, stat: BigIntStats): void => {
+  const see = (path: string, at: Buffer, stat: BigIntStats): void => {
     const bytes = Number(stat.size);
     if (bytes > MAX_FILE_BYTES || files.length >= MAX_FILES || total + bytes > MAX_TOTAL_BYTES) notRead++;
     else {
       total += bytes;
-      files.push({ path: shown(path), identity: identityOf(stat), bytes });
+      const file = { path: shown(path), identity: identityOf(stat), bytes };
+      files.push(file);
+      read(file, at);
     }
   };
   const enter = (folder: number, prefix: string, depth: number): void => {
@@ -67,8 +76,9 @@ export function listFiles(root: string, except: readonly string[]): Listing {
     const inside: string[] = [];
     for (const name of names) {
       if (++entries > MAX_ENTRIES) return;
-      const stat = lstatSync(within(folder, name), { bigint: true, throwIfNoEntry: false });
-      if (stat?.isFile() === true) see(`${prefix}${name}`, stat);
+      const at = within(folder, name);
+      const stat = lstatSync(at, { bigint: true, throwIfNoEntry: false });
+      if (stat?.isFile() === true) see(`${prefix}${name}`, at, stat);
       else if (stat?.isDirectory() === true && !NOT_OWN.has(name)) inside.push(name);
     }
     for (const name of inside) {
@@ -108,27 +118,36 @@ export function identityNow(root: string, path: string): string | null {
 }
 
 /** The file's text; null: it is not there, binary, too large, or was being changed. */
-export function readText(root: string, path: string): ReadFile | null {
-  return inFolderOf(root, path, (at) => {
-    const fd = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const stat = fstatSync(fd, { bigint: true });
-      const size = Number(stat.size);
-      if (!stat.isFile() || size > MAX_FILE_BYTES) return null;
-      const bytes = new Uint8Array(size);
-      let got = 0;
-      while (got < size) {
-        const count = readSync(fd, bytes, got, size - got, null);
-        if (count === 0) return null;
-        got += count;
-      }
-      if (bytes.subarray(0, BINARY_BYTES).includes(0)) return null;
-      const sha256 = createHash("sha256").update(bytes).digest("hex");
-      return { path, identity: identityOf(stat), letters: fileLetters(bytes), sha256 };
-    } finally {
-      closeSync(fd);
+export const readText = (root: string, path: string): ReadFile | null =>
+  inFolderOf(root, path, (at) => readTextAt(path, at));
+
+/** The same of a file that an open folder leads to. */
+export function readTextAt(path: string, at: Buffer): ReadFile | null {
+  let fd: number;
+  try {
+    fd = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return null;
+  }
+  try {
+    const stat = fstatSync(fd, { bigint: true });
+    const size = Number(stat.size);
+    if (!stat.isFile() || size > MAX_FILE_BYTES) return null;
+    const bytes = new Uint8Array(size);
+    let got = 0;
+    while (got < size) {
+      const count = readSync(fd, bytes, got, size - got, null);
+      if (count === 0) return null;
+      got += count;
     }
-  });
+    if (bytes.subarray(0, BINARY_BYTES).includes(0)) return null;
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    return { path, identity: identityOf(stat), letters: fileLetters(bytes), sha256 };
+  } catch {
+    return null;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Null also when the way there is none: a part of it is a link, or gone. */

@@ -15,6 +15,7 @@ import {
   Measure,
   type ReadFile,
   readText,
+  readTextAt,
 } from "./contents.ts";
 import type { TraceAnswer, TraceTask } from "./traces.ts";
 
@@ -55,19 +56,21 @@ class Contents {
 
   constructor() {
     const started = performance.now();
-    const { files, notRead } = listing();
-    const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    const total = listing().files.reduce((sum, { bytes }) => sum + bytes, 0);
     this.index = new ContentIndex(WINDOWS.find(([most]) => total <= most)?.[1] ?? LARGEST_WINDOW);
     const measure = new Measure();
-    let unread = notRead;
-    for (const { path, bytes } of files) {
-      const lines = this.#enter(path);
-      if (lines === null) unread++;
-      else measure.add(path, lines, bytes);
-    }
+    let unread = 0;
+    const { notRead } = listing(({ path, bytes }, at) => {
+      const read = readTextAt(path, at);
+      if (read === null) unread++;
+      else {
+        this.#index(read);
+        measure.add(path, read.letters.lines.length, bytes);
+      }
+    });
     this.index.seal();
     this.#nextLook = performance.now() + MIN_LOOK_MS + (performance.now() - started);
-    tell({ told: "measured", commit: commitOf(workspace), ...measure.result(), notRead: unread });
+    tell({ told: "measured", commit: commitOf(workspace), ...measure.result(), notRead: notRead + unread });
   }
 
   /** Files that changed, came or went since are taken up. */
@@ -75,12 +78,14 @@ class Contents {
     this.#looked.clear();
     const started = performance.now();
     if (started < this.#nextLook) return;
-    const { files } = listing();
     const seen = new Set<string>();
-    for (const { path, identity } of files) {
+    listing(({ path, identity }, at) => {
       seen.add(path);
-      if (this.#identities.get(path) !== identity) this.#enter(path);
-    }
+      if (this.#identities.get(path) === identity) return;
+      const read = readTextAt(path, at);
+      if (read === null) this.#forget(path);
+      else this.#index(read);
+    });
     for (const path of this.#identities.keys()) if (!seen.has(path)) this.#forget(path);
     const tookMs = performance.now() - started;
     this.#nextLook = started + Math.max(MIN_LOOK_MS, tookMs * LOOK_SHARE);
@@ -100,16 +105,6 @@ class Contents {
     if (this.#identities.get(path) !== read.identity) this.#index(read);
     this.#keep(read);
     return read;
-  }
-
-  #enter(path: string): number | null {
-    const read = readText(workspace, path);
-    if (read === null) {
-      this.#forget(path);
-      return null;
-    }
-    this.#index(read);
-    return read.letters.lines.length;
   }
 
   #index(read: ReadFile): void {
@@ -143,9 +138,9 @@ class Contents {
 }
 
 /** A workspace that is gone has no files. */
-function listing(): Listing {
+function listing(read?: Parameters<typeof listFiles>[2]): Listing {
   try {
-    return listFiles(workspace, except);
+    return listFiles(workspace, except, read);
   } catch {
     return { files: [], notRead: 0 };
   }

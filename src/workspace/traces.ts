@@ -12,7 +12,7 @@ import { asFault, type Disclosure, type EventBody, Fault, type SessionId } from 
 /** Text that waits for the thread. */
 const MAX_WAITING_BYTES = 64 << 20;
 /** How long the end of a session waits for what is outstanding. */
-const FINISH_MS = 20_000;
+const FINISH_MS = 10_000;
 
 export interface TracedText {
   readonly text: string;
@@ -39,7 +39,7 @@ export interface TracesOptions {
   readonly except: readonly string[];
   readonly append: (event: EventBody) => Promise<unknown>;
   readonly onFault: (fault: Fault) => void;
-  /** Milliseconds that the end waits; default 20 s. */
+  /** Milliseconds that the end waits; default 10 s. */
   readonly finishMs?: number;
 }
 
