@@ -2,31 +2,40 @@
  * Fingerprints of classified code: a stretch of a restricted repository is recognised after re-indentation, other white
  * space, another case, quoting, diff marks and a tool's line numbers.
  *
- * Text is normalised to its visible characters; a gear hash picks about one position in 18 by content alone (so the same
+ * Text is normalised to its visible characters, without long repetitions; the notices of common licences count for nothing; a gear hash picks about one position in 17 by content alone (so the same
  * stretch gives the same positions wherever it stands); each picked position stands for the SPAN characters before it.
  * (Xia et al., FastCDC, 2016, for the gear hash; Schleimer, Wilkerson, Aiken, Winnowing, 2003, for the idea.)
  *
- * The index holds, per label, a Golomb-coded set of keyed hashes: about 10 bits each, no code, and without the key no
+ * The index holds, per label, a Golomb-coded set of keyed hashes: about 11 bits each, no code, and without the key no
  * guess can be tested. It answers "maybe" wrongly once in FALSE_RATE; a match needs MATCH_HITS within WINDOW characters.
  *
- * Format of an encoded index, big-endian: "SPF2", 8 bytes that tell the key, then per label: u16 length and UTF-8 label, u32 count, u32 modulus,
+ * Format of an encoded index, big-endian: "SPF3", 8 bytes that tell the key, then per label: u16 length and UTF-8 label, u32 count, u32 modulus,
  * u32 length and bits of the Golomb-Rice coded differences (quotient in unary ones, zero, RICE_BITS of remainder).
  */
 import { createHmac } from "node:crypto";
 import { Fault } from "../core/index.ts";
+import { NOTICES } from "./notices.ts";
 
 /** One position in this many is picked. */
-const SAMPLE_ONE_IN = 18;
-/** Normalised characters that one fingerprint stands for. */
-const SPAN = 60;
-const FALSE_RATE = 512;
-const RICE_BITS = 9;
+const SAMPLE_ONE_IN = 17;
+/**
+ * Normalised characters that one fingerprint stands for, about a line: a longer stretch seldom is free of a name that
+ * was changed, a shorter one stands in many projects (bench/inspect/code.ts).
+ */
+const SPAN = 36;
+const FALSE_RATE = 1_024;
+const RICE_BITS = 10;
 /** What stands in so many files of one label is a licence, a preamble or generated: other projects have it too. */
 const BOILERPLATE_FILES = 8;
-const MATCH_HITS = 4;
+const MATCH_HITS = 3;
 /** Source characters within which the hits must lie. */
-const WINDOW = 1_600;
-const MAGIC = "SPF2";
+const WINDOW = 800;
+/** The same, where all are of lines that name what others have made: many files begin with the same of these. */
+const IMPORT_HITS = 6;
+/** And so far apart, or they are one idiom. */
+const SPREAD = 12;
+const MAGIC = "SPF3";
+const OLDER_MAGIC = "SPF2";
 const KEY_TAG_BYTES = 8;
 const HEAD_BYTES = MAGIC.length + KEY_TAG_BYTES;
 const MAX_LABEL_BYTES = 512;
@@ -92,8 +101,13 @@ function createSampler(key: Uint8Array): Sampler {
 function normalise(text: string, kept: Uint8Array, places: Uint32Array): number {
   let count = 0;
   let atLineStart = true;
+  const notices = noticeLines(text);
   for (let i = 0; i < text.length; i++) {
     if (atLineStart) {
+      if (notices?.has(i) === true) {
+        i = lineEnd(text, i);
+        continue;
+      }
       i += lineHead(text, i);
       atLineStart = false;
       if (i >= text.length) break;
@@ -104,11 +118,46 @@ function normalise(text: string, kept: Uint8Array, places: Uint32Array): number 
       continue;
     }
     if (code <= 32 || code === 127) continue;
+    // Lines of `####` are everybody's.
+    if (count >= MAX_REPEATS && isRepeat(kept, count, code)) continue;
     kept[count] = code >= 65 && code <= 90 ? code + 32 : code & 255;
     places[count++] = i;
   }
   return count;
 }
+
+/** Past what marks a line as a comment: the same notice stands behind `#`, `//`, ` *` and ` --`. */
+function commentEnd(text: string, start: number): number {
+  let at = start;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    // blank, tab, # * / ; -
+    if (code === 32 || code === 9 || code === 35 || code === 42 || code === 47 || code === 59 || code === 45)
+      at++;
+    else return at;
+  }
+}
+
+const NOTICE = /copyright|spdx-license-identifier|all rights reserved/gi;
+
+/** Where lines begin that say whose a text is: it is the same in all that somebody has made. Null: there are none. */
+function noticeLines(text: string): ReadonlySet<number> | null {
+  let found: Set<number> | null = null;
+  for (const { index } of text.matchAll(NOTICE)) {
+    found ??= new Set();
+    found.add(index === 0 ? 0 : text.lastIndexOf("\n", index - 1) + 1);
+  }
+  return found;
+}
+
+function lineEnd(text: string, start: number): number {
+  const end = text.indexOf("\n", start);
+  return end < 0 ? text.length : end;
+}
+
+const MAX_REPEATS = 3;
+const isRepeat = (kept: Uint8Array, count: number, code: number): boolean =>
+  kept[count - 1] === code && kept[count - 2] === code && kept[count - 3] === code;
 
 /** Length of `  12→`, `12:`, `12\t`, `path:12:` is not code; neither is one `+`, `-`, `>` or `|` before it. */
 function lineHead(text: string, start: number): number {
@@ -116,11 +165,11 @@ function lineHead(text: string, start: number): number {
   while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;
   const digits = at;
   while (at < digits + 7 && text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57) at++;
-  if (at > digits && /[→\t:|]/.test(text.charAt(at))) return at + 1 - start;
+  if (at > digits && /[→\t:|]/.test(text.charAt(at))) return commentEnd(text, at + 1) - start;
   const sign = text.charAt(digits);
   if ((sign === "+" || sign === "-" || sign === ">" || sign === "|") && text.charAt(digits + 1) !== sign)
-    return digits + 1 - start;
-  return digits - start;
+    return commentEnd(text, digits + 1) - start;
+  return commentEnd(text, digits) - start;
 }
 
 /** An index under the key over everything `add`ed, file by file; texts `except`ed (public code) take their fingerprints out again. */
@@ -134,6 +183,7 @@ export function buildCodeIndex(key: Uint8Array): {
   /** By label: in how many files each fingerprint stands. */
   const sets = new Map<string, Map<number, number>>();
   const common = new Set<number>();
+  for (const notice of NOTICES) sample(notice, (hash) => common.add(hash));
   return {
     add(label, text) {
       let set = sets.get(label);
@@ -225,11 +275,12 @@ export function openCodeIndex(key: Uint8Array, encoded: Uint8Array): CodeIndex {
   return {
     labels: sets.map(({ label }) => label),
     match(text) {
-      const places: number[][] = sets.map(() => []);
+      const places: Hit[][] = sets.map(() => []);
       sample(text, (hash, place) => {
         for (let i = 0; i < sets.length; i++) {
           const set = sets[i];
-          if (set?.members.has(reduced(hash, set.modulus))) places[i]?.push(place);
+          if (set?.members.has(reduced(hash, set.modulus)))
+            places[i]?.push({ place, isImport: isImport(text, place) });
         }
       });
       return sets.flatMap(({ label }, i) => stretches(label, places[i] ?? []));
@@ -239,6 +290,11 @@ export function openCodeIndex(key: Uint8Array, encoded: Uint8Array): CodeIndex {
 
 function decodeSets(bytes: Buffer): LabelSet[] {
   const broken = (): Fault => new Fault("inspect.index", { detail: "it is no index of code" });
+  if (bytes.toString("latin1", 0, MAGIC.length) === OLDER_MAGIC)
+    throw new Fault("inspect.index", {
+      detail: "it was made by an earlier version",
+      remedy: "make it again with `sallyport classify`",
+    });
   if (bytes.length < HEAD_BYTES || bytes.toString("latin1", 0, MAGIC.length) !== MAGIC) throw broken();
   const sets: LabelSet[] = [];
   for (let at = HEAD_BYTES; at < bytes.length; ) {
@@ -276,15 +332,35 @@ function decodeSets(bytes: Buffer): LabelSet[] {
   return sets;
 }
 
+interface Hit {
+  readonly place: number;
+  readonly isImport: boolean;
+}
+
+const IMPORT =
+  /[^\S\n]*(?:import\b|from\s+[\w.]+\s+import\b|#\s*include\b|using\s|use\s|package\s|require\b)/y;
+
+function isImport(text: string, place: number): boolean {
+  const start = text.lastIndexOf("\n", place - 1) + 1;
+  IMPORT.lastIndex = start + lineHead(text, start);
+  return IMPORT.test(text);
+}
+
 /** Hits that lie close enough together, joined. */
-function stretches(label: string, places: readonly number[]): CodeMatch[] {
+function stretches(label: string, hits: readonly Hit[]): CodeMatch[] {
   const found: CodeMatch[] = [];
   let first = 0;
-  for (let last = 0; last < places.length; last++) {
-    const end = places[last] ?? 0;
-    while (end - (places[first] ?? 0) > WINDOW) first++;
-    if (last - first + 1 < MATCH_HITS) continue;
-    const start = Math.max(0, (places[first] ?? 0) - SPAN);
+  const placeOf = (at: number): number => hits[at]?.place ?? 0;
+  /** Imports within the window. */
+  let imports = 0;
+  for (let last = 0; last < hits.length; last++) {
+    const end = placeOf(last);
+    if (hits[last]?.isImport === true) imports++;
+    for (; end - placeOf(first) > WINDOW; first++) if (hits[first]?.isImport === true) imports--;
+    const count = last - first + 1;
+    if (count < MATCH_HITS || (count === imports && count < IMPORT_HITS) || end - placeOf(first) < SPREAD)
+      continue;
+    const start = Math.max(0, placeOf(first) - SPAN);
     const open = found.at(-1);
     if (open !== undefined && start <= open.end)
       found[found.length - 1] = { ...open, end, hits: open.hits + 1 };
