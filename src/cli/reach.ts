@@ -23,6 +23,8 @@ const STATION_ENVIRONMENT = [
   "XDG_CACHE_HOME",
   "SALLYPORT_HOME",
   "SALLYPORT_METRICS_PORT",
+  // The console says that what it shows is the demonstration.
+  "SALLYPORT_SEEDED",
   "NODE_EXTRA_CA_CERTS",
   "NODE_COMPILE_CACHE",
   // The organisation's own proxy, which the gateway goes through.

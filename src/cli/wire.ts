@@ -96,9 +96,12 @@ export interface House {
   close(): Promise<void>;
 }
 
-/** `onFault`: told what nobody else can be told. */
-export async function openHouse(places: Places, onFault: (fault: Fault) => void): Promise<House> {
-  const clock = systemClock;
+/** `onFault`: told what nobody else can be told. `clock`: another than the machine's, for a demonstration that has a past. */
+export async function openHouse(
+  places: Places,
+  onFault: (fault: Fault) => void,
+  clock: Clock = systemClock,
+): Promise<House> {
   const [destinations, systemRoots, witnesses, anchor] = await Promise.all([
     watchRegister(places),
     readSystemRoots(),

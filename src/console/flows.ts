@@ -127,7 +127,7 @@ async function lookAt(rooms: Rooms, asked: Asked): Promise<Look> {
     ...(asked.to === undefined ? {} : { to: asked.to }),
   };
   const period = rooms.index.flows.period(range);
-  const place = placing(await rooms.register());
+  const place = placing(await rooms.register(), await rooms.ownServers());
   const all = rooms.index.flows
     .flows(period)
     .map((flow): Way => ({ ...flow, jurisdiction: place(flow.destination).jurisdiction }));

@@ -11,14 +11,22 @@ export interface Placed {
 }
 
 /** Remembers each answer: for one look at one register. `destination`: a row's id, else a host. */
-export function placing(register: DestinationRegister): (destination: string) => Placed {
+export function placing(
+  register: DestinationRegister,
+  own: readonly { readonly name: string; readonly operatorLaw: string }[] = [],
+): (destination: string) => Placed {
   const byId = new Map(register.rows.map((row) => [row.id, row]));
   const known = new Map<string, Placed>();
   return (destination) => {
     const seen = known.get(destination);
     if (seen !== undefined) return seen;
     const row = byId.get(destination) ?? register.find(destination, "/");
-    const placed = { row, jurisdiction: row === null ? UNKNOWN : [...row.law].sort().join("+") };
+    // A server of one's own that rules reroute to is no row: its owner says where it is, beside its address.
+    const server = row === null ? own.find(({ name }) => name === destination) : undefined;
+    const placed =
+      server !== undefined
+        ? { row, jurisdiction: server.operatorLaw }
+        : { row, jurisdiction: row === null ? UNKNOWN : [...row.law].sort().join("+") };
     known.set(destination, placed);
     return placed;
   };
