@@ -37,6 +37,7 @@ import type {
   RequestView,
   TextPart,
 } from "./request.ts";
+import { signInCuts } from "./sign-in.ts";
 import { escaped, parsed } from "./token.ts";
 import { filesIn, type ToolUse, workspacePath } from "./tool.ts";
 import { oddNames, type Unit, unitsOf } from "./unit.ts";
@@ -187,6 +188,11 @@ interface Told {
 function decodeBody(turn: Turn, target: Target, contentType: string, body: Buffer): Told {
   const byPath = recognise(target, NO_MEMBERS)?.name ?? "opaque";
   if (body.length === 0) return { dialect: byPath, understood: true, model: null, streaming: false };
+  const signIn = signInCuts(target, contentType, body);
+  if (signIn !== null) {
+    tell(turn, signIn.flatMap(unitsOf), turn.parts);
+    return { dialect: "opaque", understood: true, model: null, streaming: false };
+  }
   // JSON comes first, whatever the header calls it: the other side may look at the bytes alone, too.
   const json = decodeJson(turn, body, (members) => recognise(target, members));
   if (json !== null) return json;
