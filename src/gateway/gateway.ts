@@ -17,10 +17,11 @@ import { Approvals, type ApprovalsDependencies } from "./approvals.ts";
 import type { Authority } from "./authority.ts";
 import { type LeafKey, newLeafKey, SessionAuthority } from "./certificate.ts";
 import { Custody } from "./custody.ts";
-import { Deadlines } from "./deadlines.ts";
+import { type Deadline, Deadlines } from "./deadlines.ts";
 import { Dialler, type Lookup, systemLookup, trustedRoots } from "./dial.ts";
 import { type DocumentReader, Documents } from "./documents.ts";
 import type { Inbound, Refusal, Reply } from "./exchange.ts";
+import { Flood } from "./flood.ts";
 import { type Desk, FrontH1 } from "./front-h1.ts";
 import type { ProxyChoice } from "./hop.ts";
 import { direct } from "./intake.ts";
@@ -30,6 +31,7 @@ import { Meter } from "./metrics.ts";
 import { Peers } from "./peers.ts";
 import { pass } from "./pipeline.ts";
 import { passRaw } from "./raw.ts";
+import { inTime } from "./record.ts";
 import { refusalFor } from "./refuse.ts";
 import { requestMatter } from "./relay.ts";
 import { Room, Slabs } from "./room.ts";
@@ -229,6 +231,9 @@ class SessionDoor implements Desk {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #isClosing = false;
+  readonly #flood: Flood;
+  /** Set while refusals are counted that are not on the record yet. */
+  #counting: Deadline | null = null;
   /** What was refused to programs that know of no proxy. */
   readonly #refused = new Set<string>();
 
@@ -238,6 +243,7 @@ class SessionDoor implements Desk {
     this.limits = rooms.limits;
     this.deadlines = rooms.deadlines;
     this.slabs = new Slabs(rooms.limits.sparedBytes);
+    this.#flood = new Flood(rooms.clock, rooms.limits.refusalsAtOnce, rooms.limits.refusalsPerSecond);
     const dialler = new Dialler({
       deadlines: rooms.deadlines,
       lookup: shared.lookup,
@@ -371,26 +377,34 @@ class SessionDoor implements Desk {
   ): Promise<Refusal> {
     const { rooms } = this.#shared;
     const { language } = this.#sitting.rules;
-    try {
-      const reason = said.slice(0, 1000);
-      await rooms.append({
-        kind: "connection.refused",
-        session: this.#sitting.session.id,
-        door,
-        host,
-        port,
-        rule,
-        reason,
-      });
-      return refusalFor("opaque", fault, language);
-    } catch (error) {
-      const cause = asFault(error);
-      return refusalFor(
-        "opaque",
-        new Fault("gateway.unrecorded", { detail: cause.message, remedy: cause.remedy, cause }),
-        language,
-      );
+    if (!this.#flood.admits()) {
+      this.#counting ??= rooms.deadlines.start(rooms.limits.countedMs, () => void this.#recordCounted());
+      const detail = `more than ${rooms.limits.refusalsPerSecond} refusals a second: further ones are counted`;
+      return refusalFor("opaque", new Fault("gateway.busy", { detail }), language);
     }
+    const unrecorded = await this.#recordRefusal(door, host, port, rule, said);
+    return refusalFor("opaque", unrecorded ?? fault, language);
+  }
+
+  /** Null: durable. Otherwise why not, within the limit. */
+  #recordRefusal(door: Door, host: string, port: number, rule: string, said: string): Promise<Fault | null> {
+    const { rooms } = this.#shared;
+    const { id: session } = this.#sitting.session;
+    const reason = said.slice(0, 1000);
+    // An append that throws instead of rejecting is one that rejects.
+    const append = async (): Promise<unknown> =>
+      rooms.append({ kind: "connection.refused", session, door, host, port, rule, reason });
+    return inTime(append(), rooms);
+  }
+
+  async #recordCounted(): Promise<void> {
+    this.#counting?.stop();
+    this.#counting = null;
+    const counted = this.#flood.takeCounted();
+    if (counted === 0) return;
+    const said = `${counted} further refusals, counted and not recorded one by one`;
+    const unrecorded = await this.#recordRefusal("plain", "", 0, "gateway.busy", said);
+    if (unrecorded !== null) this.#shared.rooms.onFault(unrecorded);
   }
 
   hold(bytes: number): boolean {
@@ -438,7 +452,7 @@ class SessionDoor implements Desk {
     for (const socket of this.#sockets) socket.destroy();
     this.#sitting.peers.close();
     // Their outcomes are recorded before the session counts as closed.
-    await Promise.all([...this.#sitting.underWay, left]);
+    await Promise.all([...this.#sitting.underWay, left, this.#recordCounted()]);
     this.#shared.rooms.spending.close(this.#sitting.session.id);
     this.#sitting.vault.close();
     await closed;

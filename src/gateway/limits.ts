@@ -26,6 +26,9 @@ export interface Limits {
   readonly readAheadBytes: number;
   readonly connectionsPerSession: number;
   readonly exchangesPerSession: number;
+  /** Refused before a verdict, with a record of each: so many at once, and so many a second; the others are counted. */
+  readonly refusalsAtOnce: number;
+  readonly refusalsPerSecond: number;
   /** Frames of one WebSocket message. */
   readonly fragments: number;
   readonly streamsPerConnection: number;
@@ -52,6 +55,8 @@ export interface Limits {
   readonly peerIdleMs: number;
   /** The durable record of a verdict. */
   readonly recordMs: number;
+  /** After refusals that were counted: when their number is recorded. */
+  readonly countedMs: number;
   /** Reading one document that a request carries. */
   readonly documentMs: number;
   /** Close: how long exchanges under way may take to end by themselves. */
@@ -78,6 +83,8 @@ export const LIMITS: Limits = {
   readAheadBytes: 256 * KB,
   connectionsPerSession: 16_384,
   exchangesPerSession: 1_024,
+  refusalsAtOnce: 256,
+  refusalsPerSecond: 16,
   fragments: 4_096,
   streamsPerConnection: 256,
   streamWindowBytes: MB,
@@ -93,6 +100,7 @@ export const LIMITS: Limits = {
   replyIdleMs: 10 * MINUTE,
   peerIdleMs: 50 * SECOND,
   recordMs: 5 * SECOND,
+  countedMs: SECOND,
   documentMs: 5 * SECOND,
   drainMs: 10 * SECOND,
   leaves: 256,

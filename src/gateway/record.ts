@@ -197,7 +197,7 @@ async function readingOf(
 }
 
 /** null when `promise` resolves in time. */
-function inTime(promise: Promise<unknown>, rooms: Rooms): Promise<Fault | null> {
+export function inTime(promise: Promise<unknown>, rooms: Rooms): Promise<Fault | null> {
   return new Promise((resolve) => {
     const deadline = rooms.deadlines.start(rooms.limits.recordMs, () =>
       resolve(

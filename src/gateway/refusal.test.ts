@@ -483,6 +483,24 @@ describe("without a record nothing leaves", () => {
     expect(Buffer.concat(server.received).toString()).toMatch(/^GET \/2 /);
   });
 
+  it("a refusal on a disk that hangs is answered within the limit, too", async () => {
+    let reached = (): void => {};
+    const appending = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    const { rig } = await world({
+      beforeAppend: () => {
+        reached();
+        return new Promise(() => {});
+      },
+    });
+    const wire = await Wire.open(rig.socketPath);
+    wire.write("GET http://elsewhere.example.net/ HTTP/1.1\r\nHost: elsewhere.example.net\r\n\r\n");
+    await appending;
+    rig.pass(6_000);
+    expect(await wire.all()).toMatch(/^HTTP\/1\.1 503 [\s\S]*gateway\.unrecorded/);
+  });
+
   it("a byte of the request does not leave before the verdict is durable; the connection may be opened", async () => {
     let let_ = (): void => {};
     const gate = new Promise<void>((resolve) => {
@@ -753,4 +771,42 @@ it("a client of TLS 1.2 gets one handshake: another in the same connection is re
     if (error !== null) socket.emit("error", error);
   });
   expect((await failed).message).toMatch(/no renegotiation/i);
+});
+
+describe("a flood of what is refused", () => {
+  const rubbish = async (rig: Rig): Promise<string> => {
+    const wire = await Wire.open(rig.socketPath);
+    wire.write("GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n");
+    const said = await wire.all();
+    wire.close();
+    return said;
+  };
+
+  it("is refused to the last, and recorded by its number when there is too much of it", async () => {
+    const rig = keep(await startRig({ limits: { refusalsAtOnce: 5, refusalsPerSecond: 1 } }));
+    const answers: string[] = [];
+    for (let i = 0; i < 40; i++) answers.push(await rubbish(rig));
+    expect(answers.slice(0, 5).every((said) => said.startsWith("HTTP/1.1 400 "))).toBe(true);
+    expect(answers.slice(10).every((said) => said.startsWith("HTTP/1.1 503 "))).toBe(true);
+    const each = rig.of("connection.refused").length;
+    expect(each).toBeLessThan(10);
+    rig.pass(2_000);
+    await rig.seen("connection.refused", each + 1);
+    const counted = rig.of("connection.refused").at(-1)?.reason ?? "";
+    expect(Number(/^(\d+) further/.exec(counted)?.[1])).toBe(40 - each);
+    // Two seconds later there is room for two again.
+    expect(await rubbish(rig)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it("leaves the session's good requests alone, and its count is on the record when the session ends", async () => {
+    const { rig, authority, wire } = await world({ limits: { refusalsAtOnce: 1, refusalsPerSecond: 0 } });
+    for (let i = 0; i < 10; i++) await rubbish(rig);
+    wire.write(`GET / HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+    expect(await wire.until("ok")).toContain("200");
+    wire.close();
+    await rig.gateway.close();
+    expect(rig.of("connection.refused").map(({ reason }) => reason.split(",")[0])).toContain(
+      "9 further refusals",
+    );
+  });
 });
