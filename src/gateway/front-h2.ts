@@ -13,6 +13,7 @@ import type { Desk } from "./front-h1.ts";
 import { endToEnd, type Framing, headerOf, type RawHeaders, type ReplyHead } from "./head.ts";
 import { pairs } from "./peer-h2.ts";
 import { Gather } from "./room.ts";
+import { type Handshake, handshakeOf } from "./websocket-h2.ts";
 
 export class FrontH2 {
   readonly #session: ServerHttp2Session;
@@ -32,6 +33,7 @@ export class FrontH2 {
         maxHeaderListSize: desk.limits.headerBytes,
         initialWindowSize: desk.limits.streamWindowBytes,
         enablePush: false,
+        enableConnectProtocol: true,
       },
     });
     this.#session.setLocalWindowSize(desk.limits.windowBytes);
@@ -64,6 +66,8 @@ export class FrontH2 {
       if (!PLAIN.test(value) || !NAME.test(name))
         throw new Fault("gateway.malformed", { detail: "a field holds what no field may hold" });
     const path = pathFor(pseudo, headers, this.#authority);
+    const protocol = pseudo.get(":protocol");
+    if (protocol !== undefined) return this.#upgrade(handshakeOf(protocol, headers), path, fields, reply);
     if (headerOf(headers, "expect")?.toLowerCase() === "100-continue")
       stream.additionalHeaders({ ":status": 100 });
     let trailers: RawHeaders = [];
@@ -89,10 +93,30 @@ export class FrontH2 {
         headers,
         framing,
         trailers,
-        head: Buffer.from(fields.map(([name, value]) => `${name}: ${value}\r\n`).join(""), "latin1"),
+        head: headLines(fields),
         body,
         bodyBytes,
         upgrades: false,
+      },
+      reply,
+    );
+  }
+
+  #upgrade({ headers, isAnswered }: Handshake, path: string, fields: RawHeaders, reply: ReplyH2): void {
+    reply.switchesIf(isAnswered);
+    this.#desk.exchange(
+      {
+        door: "tls",
+        protocol: "websocket",
+        method: "GET",
+        target: { ...this.#authority, scheme: "https", path },
+        headers,
+        framing: { kind: "none" },
+        trailers: [],
+        head: headLines(fields),
+        body: [],
+        bodyBytes: 0,
+        upgrades: true,
       },
       reply,
     );
@@ -138,6 +162,10 @@ export class FrontH2 {
   }
 }
 
+/** For the evidence: pseudo-fields first. */
+const headLines = (fields: RawHeaders): Buffer =>
+  Buffer.from(fields.map(([name, value]) => `${name}: ${value}\r\n`).join(""), "latin1");
+
 /** nghttp2 checks them too; but what goes on as HTTP/1 must not hang on another program's diligence. */
 const PLAIN = /^[\t\x20-\x7e\x80-\xff]*$/;
 const NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
@@ -147,8 +175,8 @@ function pathFor(pseudo: ReadonlyMap<string, string>, headers: RawHeaders, autho
   const path = pseudo.get(":path") ?? "";
   if (!METHOD.test(pseudo.get(":method") ?? ""))
     throw new Fault("gateway.malformed", { detail: "the method is no token" });
-  // With `:protocol` (RFC 8441) nghttp2 resets the stream itself, as it was not offered.
-  if (pseudo.get(":method") === "CONNECT")
+  // With `:protocol` it is a handshake (RFC 8441), whose other pseudo-fields are those of a request.
+  if ((pseudo.get(":method") === "CONNECT") !== pseudo.has(":protocol"))
     throw new Fault("gateway.malformed", { detail: "CONNECT within a tunnel is not served" });
   if (pseudo.get(":scheme") !== "https" || !/^\/[\x21-\x7e]*$/.test(path) || path.includes("#"))
     throw new Fault("gateway.malformed", { detail: "the request target has no form that is served" });
@@ -163,6 +191,7 @@ function pathFor(pseudo: ReadonlyMap<string, string>, headers: RawHeaders, autho
 class ReplyH2 implements Reply {
   readonly #stream: ServerHttp2Stream;
   readonly #method: string;
+  #isAnswered: Handshake["isAnswered"] | null = null;
   isBegun = false;
 
   constructor(stream: ServerHttp2Stream, fields: RawHeaders) {
@@ -179,9 +208,18 @@ class ReplyH2 implements Reply {
       this.#stream.additionalHeaders({ ":status": head.status, ...Object.fromEntries(fieldsFor(head)) });
   }
 
+  /** It is to become a WebSocket, if this says so of the destination's answer. */
+  switchesIf(isAnswered: Handshake["isAnswered"]): void {
+    this.#isAnswered = isAnswered;
+  }
+
   head(head: ReplyHead): void {
     this.isBegun = true;
     if (this.isGone) return;
+    if (head.status === 101) {
+      this.#switch(head);
+      return;
+    }
     const endStream = head.framing.kind === "none";
     // `sendDate` is missing from the types; a field that the destination did not send is not added.
     const options: { endStream: boolean; waitForTrailers: boolean; sendDate: false } = {
@@ -191,6 +229,17 @@ class ReplyH2 implements Reply {
     };
     this.#stream.respond([":status", String(head.status), ...fieldsFor(head).flat()], options);
     if (!endStream) this.#stream.once("wantTrailers", () => this.#trail());
+  }
+
+  #switch(head: ReplyHead): void {
+    if (this.#isAnswered?.(head) !== true) {
+      this.cut();
+      return;
+    }
+    const fields = fieldsFor(head).filter(([name]) => name !== "sec-websocket-accept");
+    // `sendDate` is missing from the types, as above.
+    const options: { endStream: false; sendDate: false } = { endStream: false, sendDate: false };
+    this.#stream.respond([":status", "200", ...fields.flat()], options);
   }
 
   #trailers: RawHeaders = [];
@@ -248,7 +297,9 @@ class ReplyH2 implements Reply {
   }
 
   takeSocket(): { readonly socket: Duplex; readonly early: Buffer } {
-    throw new Fault("internal.bug", { detail: "an HTTP/2 stream cannot change its protocol" });
+    if (this.#isAnswered === null)
+      throw new Fault("internal.bug", { detail: "the stream did not ask for another protocol" });
+    return { socket: this.#stream, early: Buffer.alloc(0) };
   }
 }
 

@@ -1,4 +1,5 @@
 // HTTP/2 on either side: the same promises as over HTTP/1.
+import { createHash } from "node:crypto";
 import {
   type ClientHttp2Session,
   connect as connectH2,
@@ -7,7 +8,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { afterEach, describe, expect, it } from "vitest";
-import { policyOf, type Rig, startDestination, startRig, Wire, World } from "./rig.testkit.ts";
+import { policyOf, type Rig, SECRET_RULE, startDestination, startRig, Wire, World } from "./rig.testkit.ts";
 
 const closing: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -329,7 +330,7 @@ describe("refusals", () => {
     expect(reached).toBe(false);
   });
 
-  it("a WebSocket over HTTP/2 (RFC 8441) is not offered, and one all the same is reset; the others go on", async () => {
+  it("CONNECT within a tunnel, or for another protocol than WebSocket, is refused and recorded; the others go on", async () => {
     const world = new World();
     const reached: string[] = [];
     const port = await startH2(world, (stream, raw) => {
@@ -343,18 +344,124 @@ describe("refusals", () => {
     const session = await agent(rig, authority);
     const target = [":authority", authority, ":scheme", "https", ":path", "/"];
     expect((await ask(session, [":method", "GET", ...target])).body).toBe("ok");
-    expect(session.remoteSettings.enableConnectProtocol).toBe(false);
+    expect(session.remoteSettings.enableConnectProtocol).toBe(true);
 
-    const chat = ask(session, [":method", "CONNECT", ":protocol", "websocket", ...target]);
-    await expect(chat).rejects.toThrow("NGHTTP2_PROTOCOL_ERROR");
     const tunnel = await ask(session, [":method", "CONNECT", ":authority", authority]);
-    expect(tunnel.head[1]).toBe("400");
-    expect(tunnel.body).toContain("CONNECT");
-    expect(rig.of("connection.refused")).toMatchObject([
-      { rule: "gateway.malformed", host: "a.example.com" },
+    expect([tunnel.head[1], tunnel.body.includes("CONNECT")]).toEqual(["400", true]);
+    const other = await ask(session, [":method", "CONNECT", ":protocol", "connect-udp", ...target]);
+    expect([other.head[1], other.body.includes("another protocol")]).toEqual(["400", true]);
+    const elsewhere = await ask(session, [
+      ...[":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":path", "/"],
+      ...[":authority", "b.example.com"],
     ]);
-
+    expect(elsewhere.head[1]).toBe("400");
+    expect(rig.of("connection.refused")).toMatchObject(
+      Array.from({ length: 3 }, () => ({ rule: "gateway.malformed", host: "a.example.com" })),
+    );
     expect((await ask(session, [":method", "GET", ...target])).body).toBe("ok");
     expect(reached.filter((head) => !head.startsWith(":method GET"))).toEqual([]);
+  });
+});
+
+describe("a WebSocket over HTTP/2 (RFC 8441)", () => {
+  /** A server for WebSockets that repeats what it hears, and an agent's stream to it. */
+  async function chat(o: { rules?: string; accept?: (key: string) => string } = {}) {
+    const world = new World();
+    let head = "";
+    const heard: Buffer[] = [];
+    const server = await startDestination(
+      (socket, chunk, sofar) => {
+        if (head !== "") {
+          heard.push(chunk);
+          // A text frame, unmasked.
+          const frame = Buffer.from(chunk);
+          const length = (frame[1] ?? 0) & 127;
+          const mask = frame.subarray(2, 6);
+          const said = frame.subarray(6, 6 + length).map((byte, i) => byte ^ (mask[i & 3] ?? 0));
+          socket.write(Buffer.concat([Buffer.from([0x81, length]), said]));
+          return;
+        }
+        if (!sofar.includes("\r\n\r\n")) return;
+        head = sofar.toString("latin1");
+        const key = /^sec-websocket-key: (.*)$/im.exec(head)?.[1] ?? "";
+        const right = createHash("sha1")
+          .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+          .digest("base64");
+        socket.write(
+          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${o.accept?.(key) ?? right}\r\nSec-WebSocket-Protocol: chat\r\n\r\n`,
+        );
+      },
+      { world, host: "a.example.com" },
+    );
+    closing.push(() => server.close());
+    const rig = await startRig({
+      policy: policyOf({ ports: [server.port], ...(o.rules === undefined ? {} : { rules: o.rules }) }),
+      extraRoots: [world.root],
+    });
+    closing.push(() => rig.close());
+    const authority = `a.example.com:${server.port}`;
+    const session = await agent(rig, authority);
+    await new Promise<void>((resolve) => session.once("remoteSettings", () => resolve()));
+    const stream = session.request({
+      ":method": "CONNECT",
+      ":protocol": "websocket",
+      ":authority": authority,
+      ":scheme": "https",
+      ":path": "/v1/chat?x=1",
+      "sec-websocket-version": "13",
+      "sec-websocket-protocol": "chat",
+      cookie: "a=1",
+    });
+    stream.on("error", () => {});
+    const pieces: Buffer[] = [];
+    stream.on("data", (piece: Buffer) => pieces.push(piece));
+    const over = new Promise<void>((resolve) => stream.once("close", () => resolve()));
+    const status = new Promise<number>((resolve) => {
+      stream.once("response", (fields) => resolve(Number(fields[":status"])));
+      stream.once("close", () => resolve(0));
+    });
+    const frame = (text: string): Buffer => {
+      const mask = Buffer.from([1, 2, 3, 4]);
+      const bytes = Buffer.from(text).map((byte, i) => byte ^ (mask[i & 3] ?? 0));
+      return Buffer.concat([Buffer.from([0x81, 0x80 | bytes.length]), mask, bytes]);
+    };
+    return { rig, stream, status, over, heard, frame, pieces, head: () => head };
+  }
+
+  it("is opened, each message is judged and recorded, and every byte is as it was", async () => {
+    const c = await chat();
+    expect(await c.status).toBe(200);
+    expect(c.head()).toMatch(/^GET \/v1\/chat\?x=1 HTTP\/1\.1\r\nHost: a\.example\.com:\d+\r\n/);
+    expect(c.head()).toMatch(/\r\nConnection: Upgrade\r\n[\s\S]*\r\ncookie: a=1\r\n/);
+    for (const text of ["hello", "and again"]) {
+      const sofar = c.pieces.length;
+      c.stream.write(c.frame(text));
+      while (c.pieces.length === sofar) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(Buffer.concat(c.heard)).toEqual(Buffer.concat([c.frame("hello"), c.frame("and again")]));
+    expect(Buffer.concat(c.pieces).toString("latin1")).toBe("\x81\x05hello\x81\x09and again");
+    c.stream.end();
+    await c.rig.seen("exchange.answered", 3);
+    expect(c.rig.of("exchange.judged").map(({ protocol, method }) => [protocol, method])).toEqual([
+      ["websocket", "GET"],
+      ["websocket", "MESSAGE"],
+      ["websocket", "MESSAGE"],
+    ]);
+    expect(c.rig.of("exchange.judged")[1]?.kept["frames"]).toEqual(c.frame("hello"));
+  });
+
+  it("what policy refuses does not go on, and the conversation ends", async () => {
+    const c = await chat({ rules: SECRET_RULE });
+    expect(await c.status).toBe(200);
+    c.stream.write(c.frame("the key is AKIAIOSFODNN7EXAMPLQ"));
+    await c.over;
+    expect(Buffer.concat(c.heard).length).toBe(0);
+    expect(c.rig.of("exchange.judged").at(-1)).toMatchObject({ verdict: "deny" });
+  });
+
+  it("an answer that does not fit the handshake is cut off", async () => {
+    const c = await chat({ accept: () => "bm90IGl0" });
+    expect(await c.status).toBe(0);
+    await c.over;
   });
 });
