@@ -415,6 +415,8 @@ describe("a WebSocket over HTTP/2 (RFC 8441)", () => {
     stream.on("error", () => {});
     const pieces: Buffer[] = [];
     stream.on("data", (piece: Buffer) => pieces.push(piece));
+    // As a client does that has had a close frame.
+    stream.once("end", () => stream.end());
     const over = new Promise<void>((resolve) => stream.once("close", () => resolve()));
     const status = new Promise<number>((resolve) => {
       stream.once("response", (fields) => resolve(Number(fields[":status"])));
@@ -456,6 +458,7 @@ describe("a WebSocket over HTTP/2 (RFC 8441)", () => {
     c.stream.write(c.frame("the key is AKIAIOSFODNN7EXAMPLQ"));
     await c.over;
     expect(Buffer.concat(c.heard).length).toBe(0);
+    expect(Buffer.concat(c.pieces).toString("latin1")).toContain("\x03\xf0gateway.refused");
     expect(c.rig.of("exchange.judged").at(-1)).toMatchObject({ verdict: "deny" });
   });
 
