@@ -219,8 +219,16 @@ function clockTimes(zones: readonly string[], from: number, to: number): Rule {
     const hour = half === undefined ? Number(h) : (Number(h) % 12) + (/^p/i.test(half) ? 12 : 0);
     return minutes.get(hour * 60 + Number(m));
   };
-  return (text, meet) =>
+  const compact = (text: string, meet: (name: string) => string): string =>
     text.replace(
+      /(?<=[\d›][T_ -])(\d{2})([-_.]?)(\d{2})([-_.]?)(\d{2})(?!\d)/g,
+      (all, h: string, a: string, m: string, b: string) => {
+        const name = nameOf(h, m, undefined);
+        return name === undefined ? all : `${meet(name)}${a}‹minute›${b}‹seconds›`;
+      },
+    );
+  return (text, meet) =>
+    compact(text, meet).replace(
       /(?<![\d:])(\d{1,2})(:|时)(\d{2})(?!\d)(?:(:|分)(\d{2})(?!\d)(?:[.,]\d{1,9})?)?(?:([\s\u202f]?)([AaPp])\.?[Mm]\.?(?!\w))?/gu,
       (all, h, a, m, b, s, gap, half) => {
         const name = nameOf(h, m, half);

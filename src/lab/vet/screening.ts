@@ -49,6 +49,8 @@ const MOST_HIDDEN = 24;
 export class Screening {
   readonly #tools: ScreeningTools;
   readonly #screened: Screened[] = [];
+  /** Of the rows' runs, as they looked when they were first asked for. */
+  readonly #effects = new Map<Screened, readonly Effect[]>();
   /** Levels that were tried alone. */
   readonly cleared = new Set<Level>();
   /** Levels that some row held. */
@@ -69,6 +71,23 @@ export class Screening {
     for (const { level } of staged.row) this.mixed.add(level);
   }
 
+  /** Whether a row without any of these factors shows it. */
+  showsWithout(signature: string, factors: ReadonlySet<string>): boolean {
+    return this.#screened.some(
+      (screened) =>
+        !screened.row.some(({ factor }) => factors.has(factor.name)) &&
+        this.#effectsOf(screened).some((effect) => effect.signature === signature),
+    );
+  }
+
+  #effectsOf(screened: Screened): readonly Effect[] {
+    const known = this.#effects.get(screened);
+    if (known !== undefined) return known;
+    const made = this.#tools.effects(screened.run);
+    this.#effects.set(screened, made);
+    return made;
+  }
+
   async trace(): Promise<void> {
     const clues = this.#clues();
     if (clues.length > 0) this.#tools.say(`${clues.length} differences in combinations to be traced`);
@@ -83,7 +102,7 @@ export class Screening {
     const known = this.#tools.known();
     const clues = new Map<string, Clue>();
     for (const screened of this.#screened)
-      for (const effect of this.#tools.effects(screened.run)) {
+      for (const effect of this.#effectsOf(screened)) {
         const isHidden = effect.kind === "marker" || effect.kind === "order";
         if (effect.isUnsteady === true || (screened.isHiddenOnly && !isHidden)) continue;
         const pieces = unknownPieces(effect, known);

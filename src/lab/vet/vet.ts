@@ -104,6 +104,8 @@ export class Vetting {
   readonly #controls = new Map<number, Promise<void>>();
   readonly #literals: readonly (readonly [string, string])[];
   readonly #screening: Screening;
+  /** Signatures of what an environment showed for a while and then did not, with the environments' factors. */
+  readonly #passing = new Map<string, Set<string>>();
   readonly #sent = new Map<string, SentPart>();
   #ignoresClock = false;
   #prompts: readonly string[] = PROMPTS.slice(0, 1);
@@ -147,11 +149,29 @@ export class Vetting {
     if (stages.rows.length > 0) await this.#screening.trace();
     this.#tellWhatIsLeft([...stages.alone, ...stages.later]);
     return {
-      ...{ confirmed: this.#confirmed, timings: this.#timings, notVaried: this.#notVaried },
+      ...{
+        confirmed: this.#confirmed.map((one) => this.#orChance(one)),
+        timings: this.#timings,
+        notVaried: this.#notVaried,
+      },
       ...{ combinations: this.#screening.ran, observed: this.#observed },
       ...{ noise: this.#noise, silent: this.#silent, sent: [...this.#sent.values()] },
       baseline: this.#baseline(this.#prompts).runs,
     };
+  }
+
+  /**
+   * What comes and goes by itself, one run in ten, is now and then there in all repeats of some environment: it was seen
+   * for a while under other factors too. A marker is told all the same: nothing writes one by chance.
+   */
+  #orChance(one: Confirmed): Confirmed {
+    const { effect, explanation } = one;
+    if (explanation !== null || effect.kind === "marker") return one;
+    const causes = this.#confirmed.filter(({ effect: other }) => other.signature === effect.signature);
+    const factors = new Set(causes.flatMap(({ factor }) => factor.split(" + ")));
+    const elsewhere = [...(this.#passing.get(effect.signature) ?? [])].some((name) => !factors.has(name));
+    if (!elsewhere && !this.#screening.showsWithout(effect.signature, factors)) return one;
+    return { ...one, explanation: "it comes and goes by itself: seen for a while in other surroundings too" };
   }
 
   #tellWhatIsLeft(choices: readonly Choice[]): void {
@@ -325,8 +345,9 @@ export class Vetting {
         isFirst ? undefined : this.#control(prompts),
       ]);
       if (observed === null) return this.#isDeaf(patches) ? "silent" : "late";
-      if (isSilent(observed)) {
-        if (patches.some((patch) => patch.kind === "clock")) this.#ignoresClock = true;
+      const isClock = patches.some((patch) => patch.kind === "clock");
+      if (isSilent(observed) || (isClock && hasRefusedTls(observed))) {
+        if (isClock) this.#ignoresClock = true;
         return "silent";
       }
       this.#keep(observed);
@@ -337,7 +358,9 @@ export class Vetting {
       for (const other of runs) learnNoise(run, other, this.#noise);
       runs.push(run);
       gaps.push(gapsOf(observed));
+      const before = effects;
       effects = effectsBetween(baseline.side(), new Side(runs, this.#noise), this.#noise).filter(isWanted);
+      this.#notePassing(group, before, effects);
       timings = slower(baseline.gaps, gaps);
       if (timings.length > 0) continue;
       // What may be chance, and what the setting explains, is not worth a repeat of its own.
@@ -346,6 +369,16 @@ export class Vetting {
       if (round >= VISIBLE_REPEATS && !open.some(isHidden)) break;
     }
     return { effects, timings: runs.length < this.#plan.repeats ? [] : timings, runs: runs.length };
+  }
+
+  #notePassing(group: string, before: readonly Effect[], now: readonly Effect[]): void {
+    const still = new Set(now.map(({ signature }) => signature));
+    for (const { signature } of before) {
+      if (still.has(signature)) continue;
+      const groups = this.#passing.get(signature) ?? new Set();
+      for (const factor of group.split(" + ")) groups.add(factor);
+      this.#passing.set(signature, groups);
+    }
   }
 
   /** A statically linked program keeps the machine's clock, and trusts no certificate of another day: it says nothing. */
@@ -422,6 +455,10 @@ export const isHidden = (effect: Effect): boolean => effect.kind === "marker" ||
 
 const isSilent = (observed: Observed | null): boolean =>
   observed?.requests.every((request) => request.method === "SILENT") === true;
+
+/** Some program in it does not see the shifted clock, and refuses certificates of another day. */
+const hasRefusedTls = (observed: Observed): boolean =>
+  observed.requests.some(({ method, hello }) => method === "SILENT" && hello !== null);
 
 /** Enough to say where something went; bodies are read once and not kept. */
 const summarised = (requests: Observed["requests"]): Observed["requests"] =>
