@@ -18,6 +18,9 @@ const EXTENSION = {
   keyShare: 51,
 } as const;
 
+/** pre_shared_key and early_data: there when a host is spoken to again, and so by which connection came first. */
+const RESUMING: ReadonlySet<number> = new Set([41, 42]);
+
 interface Hello {
   readonly version: number;
   readonly sessionIdBytes: number;
@@ -45,7 +48,10 @@ export function helloLines(records: Buffer): readonly string[] {
     `session id bytes ${hello.sessionIdBytes}`,
     `ciphers ${hello.ciphers.map(grease).join(" ")}`,
     `compression ${hello.compression.join(" ")}`,
-    `extensions ${hello.extensions.map((e) => grease(e.type)).join(" ")}`,
+    `extensions ${hello.extensions
+      .filter((e) => !RESUMING.has(e.type))
+      .map((e) => grease(e.type))
+      .join(" ")}`,
     `groups ${words(of(EXTENSION.groups), 2)}`,
     `signatures ${words(of(EXTENSION.signatures), 2)}`,
     `versions ${words(of(EXTENSION.versions), 1)}`,
