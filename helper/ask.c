@@ -135,7 +135,7 @@ static bool write_question(struct text *text, char **words) {
   put_word(text, "},\"profile\":");
   if (profile == NULL) put_word(text, "null");
   else put_string(text, profile, strlen(profile));
-  put_word(text, ",\"upstream\":null,\"door\":\"tls\",\"explain\":false,\"review\":false,\"undo\":");
+  put_word(text, ",\"upstream\":null,\"door\":\"tls\",\"explain\":false,\"system\":\"this\",\"review\":false,\"undo\":");
   put_word(text, undo);
   put_word(text, "}\n");
   return text->length < MOST_QUESTION;

@@ -59,6 +59,7 @@ export async function demo(
         json: flags.json === true,
         quiet: false,
         explain: false,
+        system: "this",
         undo: true,
         review: false,
       },

@@ -9,6 +9,7 @@ run
   run [flags] <agent> [args…]     claude, codex, opencode, qwen, gemini, copilot, or any program
   vet <agent>[@version]|<path>    what a build does differently in different surroundings
   install <agent>[@version]       fetch an agent from npm, at the tested version
+  shim <action>                   let editors and shells start agents through Sallyport: install, remove, list
   profiles [name]                 list the profiles, or print one
   doctor                          what this machine can enforce
 
@@ -76,6 +77,7 @@ the gateway. What follows the agent's name goes to the agent unchanged. At the e
       --review              hold every change to the workspace back until you have looked at it
       --no-undo             take no snapshots of the workspace: the session cannot be undone
       --explain             print the plan (sandbox, environment, policy) and start nothing; --json: all of it
+      --for macos           with --explain: the profile that the wall would have there (made, and never run)
       --json                print the declaration as one line of JSON on stdout, after the agent's own output
   -q, --quiet               print no declaration
 
@@ -93,6 +95,14 @@ fresh sample project. No key is needed and nothing leaves the machine.
 
 Fetches the agent's npm package into Sallyport's own folder, without running its install scripts. Without a version,
 the one that Sallyport's tests run.`,
+  shim: `sallyport shim install [agent…] [--profile NAME|FILE]
+sallyport shim remove [agent…]
+sallyport shim list [--json]
+
+Writes a script for each agent (default: those that are on PATH) into a folder that is to be first on PATH. What starts
+the agent by its name, such as an editor's extension, then starts it inside the sandbox: same arguments, input, output and
+exit code, signals passed on. On a terminal the declaration is printed at the end, elsewhere nothing of ours. An extension
+that starts an agent of its own by an absolute path has a setting for that path: give it the script.`,
   profiles: `sallyport profiles [name]
 
 Lists the ready profiles and those in the config folder, or prints one as YAML to start your own from.`,

@@ -263,6 +263,14 @@ async function command(argv: readonly string[]): Promise<number> {
       );
       return (await import("./register-commands.ts")).register(positionals, values, places);
     }
+    case "shim": {
+      const { values, positionals } = flags(
+        rest,
+        { profile: { type: "string", short: "p" }, json: { type: "boolean" } },
+        true,
+      );
+      return (await import("./shim.ts")).shim(positionals, values, places);
+    }
     case "profiles":
       return (await import("./profiles.ts")).profiles(flags(rest, {}, true).positionals, places);
     case "up":

@@ -20,6 +20,8 @@ export interface Places {
   readonly homes: string;
   /** Profiles written by people: `<config>/profiles/<name>.yaml`. */
   readonly config: string;
+  /** Scripts that start agents through `run`, for PATH. */
+  readonly shims: string;
   /** Agents installed by `sallyport install`. */
   readonly agents: string;
   /** Sockets and a session's files; nothing here outlives a restart of the machine. */
@@ -62,6 +64,7 @@ export function placesOf(environment: NodeJS.ProcessEnv): Places {
     holds: join(state, "held"),
     homes: join(state, "homes"),
     config: home === undefined ? join(xdg("XDG_CONFIG_HOME", ".config"), "sallyport") : join(home, "config"),
+    shims: join(state, "shims"),
     agents: join(xdg("XDG_CACHE_HOME", ".cache"), "sallyport", "agents"),
     run,
     stationSocket: join(run, "station.sock"),

@@ -73,7 +73,7 @@ export async function prepare(
   const workspace = workspaceOf(question.cwd);
   const [agent, policy] = await Promise.all([
     locateAgent(question.agent, {
-      path: question.environment["PATH"] ?? DEFAULT_PATH,
+      path: pathOf(question, places),
       cwd: question.cwd,
       agentsFolder: places.agents,
       arch: process.arch,
@@ -122,7 +122,7 @@ export async function prepare(
       ),
       ...door.environment,
       ...native.environment,
-      PATH: pathInside(question.environment["PATH"] ?? DEFAULT_PATH, policy, read),
+      PATH: pathInside(pathOf(question, places), policy, read),
     },
     caCertificate: files.caCertificate,
     caBundle: files.caBundle,
@@ -169,6 +169,13 @@ function wayOut(at: SessionFiles, port: number): Record<string, string> {
     AWS_CA_BUNDLE: at.caBundle,
   };
 }
+
+/** Without our own scripts: they would start us again in the agent's place. */
+const pathOf = ({ environment }: RunQuestion, { shims }: Places): string =>
+  (environment["PATH"] ?? DEFAULT_PATH)
+    .split(":")
+    .filter((entry) => entry.replace(/\/+$/, "") !== shims)
+    .join(":");
 
 /** The person's PATH as far as it can be seen inside; relative entries would run what the repository holds. */
 function pathInside(path: string, policy: Policy, read: readonly string[]): string {

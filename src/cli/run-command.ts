@@ -11,6 +11,7 @@ const RUN_FLAGS = {
   json: { type: "boolean" },
   quiet: { type: "boolean", short: "q" },
   explain: { type: "boolean" },
+  for: { type: "string" },
   "no-undo": { type: "boolean" },
   review: { type: "boolean" },
   help: { type: "boolean", short: "h" },
@@ -36,6 +37,12 @@ export async function runCommand(argv: readonly string[], places: Places): Promi
       detail: `unknown door \`${door}\``,
       remedy: "use --door tls or --door base",
     });
+  const system = values.for ?? "this";
+  if ((system !== "this" && system !== "macos") || (system === "macos" && values.explain !== true))
+    throw new Fault("usage.invalid", {
+      detail: `\`--for ${system}\``,
+      remedy: "`run --explain --for macos` prints what the wall would be there; there is no other",
+    });
   return run(
     {
       agent,
@@ -46,6 +53,7 @@ export async function runCommand(argv: readonly string[], places: Places): Promi
       json: values.json === true,
       quiet: values.quiet === true,
       explain: values.explain === true,
+      system,
       undo: values["no-undo"] !== true,
       review: values.review === true,
     },
@@ -58,7 +66,7 @@ function agentIndex(argv: readonly string[]): { readonly flagsEnd: number; reado
     const word = argv[at] ?? "";
     if (word === "--") return { flagsEnd: at, agent: at + 1 };
     if (!word.startsWith("-")) return { flagsEnd: at, agent: at };
-    const takesValue = ["--profile", "-p", "--upstream", "--door"].includes(word);
+    const takesValue = ["--profile", "-p", "--upstream", "--door", "--for"].includes(word);
     if (takesValue) at += 1;
   }
   return { flagsEnd: argv.length, agent: argv.length };

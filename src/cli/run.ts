@@ -7,6 +7,7 @@
  * gateway's socket leads out.
  */
 import net from "node:net";
+import { isatty } from "node:tty";
 import { asFault, type Fault } from "../core/index.ts";
 import { type Ended as Exit, type Launched, launch, type Target } from "../sandbox/launch.ts";
 import type { Places } from "./places.ts";
@@ -23,6 +24,7 @@ export interface RunOptions {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly explain: boolean;
+  readonly system: "this" | "macos";
   /** Whether snapshots are taken. */
   readonly undo: boolean;
   /** Nothing of the workspace changes before it is reviewed. */
@@ -106,13 +108,30 @@ async function session(line: StationLine, options: RunOptions, started: Started)
     await line.ask({ op: "failed" }).catch(() => {}); // the launch's own fault is the one to tell
     throw thrown;
   }
+  const release = passSignals(launched);
   const ended = await launched.exit;
+  release();
   const isWaiting = await finish(line, options, started.session, ended);
   return { code: ended.code, session: started.session, isWaiting };
 }
 
+/**
+ * What somebody sends to us is meant for the agent. A terminal's keys reach it by themselves; without a terminal whoever
+ * started us may send their signal as well.
+ */
+function passSignals(launched: Launched): () => void {
+  const names: NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"];
+  if (!isatty(0) && !isatty(1)) names.push("SIGINT");
+  const pass = (name: NodeJS.Signals): void => void launched.signal(name);
+  for (const name of names) process.on(name, pass);
+  return () => {
+    for (const name of names) process.off(name, pass);
+  };
+}
+
 /** The plan as a person reads it; `--json` gives all of it, system-call filter included. */
-function explanation({ agent, policy, admission, plan, native }: Explained): string {
+function explanation({ agent, policy, admission, plan, native, seatbelt }: Explained): string {
+  if (seatbelt !== null) return seatbelt.trimEnd();
   const version = agent.version === null ? "" : ` ${agent.version}`;
   return [
     `${agent.name}${version}: ${agent.executable}`,
@@ -149,6 +168,7 @@ function questionOf(options: RunOptions): Question {
     upstream: options.upstream,
     door: options.door,
     explain: options.explain,
+    system: options.system,
     undo: options.undo,
     review: options.review,
   };

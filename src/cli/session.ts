@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
+import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import {
   asFault,
@@ -25,6 +26,7 @@ import {
   Recorder,
   readHostFacts,
   type SandboxPlan,
+  seatbeltProfile,
 } from "../sandbox/index.ts";
 import { beginHold, type Traces } from "../workspace/index.ts";
 import { type Admitted, admit, standing, standingText } from "./admission.ts";
@@ -128,6 +130,14 @@ export class ActiveSession {
       policy: { name: policy.name, sha256: policy.sha256 },
       admission: standingText(await standing(agent, house)),
       plan,
+      seatbelt:
+        question.system === "macos"
+          ? seatbeltProfile(shown, {
+              home: homedir(),
+              temporary: join(places.run, "s/explain/tmp"),
+              hidden: spec.hide,
+            })
+          : null,
       native: { emitter: native.emitter, gaps: native.gaps },
     };
   }

@@ -30,6 +30,8 @@ export type Question =
       readonly door: "tls" | "base";
       /** Plan and explain only: no session is started. */
       readonly explain: boolean;
+      /** The plan of which system to explain. */
+      readonly system: "this" | "macos";
       /** Take snapshots of the workspace, so that the session can be undone. */
       readonly undo: boolean;
       /** The whole workspace is copy-on-write, and nothing is changed before somebody has looked at it. */
@@ -193,6 +195,8 @@ export interface Explained {
   /** Where the register has the build. */
   readonly admission: string;
   readonly plan: SandboxPlan;
+  /** The profile of the wall on macOS, where that was asked for. */
+  readonly seatbelt: string | null;
   /** The emitter of the agent's own settings (null: none fits), and who holds each grant. */
   readonly native: Pick<study.NativeSettings, "emitter" | "gaps">;
 }

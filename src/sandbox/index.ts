@@ -13,4 +13,5 @@ export { makeOverlays } from "./overlay.ts";
 export { INSIDE, planSandbox, type SandboxPlan } from "./plan.ts";
 export { type MachineControl, type MachineReport, probeMachine } from "./probe.ts";
 export { Recorder, type RecorderOptions } from "./recorder.ts";
+export { type MacFacts, seatbeltProfile } from "./seatbelt.ts";
 export { seccompFilter } from "./seccomp.ts";
