@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 // unit: no root, no bubblewrap, no network beyond loopback. system: real bubblewrap and processes.
 // slow: as system; what would take `npm test` past five minutes. CI runs it too.
+// console: the console's pages in a real Chromium, built before the suite.
 // probe: the real agents try to break every grant (docs/probes.md).
 // agents: real agents from npm, installed on demand into a cache (see test/agents/agents.json).
 export default defineConfig({
@@ -23,6 +24,16 @@ export default defineConfig({
           include: ["test/slow/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "console",
+          include: ["test/console/**/*.test.ts"],
+          globalSetup: ["test/console/build.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },

@@ -76,9 +76,9 @@ function Inside(): JSX.Element {
         <span className="bar-page">{page === undefined ? t("name") : t(`page.${page.id}`)}</span>
         <LiveSign line={line} />
       </header>
-      <div className="side">
+      <header className="side">
         <Side line={line} />
-      </div>
+      </header>
       <Drawer isOpen={isOpen} onClose={close} label={t("menu")}>
         <Side line={line} onGo={close} />
       </Drawer>

@@ -18,6 +18,24 @@ export type DiffLine =
 const MAX_LINE = 4_000;
 const MAX_EDITS = 20_000;
 
+/** What two different words have in common by chance is no more the same than they are. */
+const CHANCE = 2;
+
+function joined(stretches: readonly Stretch[]): Stretch[] {
+  const length = (stretch: Stretch | undefined): number =>
+    stretch?.isChanged === true ? stretch.text.length : 0;
+  const whole: Stretch[] = [];
+  for (const [at, stretch] of stretches.entries()) {
+    const isBetween = length(stretches[at - 1]) >= CHANCE && length(stretches[at + 1]) >= CHANCE;
+    const isChanged = stretch.isChanged || (isBetween && stretch.text.length <= CHANCE);
+    const last = whole.at(-1);
+    if (last?.isChanged === isChanged)
+      whole[whole.length - 1] = { text: last.text + stretch.text, isChanged };
+    else whole.push({ text: stretch.text, isChanged });
+  }
+  return whole;
+}
+
 function stretchesOf(
   before: string,
   after: string,
@@ -31,7 +49,7 @@ function stretchesOf(
     parts
       .filter((part) => !part[skip])
       .map((part) => ({ text: part.value.join(""), isChanged: part.added || part.removed }));
-  return { before: side("added"), after: side("removed") };
+  return { before: joined(side("added")), after: joined(side("removed")) };
 }
 
 export function linesOf(before: string, after: string): readonly DiffLine[] {

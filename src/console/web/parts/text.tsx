@@ -16,6 +16,8 @@ export interface TextProps {
   /** Characters before "show more". */
   readonly shown?: number;
   readonly className?: string;
+  /** Within a button or a link: what is too long is cut, as there can be no button in it that shows the rest. */
+  readonly isCut?: boolean;
 }
 
 /** Cuts between code points. */
@@ -24,14 +26,14 @@ function cut(text: string, length: number): string {
   return text.slice(0, end);
 }
 
-export function Text({ children, block = false, shown, className }: TextProps): JSX.Element {
+export function Text({ children, block = false, shown, className, isCut = false }: TextProps): JSX.Element {
   const { t } = useTranslation();
   const [isOpen, setOpen] = useState(false);
   const limit = shown ?? (block ? SHOWN_BLOCK : SHOWN);
   const isLong = children.length > limit + limit / 4;
   const text = isLong && !isOpen ? cut(children, limit) : cut(children, MOST);
   const pieces = <Pieces of={piecesOf(text)} />;
-  const more = isLong && (
+  const more = isLong && !isCut && (
     <button type="button" className="more" onClick={() => setOpen(!isOpen)}>
       {isOpen ? t("text.less") : t("text.more", { count: children.length })}
     </button>

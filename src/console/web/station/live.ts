@@ -11,7 +11,7 @@ export function useLive(): Line {
   const client = useQueryClient();
   const [line, setLine] = useState<Line>("waiting");
   useEffect(() => {
-    const source = new EventSource("api/events", { withCredentials: false });
+    let source: EventSource | null = null;
     let resting: ReturnType<typeof setTimeout> | undefined;
     let missed = false;
     const refresh = (): void => {
@@ -27,14 +27,33 @@ export function useLive(): Line {
         refresh();
       }, REST_MS);
     };
-    source.onopen = () => setLine("live");
-    source.onerror = () => setLine("waiting");
-    source.onmessage = refresh;
-    for (const what of ["entries", "approvals", "health", "signed-out"] satisfies Live["what"][])
-      source.addEventListener(what, refresh);
+    // A browser opens six connections to a server for all its tabs: one that nobody sees holds none.
+    const open = (): void => {
+      if (document.visibilityState !== "visible" || source !== null) return;
+      source = new EventSource("api/events");
+      source.onopen = () => setLine("live");
+      source.onerror = () => setLine("waiting");
+      source.onmessage = refresh;
+      for (const what of ["entries", "approvals", "health", "signed-out"] satisfies Live["what"][])
+        source.addEventListener(what, refresh);
+    };
+    const close = (): void => {
+      source?.close();
+      source = null;
+    };
+    const onVisible = (): void => {
+      if (document.visibilityState === "hidden") close();
+      else {
+        open();
+        refresh();
+      }
+    };
+    open();
+    document.addEventListener("visibilitychange", onVisible);
     return () => {
+      document.removeEventListener("visibilitychange", onVisible);
       clearTimeout(resting);
-      source.close();
+      close();
     };
   }, [client]);
   return line;

@@ -126,7 +126,7 @@ function Exact({ bytes }: { readonly bytes: ExactBytes }): JSX.Element {
           <div className="stack">
             {!body.isUtf8 && <Note tone="warn">{t("bytes.notUtf8")}</Note>}
             <BodyText body={body} replaced={bytes.against.replaced} />
-            {bytes.cutBytes > 0 && <p className="faint">{t("bytes.cut", { count: bytes.cutBytes })}</p>}
+            {body.isCut && <p className="faint">{t("bytes.cut")}</p>}
           </div>
         </Panel>
       )}

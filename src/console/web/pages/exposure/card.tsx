@@ -75,7 +75,7 @@ function Transmitted({ card: { transmitted } }: { readonly card: ExposureCard })
       <div className="row-of">
         {transmitted.classes.map(({ class: name, requests, filter }) => (
           <Link key={name} className="chip chip-link" data-tone="warn" to={entriesAt(filter)}>
-            <Text>{`${name} ${requests}`}</Text>
+            <Text isCut shown={60}>{`${name} ${requests}`}</Text>
           </Link>
         ))}
         {transmitted.classes.length === 0 && <Chip tone="good">{t("noClass")}</Chip>}
@@ -130,6 +130,21 @@ function Servers({ card: { servers } }: { readonly card: ExposureCard }): JSX.El
         rows={[
           { name: t("hosts"), value: <List of={servers.hosts} /> },
           { name: t("reached"), value: <List of={servers.sentTo} /> },
+          servers.reported.length === 0
+            ? null
+            : {
+                name: t("reported"),
+                value: (
+                  <ul className="plain-list">
+                    {servers.reported.slice(0, MOST_NAMES).map(({ model, region, requests }) => (
+                      <li key={`${model} ${region}`}>
+                        <Text>{[model, region].filter((said) => said !== null).join(" · ")}</Text>{" "}
+                        <span className="faint figures">{requests}</span>
+                      </li>
+                    ))}
+                  </ul>
+                ),
+              },
           servers.addresses.length === 0
             ? null
             : { name: t("addresses"), value: <List of={servers.addresses} /> },
@@ -165,30 +180,45 @@ function Terms({ card: { terms } }: { readonly card: ExposureCard }): JSX.Elemen
   );
 }
 
-/** Facts of the register: what is said, by whom, and as of when. */
+/** Facts of the register: what is said, by whom, and as of when; once, where all are from one place. */
 function FactList({ of }: { readonly of: readonly Fact[] }): JSX.Element {
+  const origins = new Set(of.map(({ asOf, sources }) => [asOf, ...sources].join(" ")));
+  const [first] = of;
+  const isOne = origins.size === 1 && first !== undefined;
+  return (
+    <>
+      <Facts
+        rows={of.map((fact) => ({
+          name: fact.name.replaceAll("_", " "),
+          value: (
+            <>
+              <Text shown={160}>{fact.value}</Text> {!isOne && <Origin of={fact} />}
+            </>
+          ),
+        }))}
+      />
+      {isOne && (
+        <p>
+          <Origin of={first} />
+        </p>
+      )}
+    </>
+  );
+}
+
+function Origin({ of }: { readonly of: Fact }): JSX.Element {
   const { t } = useTranslation("exposure");
   return (
-    <Facts
-      rows={of.map((fact) => ({
-        name: fact.name.replaceAll("_", " "),
-        value: (
-          <>
-            <Text shown={160}>{fact.value}</Text>{" "}
-            <span className="fact-source">
-              {t("asOf", { day: fact.asOf })}
-              {fact.sources.length > 0 && (
-                <>
-                  {" · "}
-                  <Text shown={60}>{fact.sources.join(", ")}</Text>
-                </>
-              )}
-            </span>{" "}
-            {fact.isStale && <Chip tone="warn">{t("stale")}</Chip>}
-          </>
-        ),
-      }))}
-    />
+    <span className="fact-source">
+      {t("asOf", { day: of.asOf })}
+      {of.sources.length > 0 && (
+        <>
+          {" · "}
+          <Text shown={120}>{of.sources.join(", ")}</Text>
+        </>
+      )}{" "}
+      {of.isStale && <Chip tone="warn">{t("stale")}</Chip>}
+    </span>
   );
 }
 

@@ -28,7 +28,9 @@ export function RowTable({
   const rows = useRead<Rows<FlowRow>>("flows/rows", { ...query, limit });
   const value = (column: "workspace" | "agent" | "destination", row: FlowRow): JSX.Element => (
     <button type="button" className="cell-choice" onClick={() => onChoose(column, row[column])}>
-      <Text>{row[column]}</Text>
+      <Text isCut shown={60}>
+        {row[column]}
+      </Text>
     </button>
   );
   const columns: readonly Column<FlowRow>[] = [

@@ -167,7 +167,6 @@ function Drawing({ layout, isUpright, lit, onLit, onChoose }: DrawingProps): JSX
         <Node
           key={place.node.id}
           place={place}
-          layout={layout}
           isUpright={isUpright}
           isCurrent={place.node.id === current}
           onLit={onLit}
@@ -176,7 +175,32 @@ function Drawing({ layout, isUpright, lit, onLit, onChoose }: DrawingProps): JSX
           onFocus={() => setFocused(place.node.id)}
         />
       ))}
+      <Labels layout={layout} isUpright={isUpright} />
     </svg>
+  );
+}
+
+/** The names that can be seen. They are in the nodes' own names too, so nobody hears them twice. */
+function Labels({
+  layout,
+  isUpright,
+}: {
+  readonly layout: Layout;
+  readonly isUpright: boolean;
+}): JSX.Element {
+  const { nodeName } = useFlowNames();
+  return (
+    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing in it takes the focus
+    <g className="node-labels" aria-hidden="true">
+      {layout.places.map((place) => {
+        const name = plainText(nodeName(place.node));
+        return isUpright ? (
+          <UprightLabel key={place.node.id} place={place} name={name} />
+        ) : (
+          <SideLabel key={place.node.id} place={place} layout={layout} name={name} />
+        );
+      })}
+    </g>
   );
 }
 
@@ -212,7 +236,6 @@ function neighbour(places: readonly Place[], at: Place, key: string, isUpright: 
 
 interface NodeProps {
   readonly place: Place;
-  readonly layout: Layout;
   readonly isUpright: boolean;
   readonly isCurrent: boolean;
   readonly onLit: (of: FlowNode | null) => void;
@@ -221,20 +244,13 @@ interface NodeProps {
   readonly onFocus: () => void;
 }
 
-function Node({
-  place,
-  layout,
-  isUpright,
-  isCurrent,
-  onLit,
-  onChoose,
-  onKey,
-  onFocus,
-}: NodeProps): JSX.Element {
+function Node({ place, isUpright, isCurrent, onLit, onChoose, onKey, onFocus }: NodeProps): JSX.Element {
   const { t, i18n } = useTranslation("flows");
   const { nodeName } = useFlowNames();
   const { node, x, y, width, height } = place;
   const name = plainText(nodeName(node));
+  // The name beside the bar belongs to it for a pointer, and is drawn apart: see Labels.
+  const reach = isUpright ? 8 : Math.min(110, 16 + LETTER * name.length);
   const label = `${t(`column.${node.column}`)}: ${name}, ${t("requests", { count: node.requests, shown: numberText(node.requests, i18n.language) })}, ${bytesText(node.bytes, i18n.language)}`;
   return (
     // An SVG group cannot be a button element.
@@ -256,13 +272,8 @@ function Node({
       onClick={() => onChoose([node])}
       onKeyDown={(event) => onKey(event, place)}
     >
-      <rect className="node-hit" x={x - 4} y={y - 4} width={width + 8} height={height + 8} />
+      <rect className="node-hit" x={x - 4} y={y - 4} width={width + reach} height={height + 8} />
       <rect className="node-bar" x={x} y={y} width={width} height={height} rx={1.5} />
-      {isUpright ? (
-        <UprightLabel place={place} name={name} />
-      ) : (
-        <SideLabel place={place} layout={layout} name={name} />
-      )}
     </g>
   );
 }
@@ -287,7 +298,12 @@ function SideLabel({
   const middle = y + height / 2;
   return (
     <>
-      <text className="node-name" x={at} y={isTall ? middle - 2 : middle + 4}>
+      <text
+        className="node-name"
+        data-rest={place.node.name === null || undefined}
+        x={at}
+        y={isTall ? middle - 2 : middle + 4}
+      >
         {shorten(name, room)}
       </text>
       {isTall && (
@@ -304,7 +320,12 @@ function UprightLabel({ place, name }: { readonly place: Place; readonly name: s
   const room = Math.floor(width / LETTER);
   if (room < 4) return null;
   return (
-    <text className="node-name" x={x + 1} y={y + height + 13}>
+    <text
+      className="node-name"
+      data-rest={place.node.name === null || undefined}
+      x={x + 1}
+      y={y + height + 13}
+    >
       {shorten(name, room)}
     </text>
   );

@@ -293,7 +293,7 @@ function Agents({ health: { agents, station } }: { readonly health: HealthData }
                   <span className="row-of">
                     {station.sessions.map(({ session, agent, workspace }) => (
                       <Link key={session} to={`/sessions/${encodeURIComponent(session)}`}>
-                        <Text>{`${agent} · ${workspace}`}</Text>
+                        <Text isCut shown={80}>{`${agent} · ${workspace}`}</Text>
                       </Link>
                     ))}
                   </span>

@@ -121,7 +121,7 @@ export function Entries(): JSX.Element {
 function SessionLink({ session, index }: { readonly session: string; readonly index: number }): JSX.Element {
   return (
     <Link className="mono" to={`/sessions/${encodeURIComponent(session)}?at=${index}`}>
-      <Text>{session}</Text>
+      <Text isCut>{session}</Text>
     </Link>
   );
 }
@@ -237,7 +237,9 @@ function FilterBar({
                       )
                     }
                   >
-                    <Text shown={60}>{value}</Text>
+                    <Text isCut shown={60}>
+                      {value}
+                    </Text>
                   </button>
                 ))}
                 {field.values.length === 0 && <span className="faint">{t(`filter.kind.${field.kind}`)}</span>}

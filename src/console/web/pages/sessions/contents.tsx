@@ -27,8 +27,8 @@ const AT_ONCE = 50;
 export interface ContentsDesk {
   readonly shown: ReadonlyMap<string, ExchangeContent>;
   readonly revealed: ReadonlyMap<string, Unmasked>;
-  /** A button that asks for these exchanges; nothing for those who may not. */
-  askFor(exchanges: readonly string[], label: string): ReactNode;
+  /** The button that asks for an exchange's content, and that takes it off again: one, so that it keeps the focus. */
+  askFor(exchange: string, isShown: boolean): ReactNode;
   askToUnmask(value: Masked): void;
   readonly mayUnmask: boolean;
   /** The dialogs, to be placed once. */
@@ -58,15 +58,22 @@ export function useContents(session: string): ContentsDesk {
     const { data } = await send<Unmasked>("POST", `${path}/unmask`, asked);
     setRevealed((now) => new Map([...now, [data.id, data] as const]));
   };
+  const hide = (exchange: string): void =>
+    setShown((now) => new Map([...now].filter(([name]) => name !== exchange)));
   return {
     shown,
     revealed,
     mayUnmask,
-    askFor: (exchanges, label) =>
+    askFor: (exchange, isShown) =>
       mayRead ? (
-        <button type="button" className="plain" onClick={() => setWanted(exchanges)}>
+        <button
+          type="button"
+          className="plain"
+          aria-expanded={isShown}
+          onClick={() => (isShown ? hide(exchange) : setWanted([exchange]))}
+        >
           <Icon name="lock" size={14} />
-          {label}
+          {t(`contents.${isShown ? "hide" : "one"}`)}
         </button>
       ) : (
         <span className="faint">{t("contents.forbidden")}</span>
@@ -220,7 +227,7 @@ function MaskedValue({
       onClick={() => desk.askToUnmask(value)}
     >
       <Icon name="lock" size={12} />
-      <Text>{text}</Text>
+      <Text isCut>{text}</Text>
     </button>
   );
 }

@@ -42,8 +42,8 @@ export function MomentPanel({
           {moment.verdict !== null && <Verdict of={moment.verdict} />}
         </p>
       </header>
-      {moment.exchange !== null && hasEvidence && moment.hasContent === true && content === undefined && (
-        <div>{contents.askFor([moment.exchange], t("contents.one"))}</div>
+      {moment.exchange !== null && hasEvidence && moment.hasContent === true && (
+        <div>{contents.askFor(moment.exchange, content !== undefined)}</div>
       )}
       {content !== undefined && (
         <ContentView

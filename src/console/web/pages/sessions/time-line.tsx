@@ -194,7 +194,9 @@ function MomentRow({
         <When at={moment.at} form="time" />
         <Icon name={SIGNS[sortOf(moment.kind)]} size={15} />
         <span className="moment-title">
-          <Text shown={140}>{title}</Text>
+          <Text isCut shown={140}>
+            {title}
+          </Text>
         </span>
         {moment.verdict !== null && <Verdict of={moment.verdict} />}
       </button>

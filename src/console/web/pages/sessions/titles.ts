@@ -9,6 +9,13 @@ const text = (fields: Fields, name: string): string => {
   return typeof value === "string" || typeof value === "number" ? String(value) : "";
 };
 
+/** An agent stands as its name and its version. */
+function nameOf(agent: unknown): string {
+  if (typeof agent !== "object" || agent === null) return "";
+  const fields = agent as Fields; // an object's members, whatever they are
+  return `${text(fields, "name")} ${text(fields, "version")}`.trim();
+}
+
 /** The first of a list's members by a field, and how many more there are. */
 function listed(
   fields: Fields,
@@ -26,6 +33,7 @@ const LISTS = {
   "command.started": { key: "command-started", list: "commands", name: "program" },
   "file.changed": { key: "file-changed", list: "changes", name: "path" },
   "file.read": { key: "file-read", list: "reads", name: "path" },
+  "exchange.traced": { key: "exchange-traced", list: "files", name: "path" },
   "connection.tried": { key: "connection-tried", list: "connections", name: "host" },
 } as const;
 
@@ -45,6 +53,7 @@ const PLAIN = {
   "tunnel.opened": "tunnel-opened",
   "tunnel.closed": "tunnel-closed",
   "command.ended": "command-ended",
+  "workspace.measured": "workspace-measured",
 } as const;
 
 const isKey = <T extends object>(table: T, key: string): key is Extract<keyof T, string> =>
@@ -55,7 +64,7 @@ export function useTitle({ fields, event, title }: Moment): string {
   if (isKey(LISTS, event)) {
     const { key, list, name } = LISTS[event];
     const { first, more } = listed(fields, list, name);
-    if (first === "") return title;
+    if (first === "") return key === "exchange-traced" ? t("moment.traced-none") : title;
     const said = t(`moment.${key}`, { first });
     return more === 0 ? said : `${said} ${t("moment.more", { count: more })}`;
   }
@@ -69,6 +78,7 @@ export function useTitle({ fields, event, title }: Moment): string {
     fault: text(fields, "fault"),
     reason: text(fields, "reason"),
     by: text(fields, "by") || text(fields, "principal"),
-    agent: text(fields, "agent") || title,
+    agent: nameOf(fields["agent"]) || title,
+    files: text(fields, "files"),
   });
 }
