@@ -10,7 +10,8 @@ import { localPrincipal } from "./places.ts";
 import type { ConsoleAction, ConsoleAnswer } from "./talk.ts";
 
 export const DEFAULT_PORT = 7400;
-const START_MS = 20_000;
+/** Until it listens; a machine at its limit takes long. */
+const START_MS = 60_000;
 /** An answer is a look into memory. */
 const ANSWER_MS = 10_000;
 

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { asSessionId, Fault } from "../core/index.ts";
 import { createDecoder } from "../dialect/index.ts";
 import type { Inspector } from "../inspect/index.ts";
-import { type Amount, type Exposed, termText } from "../ledger/index.ts";
+import { type Amount, type AnsweredBy, type Exposed, type Reported, termText } from "../ledger/index.ts";
 import { DATED_FACTS, type DatedFact, type Destination, isStale } from "../register/index.ts";
 import type { Body, ExactBytes, ExposureCard, Fact, Sample } from "./api/exposure.ts";
 import type { Masked } from "./api/sessions.ts";
@@ -114,6 +114,7 @@ async function cardsOf(
   const register = await rooms.register();
   const place = placing(register);
   const periods = periodsOf(query, rooms);
+  const peers = { answered: rooms.index.peers.answeredBy(), reported: rooms.index.peers.reported() };
   return periods.flatMap(([from, to]) => {
     const found = rooms.index.flows.exposed({
       ...{ from, to },
@@ -122,7 +123,9 @@ async function cardsOf(
     });
     return [...found]
       .sort((a, b) => left(b).bytes - left(a).bytes || left(b).requests - left(a).requests)
-      .map((exposed) => () => cardOf(exposed, place(exposed.destination).row, from, to, user, rooms));
+      .map(
+        (exposed) => () => cardOf(exposed, place(exposed.destination).row, [from, to], peers, user, rooms),
+      );
   });
 }
 
@@ -191,11 +194,16 @@ function cardFilter(
   ].join(" ");
 }
 
+interface PeersSeen {
+  readonly answered: readonly AnsweredBy[];
+  readonly reported: readonly Reported[];
+}
+
 function cardOf(
   exposed: Exposed,
   row: Destination | null,
-  from: number,
-  to: number,
+  [from, to]: readonly [from: number, to: number],
+  peers: PeersSeen,
   user: User,
   rooms: Rooms,
 ): ExposureCard {
@@ -205,7 +213,7 @@ function cardOf(
   const mark = (name: string): number => of.mark.find((one) => one.name === name)?.requests ?? 0;
   const behind = rooms.index.sessions.behind({ agent, version, build, destination, from, to });
   const ways = of.to.map(({ name }) => name.split(" "));
-  const answered = rooms.index.peers.answeredBy().filter((one) => one.destination === destination);
+  const answered = peers.answered.filter((one) => one.destination === destination);
   const mayRead = user.rights.has("read-evidence");
   const sample = mayRead ? rooms.index.query(cardFilter(exposed, from, to, true), 1)[0]?.event : undefined;
   return {
@@ -232,8 +240,7 @@ function cardOf(
       hosts: distinct(ways.map(([host = ""]) => host)),
       sentTo: distinct(ways.map(([, origin = ""]) => origin)),
       register: row === null ? null : factsOf(row, SERVER_FACTS, rooms.clock.now()),
-      reported: rooms.index.peers
-        .reported()
+      reported: peers.reported
         .filter((one) => one.destination === destination)
         .map(({ model, region, requests }) => ({ model, region, requests })),
       tlsPeers: distinct(answered.flatMap(({ tlsPeer }) => tlsPeer ?? [])),
