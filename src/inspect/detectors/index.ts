@@ -3,6 +3,7 @@ import type { Detector, Family, Reader } from "../detector.ts";
 import { ASSIGNED_CREDENTIALS } from "./assigned.ts";
 import { CREDENTIALS } from "./credentials.ts";
 import { DISGUISED } from "./disguised.ts";
+import { FURTHER } from "./further.ts";
 import { INFRASTRUCTURE } from "./infrastructure.ts";
 import { INJECTIONS } from "./injection.ts";
 import { MARKS } from "./marks.ts";
@@ -18,6 +19,7 @@ export const FAMILIES: readonly Family[] = [
   PAYMENTS,
   MESSAGING,
   SERVICES,
+  FURTHER,
   CREDENTIALS,
   WALLETS,
   DISGUISED,
