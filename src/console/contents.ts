@@ -3,7 +3,7 @@
  * sealed.ts alone; values that detectors find are masked by mask.ts.
  */
 import { z } from "zod";
-import { type EvidenceRef, Fault, type LedgerEvent } from "../core/index.ts";
+import { type EvidenceRef, type ExchangeId, Fault, type LedgerEvent } from "../core/index.ts";
 import { createDecoder, type Decoded, type Decoder, type TextPart } from "../dialect/index.ts";
 import type { Inspector } from "../inspect/index.ts";
 import { termText } from "../ledger/index.ts";
@@ -46,7 +46,7 @@ export const contentsRoutes = (rooms: Rooms): readonly Route[] => {
       body: z.strictObject({ reason, exchanges: z.array(z.string().max(40)).min(1).max(MAX_EXCHANGES) }),
       handle: async ({ params, body, user }) => {
         const { id } = sessionAsked(params["id"], rooms.index);
-        const wanted = exchangesOf(rooms, id, new Set(body.exchanges));
+        const wanted = exchangesOf(rooms, id, new Set(body.exchanges), true);
         const refs = wanted.flatMap(({ refs: own }) => own);
         const { opened, recordedAt } = await openSealed(
           refs,
@@ -84,19 +84,51 @@ export interface WantedExchange {
   readonly replaced: ReadonlySet<string>;
 }
 
-/** In the ledger's order. Throws `console.unknown` when one of them is not of the session. */
+/**
+ * In the ledger's order. `orAsked`: of an exchange that was never judged, as it waits for a person, what would leave. Throws
+ * `console.unknown` when one of them is not of the session.
+ */
 export function exchangesOf(
   rooms: Rooms,
   session: string,
   wanted: ReadonlySet<string>,
+  orAsked = false,
 ): readonly WantedExchange[] {
-  const filter = `${termText("session", "=", [session])} ${termText("kind", "=", ["exchange.judged", "exchange.answered"])}`;
-  const found = gathered(rooms.index.query(filter, MAX_ENTRIES, "oldest")).filter(({ judged }) =>
-    wanted.has(judged.exchange),
+  const kinds = ["exchange.judged", "exchange.answered", ...(orAsked ? ["approval.asked"] : [])];
+  const filter = `${termText("session", "=", [session])} ${termText("kind", "=", kinds)}`;
+  const entries = rooms.index.query(filter, MAX_ENTRIES, "oldest");
+  const judged = gathered(entries).filter((one) => wanted.has(one.judged.exchange));
+  const known = new Set<string>(judged.map((one) => one.judged.exchange));
+  const asked = entries.flatMap(({ event }) =>
+    event.kind === "approval.asked" && wanted.has(event.question) && !known.has(event.question)
+      ? [askedFor(event)]
+      : [],
   );
+  const found = [...judged, ...asked];
   if (found.length < wanted.size)
     throw new Fault("console.unknown", { detail: "the session has no such exchange" });
   return found;
+}
+
+/** A question, as the judgement that there will be if the answer is yes. Method and path stand in its sealed head alone. */
+function askedFor(event: Extract<LedgerEvent, { kind: "approval.asked" }>): WantedExchange {
+  const { v, at, session, question, host, port, sentTo, destination, model, requestBytes, findings } = event;
+  const judged: Judged = {
+    ...{ v, at, kind: "exchange.judged", session, host, port, sentTo, destination, model },
+    exchange: question as ExchangeId, // a question bears the id of the exchange that asked first
+    ...{ requestBytes, findings, rules: event.rules, evidence: event.evidence, verdict: "ask" },
+    ...{
+      door: "tls",
+      protocol: "http/1.1",
+      method: "",
+      path: "",
+      queryBytes: 0,
+      dialect: "",
+      understood: true,
+    },
+    sources: { files: [], commands: 0, others: 0 },
+  };
+  return { judged, answered: null, refs: event.evidence, replaced: new Set() };
 }
 
 function gathered(entries: readonly SessionEntry[]): readonly WantedExchange[] {
@@ -175,8 +207,15 @@ function decodedRequest(
   const parsed: Head | null = head === null ? null : headOf(head);
   const body = contentOf(bytes, parsed);
   if (body === null) return null;
-  const { method, host, path } = judged;
+  const { host } = judged;
+  const [method, path] = judged.method === "" ? requestLineOf(parsed) : [judged.method, judged.path];
   return decoder.decode({ method, host, path, headers: parsed?.headers ?? [], body });
+}
+
+/** Of a head as it was on the wire. */
+function requestLineOf(head: Head | null): readonly [method: string, path: string] {
+  const [, method = "POST", target = "/"] = /^(\S+) (\S+)/.exec(head?.lines[0] ?? "") ?? [];
+  return [method, URL.parse(target, "https://host.invalid")?.pathname ?? "/"];
 }
 
 /** One for each part; null for those that say nothing to people. Null: something was found that cannot be masked. */
