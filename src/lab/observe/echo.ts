@@ -148,15 +148,17 @@ function monthPattern(
   locales: readonly string[],
 ): RegExp {
   const found = new Set<string>();
+  const digits = new Set<string>();
   for (const timeZone of zones)
     for (const at of moments) {
       const { year, month } = partsIn(timeZone, at);
-      found.add(`${year}-${month}`);
+      digits.add(`${year}-${month}`);
       for (const locale of locales)
         for (const style of ["long", "short"] as const)
           found.add(new Intl.DateTimeFormat(locale, { month: style, year: "numeric", timeZone }).format(at));
     }
-  return new RegExp(`(?<![\\w-])(?:${[...found].map(escaped).join("|")})(?![\\w-])`, "g");
+  const words = `(?<![\\w-])(?:${[...found].map(escaped).join("|")})(?![\\w-])`;
+  return new RegExp(`${words}|(?<!\\d)(?:${[...digits].map(escaped).join("|")})(?![\\d-])`, "g");
 }
 
 const SPELLINGS: Readonly<Record<string, Intl.DateTimeFormatOptions>> = {

@@ -159,3 +159,12 @@ test("other words do not read alike", () => {
   expect(isMarker("grade a", "grade b")).toBe(false);
   expect(folded("ﬁne")).toBe("fine");
 });
+
+test("where a body is cut, and what trails it, is kept", () => {
+  const chunked =
+    "POST /a HTTP/1.1\r\nhost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;x=1\r\nabc\r\n2\r\nde\r\n0\r\nT: u\r\n\r\n";
+  const [first, second] = requestsOf([connection(chunked + post("{}"))]);
+  expect(first?.framing).toEqual(["chunks 3;x=1 2 0", "trailer T: u"]);
+  expect(first?.body.toString()).toBe("abcde");
+  expect(second?.framing).toEqual([]);
+});
