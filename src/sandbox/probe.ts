@@ -314,7 +314,7 @@ function tryUserNamespace(facts: MachineFacts): { readonly detail: string; reado
   return {
     detail,
     remedy:
-      "in a container: allow user namespaces and an unmasked /proc (see docs/containers), or run outside of it",
+      "in a container: allow user namespaces and an unmasked /proc (see docs/containers.md), or run outside of it",
   };
 }
 
