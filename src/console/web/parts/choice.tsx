@@ -15,7 +15,7 @@ export function Choice({
   hideLabel = false,
 }: {
   readonly label: string;
-  /** `""`: the first option, which means all. */
+  /** The first option is the usual one; another is shown as chosen. */
   readonly value: string;
   readonly options: readonly ChoiceOption[];
   readonly onChoose: (value: string) => void;
@@ -23,7 +23,7 @@ export function Choice({
 }): JSX.Element {
   const id = useId();
   return (
-    <span className="choice" data-set={value !== "" || undefined}>
+    <span className="choice" data-set={value !== options[0]?.value || undefined}>
       <label htmlFor={id} className={hideLabel ? "unseen" : undefined}>
         {label}
       </label>

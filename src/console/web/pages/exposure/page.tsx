@@ -16,7 +16,7 @@ import { ExactBytesPage } from "./bytes.tsx";
 import { Card } from "./card.tsx";
 import "./exposure.css";
 
-const PERIODS = ["day", "week", "month", "all"] as const;
+const PERIODS = ["week", "day", "month", "all"] as const;
 const AT_ONCE = 50;
 
 export function Exposure(): JSX.Element {
