@@ -112,7 +112,10 @@ async function savedReports(folder: string): Promise<readonly SavedReport[]> {
       const report = reportIn(bytes.toString("utf8"));
       const { mtimeMs } = await stat(join(folder, name));
       const sha256 = createHash("sha256").update(bytes).digest("hex");
-      return report === null ? [] : [{ sha256, at: Math.round(mtimeMs), report }];
+      const at = fieldOf(report, "at");
+      return report === null
+        ? []
+        : [{ sha256, at: typeof at === "number" ? at : Math.round(mtimeMs), report }];
     }),
   );
   return found.flat().sort((a, b) => b.at - a.at);
