@@ -36,14 +36,40 @@ interface Way extends Flow {
   readonly jurisdiction: string;
 }
 
-export const flowsRoutes = (rooms: Rooms): readonly Route[] => [
+export const flowsRoutes = (all: Rooms): readonly Route[] =>
+  routesWith({ rooms: all, waysOf: waysKept(all) });
+
+interface Flowing {
+  readonly rooms: Rooms;
+  readonly waysOf: (period: FlowPeriod) => readonly Flow[];
+}
+
+/** Periods that are remembered. */
+const MAX_KEPT = 8;
+
+/** What was asked for last, as long as the index has not grown: the parts of a page ask for the same. */
+function waysKept(rooms: Rooms): (period: FlowPeriod) => readonly Flow[] {
+  const kept = new Map<string, readonly Flow[]>();
+  let size = -1;
+  return (period) => {
+    const { index } = rooms;
+    if (index.size !== size || kept.size >= MAX_KEPT) kept.clear();
+    size = index.size;
+    const key = `${period.from} ${period.to} ${period.bucketMs}`;
+    const ways = kept.get(key) ?? index.flows.flows(period);
+    kept.set(key, ways);
+    return ways;
+  };
+}
+
+const routesWith = ({ rooms, waysOf }: Flowing): readonly Route[] => [
   valueRoute({
     method: "GET",
     path: "/api/flows",
     rights: ["look"],
     query: Query,
     handle: async ({ query }) => {
-      const look = await lookAt(rooms, query);
+      const look = await lookAt({ rooms, waysOf }, query);
       return { data: flowsOf(look, rooms.index), filter: filterOf(look, {}) };
     },
   }),
@@ -55,7 +81,7 @@ export const flowsRoutes = (rooms: Rooms): readonly Route[] => [
     name: "flows",
     columns: [...COLUMNS, "operator", "requests", "bytes", "filter"],
     page: async ({ query }, { limit, cursor }) => {
-      const look = await lookAt(rooms, query);
+      const look = await lookAt({ rooms, waysOf }, query);
       const at = Number(cursor ?? 0) || 0;
       const chosen = [...look.chosen].sort(
         (a, b) => b.bytes - a.bytes || b.requests - a.requests || order(a, b),
@@ -79,7 +105,7 @@ export const flowsRoutes = (rooms: Rooms): readonly Route[] => [
     name: "exchanges",
     columns: EXCHANGE_COLUMNS,
     page: async ({ query }, { limit, cursor }) => {
-      const look = await lookAt(rooms, query);
+      const look = await lookAt({ rooms, waysOf }, query);
       const filter = filterOf(look, {});
       const before = cursor === null ? "" : ` ${termText("index", "<", [Number(cursor) || 0])}`;
       const found = rooms.index.query(`${filter}${before}`, limit);
@@ -121,16 +147,16 @@ interface Look {
   readonly destinations: readonly string[] | null;
 }
 
-async function lookAt(rooms: Rooms, asked: Asked): Promise<Look> {
+async function lookAt({ rooms, waysOf }: Flowing, asked: Asked): Promise<Look> {
   const range = {
     ...(asked.from === undefined ? {} : { from: asked.from }),
     ...(asked.to === undefined ? {} : { to: asked.to }),
   };
   const period = rooms.index.flows.period(range);
   const place = placing(await rooms.register(), await rooms.ownServers());
-  const all = rooms.index.flows
-    .flows(period)
-    .map((flow): Way => ({ ...flow, jurisdiction: place(flow.destination).jurisdiction }));
+  const all = waysOf(period).map(
+    (flow): Way => ({ ...flow, jurisdiction: place(flow.destination).jurisdiction }),
+  );
   const chosen = all.filter((way) =>
     COLUMNS.every((column) => asked[column] === undefined || way[column] === asked[column]),
   );
