@@ -26,6 +26,10 @@ if (cases.length === 0) {
   console.error(`no cases in \`${values.cases}\``);
   process.exit(2);
 }
+if (cases.every((one) => !("payload" in one))) {
+  console.error(`no file in \`${values.cases}\` is a case of agent-egress-bench`);
+  process.exit(2);
+}
 const { figures, results } = await runCases(cases, readPolicy(values.profile));
 if (values.results !== undefined)
   writeFileSync(

@@ -2,7 +2,7 @@
  * A case of agent-egress-bench (case.schema.json, version 1) and what it asks of an agent: the requests to send, or the
  * reply to fetch. Every file is a case or says why not, and every payload has a reading: at worst it is sent as it is.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -94,8 +94,9 @@ export interface Unreadable {
   readonly why: string;
 }
 
-/** Every file of a folder, by name: one that is no case must not hide the others. */
-export function readCases(folder: string): readonly (Case | Unreadable)[] {
+/** Every file of a folder, by name: one that is no case must not hide the others. Of the whole suite, its folder `cases`. */
+export function readCases(given: string): readonly (Case | Unreadable)[] {
+  const folder = existsSync(join(given, "case.schema.json")) ? join(given, "cases") : given;
   return readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
     .sort()
