@@ -46,6 +46,21 @@ int install_filter(bool files, bool reads, bool connects);
 int ask(int argc, char **argv);
 /* launch.c */
 int launch(int argc, char **argv);
+/* terminal.c: the person's terminal, kept apart. escape.c: what of a program's output may reach it. */
+int terminal(int argc, char **argv);
+int filter(int argc, char **argv);
+struct escapes {
+  int state;
+  bool is_ending, is_over; /* ESC was seen in a string; a sequence is too long */
+  char held[1024];         /* of a sequence that is not yet known to pass */
+  size_t held_count, prefix;
+  char utf8[4];
+  size_t utf8_count;
+  unsigned withheld;
+  char *out;
+};
+/* Passes on what may; `out` has room for four times `length`. Returns how many bytes it wrote. */
+size_t escapes_pass(struct escapes *escapes, const char *bytes, size_t length, char *out);
 /* overlay.c: copy-on-write directories round a command; which directories of one hide what they cover. */
 int overlay(int argc, char **argv);
 int opaque(int argc, char **argv);

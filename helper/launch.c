@@ -64,6 +64,8 @@ static pid_t start_bubblewrap(char **command, int control) {
   if (child > 0) return child;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(125);
+  /* On a terminal of our own (terminal.c) we lead its session: in our own group Ctrl-Z would stop nobody. */
+  if (getsid(0) == parent && (setpgid(0, 0) != 0 || tcsetpgrp(0, getpid()) != 0)) die("terminal: %s", strerror(errno));
   /* bubblewrap ignores Ctrl-C and Ctrl-\, so that only the agent gets them and bubblewrap lives to tell its exit code. */
   for (size_t i = 2; i < sizeof KEYS / sizeof KEYS[0]; i++) signal(KEYS[i], SIG_DFL);
   char number[16];
@@ -138,6 +140,7 @@ static bool hear_end_of_stage(int control, struct channel *channel) {
   char answer[64] = {0};
   int why, there;
   if (receive_with(control, answer, sizeof answer - 1, NULL, 0, NULL, NULL) <= 0) {
+    if (getsid(0) == getpid()) kill(getppid(), SIGUSR1); /* terminal.c: from now on every key is the program's */
     say(channel, "{\"started\":1}");
     return false;
   }

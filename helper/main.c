@@ -74,6 +74,8 @@ ssize_t receive_with(int socket, void *bytes, size_t size, int *fds, int room, i
 int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "launch") == 0) return launch(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "stage") == 0) return stage(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "terminal") == 0) return terminal(argc - 2, argv + 2);
+  if (argc > 1 && strcmp(argv[1], "filter") == 0) return filter(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "overlay") == 0) return overlay(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "opaque") == 0) return opaque(argc - 2, argv + 2);
   if (argc > 1 && strcmp(argv[1], "ask") == 0) return ask(argc - 2, argv + 2);

@@ -240,7 +240,7 @@ function askForTunnel(inside: net.Socket, outside: net.Socket, { host, port }: T
 async function finish(line: StationLine, options: RunOptions, session: string, exit: Exit): Promise<boolean> {
   try {
     const ended = await line.ask<Ended>({
-      ...{ op: "ended", exitCode: exit.code },
+      ...{ op: "ended", exitCode: exit.code, withheld: exit.withheld },
       isTold: !options.quiet && !options.json,
     });
     if (options.json)

@@ -279,11 +279,11 @@ export class ActiveSession {
    * Closes the way out, brings the work in, records the end, signs, and tells what left. The first reason counts. `isTold`
    * false: nobody reads when that was signed, so it resolves when the end is durable, and the checkpoint follows.
    */
-  end(reason: Reason, exitCode: number | null, isTold = true): Promise<Ended> {
+  end(reason: Reason, exitCode: number | null, isTold = true, withheld = 0): Promise<Ended> {
     if (this.#ended !== null) return this.#ended;
     const { endings } = this.#house;
     const { workspace } = this.summary;
-    const ended = this.#finish(reason, exitCode, isTold).finally(() => {
+    const ended = this.#finish(reason, exitCode, isTold, withheld).finally(() => {
       if (endings.get(workspace) === ended) endings.delete(workspace);
     });
     this.#ended = ended;
@@ -291,7 +291,7 @@ export class ActiveSession {
     return ended;
   }
 
-  async #finish(reason: Reason, exitCode: number | null, isTold: boolean): Promise<Ended> {
+  async #finish(reason: Reason, exitCode: number | null, isTold: boolean, withheld: number): Promise<Ended> {
     await this.#house.gateway.closeSession(this.id);
     await this.#recorder?.finish(reason === "exited");
     await this.#traces.finish();
@@ -317,6 +317,7 @@ export class ActiveSession {
       exitCode,
       setAside,
       appeared,
+      ...(withheld === 0 ? {} : { withheld }),
       ...(snapshot === null ? {} : { snapshot }),
     });
     const done = Promise.all([this.#house.ledger.checkpoint(), this.#house.unwatch(this.id), emptied]);

@@ -236,7 +236,7 @@ class Station {
           ? ActiveSession.explain(this.#house, this.#places, question)
           : ActiveSession.start(this.#house, this.#places, question, tell);
       case "ended":
-        return (await session?.end("exited", question.exitCode, question.isTold)) ?? {};
+        return (await session?.end("exited", question.exitCode, question.isTold, question.withheld)) ?? {};
       case "reach":
         return { mayReach: (await session?.reach(question.host, question.port)) ?? false };
       case "failed":

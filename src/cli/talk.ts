@@ -40,6 +40,8 @@ export type Question =
   | {
       readonly op: "ended";
       readonly exitCode: number;
+      /** See `session.ended`. */
+      readonly withheld: number;
       /** Somebody reads the text of the declaration, with the time at which it was signed. */
       readonly isTold: boolean;
     }

@@ -268,6 +268,8 @@ export type EventBody =
       readonly setAside: readonly string[];
       /** Such files that could not be moved, and in old entries all that only editors, shells, agents or CI obey. */
       readonly appeared: readonly string[];
+      /** Control sequences that would have used the person's terminal against them, and did not reach it; absent: none. */
+      readonly withheld?: number;
       /** By the snapshots round the session; absent: there are none, and it cannot be undone. */
       readonly snapshot?: SnapshotTally;
     }

@@ -7,8 +7,8 @@
  * namespace); a `kill -9` of the client leaves nothing. bubblewrap's inner half sets that up only after some ten
  * milliseconds of mounting; therefore the first stage waits for our answer on the channel, and ends when it breaks.
  *
- * Signals: the terminal sends Ctrl-C, Ctrl-\, Ctrl-Z and resize to the whole foreground group, so the agent has them
- * already. From here to the program's end this process does not die of Ctrl-C and Ctrl-\: until the first stage has its
+ * Signals: with the helper, on a terminal, the program has one of its own, which sends it Ctrl-C, Ctrl-\, Ctrl-Z and resize
+ * (helper/terminal.c). Else the person's terminal sends them to the whole foreground group, so the agent has them already. From here to the program's end this process does not die of Ctrl-C and Ctrl-\: until the first stage has its
  * answer they give up, then they are the agent's alone. Other signals the caller passes on with `signal`; a program that does not end on SIGTERM or SIGHUP is killed after a grace.
  *
  * Failure contract: `launch` either resolves with a running program, or rejects with a Fault and leaves nothing running.
@@ -20,6 +20,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { constants as osConstants, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { isatty } from "node:tty";
 import { Fault } from "../core/index.ts";
 import { type Cgroup, openCgroup } from "./cgroup.ts";
 import { Names } from "./names.ts";
@@ -36,6 +37,8 @@ export interface Launched {
 export interface Ended {
   /** The program's exit code; 128 + n if signal n ended it. */
   readonly code: number;
+  /** Control sequences that would have used the person's terminal against them, and did not reach it. */
+  readonly withheld: number;
 }
 
 export interface LaunchOptions {
@@ -75,7 +78,8 @@ export async function launch(plan: SandboxPlan, options: LaunchOptions): Promise
 }
 
 async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<Launched> {
-  const { child, information } = spawnWithDescriptors(plan);
+  const isOnTerminal = plan.stage === "helper" && isatty(0) && isatty(1);
+  const { child, information } = spawnWithDescriptors(plan, isOnTerminal);
   const group = plan.groupLimits === null ? null : openCgroup(plan.groupLimits, String(child.pid));
   // The first move makes the kernel wait for some milliseconds, which bubblewrap uses to mount. Not the helper: it must
   // live where a program inside eats all memory, and says bubblewrap's number itself.
@@ -85,7 +89,7 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
   });
   const complaint = collect(child.stderr, MAX_COMPLAINT_BYTES);
   const heard: Heard = {
-    ...{ listener: null, program: null, isStarting: false, refusal: null, problem: "" },
+    ...{ listener: null, program: null, isStarting: false, refusal: null, problem: "", withheld: 0 },
     caught: new Catching(child, options),
     onWall: (pid) => enter(group, pid),
     onStarted: () => {},
@@ -127,7 +131,7 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
     const exit = exited.then(async ({ code }) => {
       await vanished(heard.program?.parent ?? 0);
       group?.close();
-      return { code };
+      return { code, withheld: heard.withheld };
     });
     return { exit, signal: sender((name) => sendTo(heard.program, name), child) };
   }
@@ -173,7 +177,8 @@ function hearHelper(message: object, handle: unknown, heard: Heard): void {
   else if ("started" in message) {
     heard.isStarting = true;
     heard.onStarted();
-  } else if ("names" in message && handle instanceof DatagramSocket) heard.caught.serveNames(handle);
+  } else if ("withheld" in message && typeof message.withheld === "number") heard.withheld = message.withheld;
+  else if ("names" in message && handle instanceof DatagramSocket) heard.caught.serveNames(handle);
   else if ("caught" in message && isServer(handle)) heard.caught.serve(handle);
   else if ("ask" in message && Array.isArray(message.ask)) void heard.caught.decide(message.ask);
 }
@@ -185,6 +190,8 @@ interface Heard {
   isStarting: boolean;
   refusal: Refusal | null;
   problem: string;
+  /** Control sequences that did not reach the person's terminal. */
+  withheld: number;
   readonly caught: Catching;
   readonly onWall: (pid: number) => void;
   onStarted: () => void;
@@ -275,7 +282,11 @@ function holdKeys(abandon: () => void): { started(): void; all(): void } {
   };
 }
 
-function spawnWithDescriptors(plan: SandboxPlan): {
+/** `isOnTerminal`: the program gets a terminal of its own, by the helper. */
+function spawnWithDescriptors(
+  plan: SandboxPlan,
+  isOnTerminal: boolean,
+): {
   readonly child: ChildProcess;
   /** The file that bubblewrap writes its `--info-fd` to; the caller closes it. */
   readonly information: number;
@@ -297,7 +308,8 @@ function spawnWithDescriptors(plan: SandboxPlan): {
     stdio[plan.argsDescriptor] = hold(Buffer.from(plan.bwrapArgs.map((arg) => `${arg}\0`).join("")));
     stdio[plan.seccompDescriptor] = hold(Buffer.from(plan.seccomp, "base64"));
     for (const { fd, text } of plan.descriptors) stdio[fd] = hold(Buffer.from(text));
-    const child = spawn(plan.file, plan.args, {
+    const args = isOnTerminal ? ["terminal", plan.file, ...plan.args] : plan.args;
+    const child = spawn(plan.file, args, {
       stdio,
       env: { ...plan.environment },
       cwd: "/",
@@ -345,8 +357,8 @@ async function launchBare(plan: SandboxPlan, options: LaunchOptions): Promise<La
     cwd: plan.cwd,
     shell: false,
   });
-  const exited = new Promise<{ code: number }>((resolve) => {
-    child.once("exit", (code, signal) => resolve({ code: exitCode(code, signal) }));
+  const exited = new Promise<Ended>((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code: exitCode(code, signal), withheld: 0 }));
   });
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
