@@ -111,6 +111,10 @@ async function session(line: StationLine, options: RunOptions, started: Started)
   const release = passSignals(launched);
   const ended = await launched.exit;
   release();
+  if (ended.fullDisk !== null)
+    process.stderr.write(
+      `\nsallyport: THE SESSION WAS ENDED: hardly any space is left on the disk of ${printable(ended.fullDisk)}\n`,
+    );
   const isWaiting = await finish(line, options, started.session, ended);
   return { code: ended.code, session: started.session, isWaiting };
 }

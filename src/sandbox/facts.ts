@@ -95,8 +95,13 @@ export interface SandboxLimits {
   readonly fileBytes: number;
   /** Bytes of the private /tmp. */
   readonly tmpBytes: number;
-  /** Bytes of memory of the whole sandbox; held only where the machine lets this user limit it (see `doctor`). */
+  /**
+   * Bytes of memory: of the whole sandbox where the machine lets this user limit that (see `doctor`), of each process
+   * everywhere.
+   */
   readonly memoryBytes: number;
+  /** Bytes that stay free on the disks that the session writes to; it ends when fewer are left. */
+  readonly freeBytes: number;
 }
 
 export interface PathFact {

@@ -23,6 +23,7 @@ import type { Readable } from "node:stream";
 import { isatty } from "node:tty";
 import { Fault } from "../core/index.ts";
 import { type Cgroup, openCgroup } from "./cgroup.ts";
+import { watchDisk } from "./disk.ts";
 import { Names } from "./names.ts";
 import type { SandboxPlan } from "./plan.ts";
 import { DESCRIPTOR } from "./stage.ts";
@@ -39,6 +40,8 @@ export interface Ended {
   readonly code: number;
   /** Control sequences that would have used the person's terminal against them, and did not reach it. */
   readonly withheld: number;
+  /** The disk that was too full, if that ended it. */
+  readonly fullDisk: string | null;
 }
 
 export interface LaunchOptions {
@@ -128,10 +131,16 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
     throw new Fault("sandbox.failed", { detail: failure.message, cause: failure });
   }
   if (heard.listener !== null && heard.isStarting && heard.refusal === null && heard.problem === "") {
+    let fullDisk: string | null = null;
+    const stopWatching = watchDisk(plan.disk, (path) => {
+      fullDisk = path;
+      child.kill(plan.stage === "helper" ? "SIGTERM" : "SIGKILL");
+    });
     const exit = exited.then(async ({ code }) => {
+      stopWatching();
       await vanished(heard.program?.parent ?? 0);
       group?.close();
-      return { code, withheld: heard.withheld };
+      return { code, withheld: heard.withheld, fullDisk };
     });
     return { exit, signal: sender((name) => sendTo(heard.program, name), child) };
   }
@@ -358,7 +367,9 @@ async function launchBare(plan: SandboxPlan, options: LaunchOptions): Promise<La
     shell: false,
   });
   const exited = new Promise<Ended>((resolve) => {
-    child.once("exit", (code, signal) => resolve({ code: exitCode(code, signal), withheld: 0 }));
+    child.once("exit", (code, signal) =>
+      resolve({ code: exitCode(code, signal), withheld: 0, fullDisk: null }),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);

@@ -86,6 +86,8 @@ export interface SandboxPlan {
   };
   /** For the session as a whole, where the machine allows it. */
   readonly groupLimits: { readonly processes: number; readonly memoryBytes: number } | null;
+  /** Disks that are looked at while it runs; null: none. */
+  readonly disk: { readonly paths: readonly string[]; readonly freeBytes: number } | null;
   /** What a person should know, one line each: what is granted, what is masked, what could not be. */
   readonly explain: readonly string[];
 }
@@ -104,6 +106,7 @@ const LIMITS: Omit<SandboxLimits, "memoryBytes"> = {
   openFiles: 16_384,
   fileBytes: 2048 * MIB,
   tmpBytes: 896 * MIB,
+  freeBytes: 1024 * MIB,
 };
 
 /** Of the machine's memory: what is left keeps the machine usable. */
@@ -168,7 +171,7 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
     .map(expect);
   const stage = chooseStage(facts, arch, limits, spec, expectations);
   explain.push(
-    `limits: ${limits.processes} processes, ${limits.openFiles} open files, ${limits.fileBytes / MIB} MiB per file, ${limits.tmpBytes / MIB} MiB in /tmp, no core dumps; where the machine allows it ${limits.memoryBytes / MIB} MiB of memory`,
+    `limits: ${limits.processes} processes, ${limits.openFiles} open files, ${limits.fileBytes / MIB} MiB per file, ${limits.tmpBytes / MIB} MiB in /tmp, no core dumps; ${limits.memoryBytes / MIB} MiB of memory for a process, and where the machine allows it for all; the session ends when less than ${limits.freeBytes / MIB} MiB are left on its disks`,
   );
   const mounts = [...content, ...pins.mounts];
   // Stable: of two at the same place the later wins, and what lies inside comes after what holds it.
@@ -216,6 +219,14 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
       shown: [...SYSTEM_VIEW, ...grantedPaths(facts)],
     },
     groupLimits: { processes: limits.processes, memoryBytes: limits.memoryBytes },
+    disk: {
+      paths: [
+        workspace,
+        facts.homeDirectory.real ?? spec.homeDirectory,
+        ...overlays.map(({ upper }) => upper),
+      ],
+      freeBytes: limits.freeBytes,
+    },
     explain,
   };
 }
@@ -240,6 +251,7 @@ function planWithoutWall(spec: SandboxSpec, cwd: string): SandboxPlan {
     overlays: [],
     atEnd: { granted: [], untouched: [], shown: [] },
     groupLimits: null,
+    disk: null,
     explain: [
       "NO SANDBOX: the program can read and write everything that you can, and reach every host",
       "its environment is scrubbed and its settings point to the gateway; it can ignore both",
@@ -487,6 +499,8 @@ const NODE_STAGE_SHELL = [
 function stageLimits(limits: SandboxLimits): StageLimit[] {
   return [
     { resource: 1, name: "fsize", value: limits.fileBytes },
+    // Writable memory of one process, as far as the kernel counts it for RLIMIT_DATA (Linux 4.7): not what is only reserved.
+    { resource: 2, name: "data", value: limits.memoryBytes },
     { resource: 4, name: "core", value: 0 },
     { resource: 6, name: "nproc", value: limits.processes },
     { resource: 7, name: "nofile", value: limits.openFiles },

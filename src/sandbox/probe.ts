@@ -166,10 +166,10 @@ function sayLimits(facts: MachineFacts, say: Say): void {
   say(
     "memory",
     "limit of memory",
-    group === null ? "missing" : "enforced",
+    group === null ? "degraded" : "enforced",
     group === null
-      ? "no control group that is ours to divide, so memory is not limited"
-      : "by a control group of the session's own",
+      ? "of each process, not of all together: no control group that is ours to divide; when memory runs out the kernel ends the session's programs first"
+      : "by a control group of the session's own, and of each process",
     group === null ? "run inside: systemd-run --user --scope -p Delegate=yes sallyport run …" : null,
     false,
   );

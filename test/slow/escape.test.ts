@@ -40,8 +40,9 @@ const MEANT: Readonly<Record<string, string>> = {
 /** Known holes, each with what stands in for a wall. */
 const OPEN: Readonly<Record<string, string>> = {
   memory_unlimited:
-    "the probe looks into /sys, which is not there; limited where a control group can be made",
-  tty_osc52_write: "the clipboard by an escape sequence: the terminal's own settings decide",
+    "the probe looks for `ulimit -v` and into /sys: each process is limited by RLIMIT_DATA, all together where a control group can be made",
+  tty_osc52_write:
+    "the program may print it, on its own terminal; it does not reach the person's (terminal.test.ts)",
 };
 
 const isRoot = process.getuid?.() === 0;

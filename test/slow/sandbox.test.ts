@@ -12,6 +12,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statfsSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -565,6 +566,25 @@ describe.each<[string, number | null, boolean]>([
       expect(ran.out).toBe("16384\n0\n2097152\nrefused\n".replace("16384", ran.out.split("\n")[0] ?? ""));
       expect(Number(ran.out.split("\n")[0])).toBeLessThanOrEqual(16_384);
     });
+
+    it("an eater of memory ends at the limit of one process, also where no group can be made, and is offered first", async () => {
+      const script = `$x = "x" x (1 << 29); print "ate"`;
+      const ran = await sh(`perl -e '${script}' 2>/dev/null; echo still here; cat /proc/self/oom_score_adj`, {
+        limits: { memoryBytes: 128 * 1024 * 1024 },
+      });
+      expect(ran.out).toBe("still here\n500\n");
+    });
+
+    it("a filler of the disk is stopped while there is room, file by file or in one", async () => {
+      const { bavail, bsize } = statfsSync(workspace);
+      const freeBytes = bavail * bsize - 256 * 1024 * 1024;
+      const script =
+        "i=0; while [ $i -lt 4000 ]; do head -c 4000000 /dev/zero > f$i || exit 9; i=$((i+1)); sleep 0.01; done";
+      const ran = await sh(script, { limits: { freeBytes } });
+      expect(ran.code).not.toBe(0);
+      const written = readdirSync(workspace).length * 4_000_000;
+      expect(written).toBeLessThan(4000 * 4_000_000);
+    }, 90_000);
 
     test.skipIf(uid === null && isRoot && !hasGroups)(
       "a fork bomb ends at the limit of processes",
