@@ -568,9 +568,10 @@ describe.each<[string, number | null, boolean]>([
     });
 
     it("an eater of memory ends at the limit of one process, also where no group can be made, and is offered first", async () => {
-      const script = `$x = "x" x (1 << 29); print "ate"`;
+      const script = `$x = "x" x (1 << 32); print "ate"`;
       const ran = await sh(`perl -e '${script}' 2>/dev/null; echo still here; cat /proc/self/oom_score_adj`, {
-        limits: { memoryBytes: 128 * 1024 * 1024 },
+        // Node, where it is the first stage, needs some hundred megabytes itself.
+        limits: { memoryBytes: 2048 * 1024 * 1024 },
       });
       // Without the helper the kernel is not told whom to end first.
       expect(ran.out).toMatch(/^still here\n(?:500|0)\n$/);
