@@ -42,6 +42,7 @@ async function record(over: Partial<RecorderOptions> = {}): Promise<Recorder> {
     ...over,
   });
   helper = connect(socket);
+  helper.resume(); // it is told when programs may change files
   await new Promise((resolve) => helper?.once("connect", resolve));
   helper.write(frame("H", "1", "77"));
   return recorder;
