@@ -3,10 +3,11 @@
  * Ends with Ctrl-C and leaves nothing behind. `--json` prints one line with the link; `--no-live` starts no sandbox.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { buildMissingPages } from "../../src/cli/console-pages.ts";
 import { placesOf } from "../../src/cli/places.ts";
 import { MADE_UP, PROJECTS, RECORDED_AT, readRecordings } from "./recording.ts";
 import { startReplayServer } from "./replay-server.ts";
@@ -78,10 +79,7 @@ function clear(): void {
   }
 }
 
-if (!existsSync(join(ROOT, "dist/console-web/index.html"))) {
-  say("building the console's pages (npm run build:console)");
-  execFileSync("npm", ["run", "--silent", "build:console"], { cwd: ROOT, stdio: ["ignore", 2, 2] });
-}
+buildMissingPages();
 say("replaying recorded agents through the gateway");
 const server = await startReplayServer();
 try {

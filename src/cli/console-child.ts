@@ -50,6 +50,8 @@ export class ConsoleChild {
     { resolve: (word: Omit<ConsoleAnswer, "origin">) => void; reject: (why: Fault) => void }
   >();
   readonly #onEnd: () => void;
+  /** Where it listens, while it does. */
+  origin: string | null = null;
 
   /** `onEnd` is called each time a console that ran has ended. */
   constructor(onEnd: () => void) {
@@ -145,6 +147,7 @@ export class ConsoleChild {
       child.on("message", (word: ConsoleWord) => {
         if ("listens" in word) {
           clearTimeout(timer);
+          this.origin = word.listens;
           resolve({ child, origin: word.listens });
         } else if ("answer" in word) {
           this.#waiting.get(word.id)?.resolve(word.answer);
@@ -156,6 +159,7 @@ export class ConsoleChild {
       child.once("exit", () => {
         clearTimeout(timer);
         this.#running = null;
+        this.origin = null;
         reject(new Fault("console.failed", { detail: "it ended at once" }));
         for (const id of [...this.#waiting.keys()])
           this.#fail(id, new Fault("console.failed", { detail: "it ended" }));

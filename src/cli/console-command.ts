@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { isRole, ROLES, type Role } from "../console/index.ts";
 import { Fault } from "../core/index.ts";
+import { buildMissingPages } from "./console-pages.ts";
 import { languageFrom } from "./language.ts";
 import type { Places } from "./places.ts";
 import { printable, table } from "./print.ts";
@@ -57,6 +58,7 @@ async function link(flags: ConsoleFlags, places: Places): Promise<number> {
   const name = flags.name ?? null;
   if (name !== null && !/^[\w.-]{1,40}$/.test(name))
     throw new Fault("usage.invalid", { detail: "--name wants letters, digits, dots and dashes, at most 40" });
+  buildMissingPages();
   const line = await reachStation(places);
   const answer = await line
     .ask<ConsoleAnswer>({

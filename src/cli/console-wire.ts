@@ -7,6 +7,7 @@ import type { Neighbours, StationState } from "../console/index.ts";
 import { Fault, systemClock } from "../core/index.ts";
 import { openEvidence } from "../ledger/index.ts";
 import { consoleDesks } from "./console-desks.ts";
+import { pagesFolder } from "./console-pages.ts";
 import { type LoadedRegister, watchRegister } from "./destinations.ts";
 import { findingKey } from "./finding-key.ts";
 import { machineState } from "./machine-state.ts";
@@ -38,7 +39,7 @@ export async function consoleNeighbours(
       ledger: places.ledger,
       index: join(places.state, "index.sqlite"),
       snapshots: places.snapshots,
-      web: webFolder(),
+      web: pagesFolder(),
     },
     station: {
       record: async (event) =>
@@ -54,12 +55,6 @@ export async function consoleNeighbours(
   };
   return { neighbours, onApprovals: (listener) => void line.listen(listener) };
 }
-
-/** The pages as built: `dist/console-web`, in a package and in a checkout alike. */
-const webFolder = (): string =>
-  import.meta.filename.endsWith(".ts")
-    ? join(import.meta.dirname, "../../dist/console-web")
-    : join(import.meta.dirname, "../console-web");
 
 /** One line to the station, opened anew when it was lost. Owned by the console's process. */
 class StationDial {

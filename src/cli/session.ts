@@ -277,13 +277,20 @@ export class ActiveSession {
 
   /**
    * Closes the way out, brings the work in, records the end, signs, and tells what left. The first reason counts. `isTold`
-   * false: nobody reads when that was signed, so it resolves when the end is durable, and the checkpoint follows.
+   * false: nobody reads when that was signed, so it resolves when the end is durable, and the checkpoint follows. `consoleAt`:
+   * the origin of a console that runs, for whoever is told.
    */
-  end(reason: Reason, exitCode: number | null, isTold = true, withheld = 0): Promise<Ended> {
+  end(
+    reason: Reason,
+    exitCode: number | null,
+    isTold = true,
+    withheld = 0,
+    consoleAt: string | null = null,
+  ): Promise<Ended> {
     if (this.#ended !== null) return this.#ended;
     const { endings } = this.#house;
     const { workspace } = this.summary;
-    const ended = this.#finish(reason, exitCode, isTold, withheld).finally(() => {
+    const ended = this.#finish(reason, exitCode, isTold, withheld, consoleAt).finally(() => {
       if (endings.get(workspace) === ended) endings.delete(workspace);
     });
     this.#ended = ended;
@@ -291,7 +298,13 @@ export class ActiveSession {
     return ended;
   }
 
-  async #finish(reason: Reason, exitCode: number | null, isTold: boolean, withheld: number): Promise<Ended> {
+  async #finish(
+    reason: Reason,
+    exitCode: number | null,
+    isTold: boolean,
+    withheld: number,
+    consoleAt: string | null,
+  ): Promise<Ended> {
     await this.#house.gateway.closeSession(this.id);
     await this.#recorder?.finish(reason === "exited");
     await this.#traces.finish();
@@ -326,7 +339,7 @@ export class ActiveSession {
     const declaration: Declaration | null = this.#fold.declaration();
     if (declaration === null)
       throw new Fault("internal.bug", { detail: "a session without its first event" });
-    const surround = { facts: this.#house.destinationFacts, signedAt: this.#house.clock.now() };
+    const surround = { facts: this.#house.destinationFacts, signedAt: this.#house.clock.now(), consoleAt };
     return {
       declaration,
       isWaiting,

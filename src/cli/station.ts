@@ -236,7 +236,15 @@ class Station {
           ? ActiveSession.explain(this.#house, this.#places, question)
           : ActiveSession.start(this.#house, this.#places, question, tell);
       case "ended":
-        return (await session?.end("exited", question.exitCode, question.isTold, question.withheld)) ?? {};
+        return (
+          (await session?.end(
+            "exited",
+            question.exitCode,
+            question.isTold,
+            question.withheld,
+            this.#console.origin,
+          )) ?? {}
+        );
       case "reach":
         return { mayReach: (await session?.reach(question.host, question.port)) ?? false };
       case "failed":

@@ -8,6 +8,8 @@ export interface Surround {
   readonly color: boolean;
   /** Time of the newest signed checkpoint (Unix ms), or null. */
   readonly signedAt: number | null;
+  /** The origin of the console; null or absent when it does not run. */
+  readonly consoleAt?: string | null;
 }
 
 /** Lines without a trailing line feed. A line whose feature did not act is not there. */
@@ -55,7 +57,9 @@ export function declarationText(declared: Declaration, around: Surround): string
   if (declared.appeared.length > 0)
     say("look at", `${shown(declared.appeared)}: could not be set aside, and this machine may obey it`);
   say("record", recordLine(declared, around.signedAt));
-  say("see it", `sallyport show ${declared.session}`);
+  const at = around.consoleAt ?? null;
+  const page = at === null ? "" : ` · ${at}/#/sessions/${declared.session}`;
+  say("see it", `sallyport show ${declared.session}${page}`);
   return lines.join("\n");
 }
 

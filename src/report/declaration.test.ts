@@ -216,6 +216,13 @@ describe("the declaration", () => {
     expect(existsSync(file) ? readFileSync(file, "utf8") : "").toBe(text);
   });
 
+  it("where the console runs, its page of the session is named", () => {
+    const declared = fold([STARTED]).declaration();
+    if (declared === null) throw new Error("no declaration");
+    const text = declarationText(declared, { ...facts, consoleAt: "http://127.0.0.1:7400" });
+    expect(text).toContain(`sallyport show ${session} · http://127.0.0.1:7400/#/sessions/${session}`);
+  });
+
   it("a request that was denied, or that never left, is not declared as sent", () => {
     const declared = fold([
       STARTED,
