@@ -306,7 +306,7 @@ export class ActiveSession {
     consoleAt: string | null,
   ): Promise<Ended> {
     await this.#house.gateway.closeSession(this.id);
-    await this.#recorder?.finish(reason === "exited");
+    await this.#recorder?.finish(reason === "exited", reason === "client-lost");
     await this.#traces.finish();
     const emptied = rm(this.#folder, { recursive: true, force: true });
     const { setAside, appeared, isWaiting } = await finishWork(

@@ -121,6 +121,18 @@ it("evidence comes back byte for byte, across restarts and several pieces", asyn
     ).toBe(true);
 });
 
+it("events of a session stand in the order in which they came, also behind its first evidence", async () => {
+  const where = place();
+  const ledger = await open(where);
+  const done = await Promise.all([
+    ledger.append(answered(1), [{ role: "response-body", chunks: [Buffer.from("a reply")] }]),
+    ledger.append(refused(1)),
+    ledger.append(refused(2)),
+  ]);
+  expect(done.map(({ index }) => index)).toEqual([1, 2, 3]);
+  await ledger.close();
+});
+
 it("concurrent writers get their indices without a gap", async () => {
   const where = place();
   const ledger = await open(where);

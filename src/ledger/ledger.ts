@@ -468,7 +468,8 @@ class Writer implements Ledger {
     if (session === null)
       throw new Fault("internal.bug", { detail: `evidence for ${body.kind}, which has no session` });
     const pack = this.#packs.get(session);
-    if (pack === undefined) return this.#withPack(session).then(() => this.#dispatch(body, evidence));
+    // Its key is read first, and what comes meanwhile stands behind it.
+    if (pack === undefined) return this.#queue(session, Promise.resolve(), body, evidence);
     const begun = { pack, prepared: this.#prepare(session, pack, evidence) };
     const { prepared } = begun;
     return prepared instanceof Promise || compressesLong(prepared.plain)

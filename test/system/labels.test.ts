@@ -80,7 +80,7 @@ it("classify makes it; a paste of twenty lines is refused, in any dress, and wor
   declaredLast = words.declared;
   expect(words.declared?.refused).toMatchObject([{ rule: "restricted-stays" }]);
   expect(received).toEqual([]);
-  const passed = await send(`review this: ${SOURCE[3]}`);
+  const passed = await send(`review this: ${SOURCE[3]?.slice(0, 36)}`);
   expect(passed.declared?.refused, passed.stdout).toEqual([]);
   expect(received).toHaveLength(1);
 });

@@ -121,7 +121,8 @@ describe("undo", () => {
   });
 
   it("a session whose client was killed has snapshots too; one with --no-undo has none", async () => {
-    const running = place.start(["run", "--", "sh", "-c", "echo two > a.txt; echo up; sleep 60"]);
+    // What a program changed is with the station when the next one starts.
+    const running = place.start(["run", "--", "sh", "-c", "echo two > a.txt; /bin/true; echo up; sleep 60"]);
     await running.until("stdout", "up");
     running.child.kill("SIGKILL");
     await running.finished;
