@@ -12,7 +12,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  statfsSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -40,10 +39,7 @@ if (machine.perl === null)
   unguarded.push("perl is missing: attacks written in perl, and the quick first stage");
 if (!existsSync("/usr/bin/script")) unguarded.push("script(1) is missing: everything about the terminal");
 if (!hasGroups) unguarded.push("no control group is ours: limits of memory, and of root's processes");
-unguarded.push(
-  "Ctrl-Z and fg: tried by hand; its test hung in two full runs of five, for a reason not yet found",
-);
-if (!isRoot) unguarded.push("not root: root's own sessions");
+if (!isRoot) unguarded.push("not root: root's own sessions, a filler of the disk");
 for (const line of unguarded) process.stderr.write(`\n!!! NOT CHECKED: ${line}\n`);
 
 interface Ran {
@@ -577,16 +573,20 @@ describe.each<[string, number | null, boolean]>([
       expect(ran.out).toMatch(/^still here\n(?:500|0)\n$/);
     });
 
-    it("a filler of the disk is stopped while there is room, file by file or in one", async () => {
-      const { bavail, bsize } = statfsSync(workspace);
-      const freeBytes = bavail * bsize - 256 * 1024 * 1024;
-      const script =
-        "i=0; while [ $i -lt 4000 ]; do head -c 4000000 /dev/zero > f$i || exit 9; i=$((i+1)); sleep 0.01; done";
-      const ran = await sh(script, { limits: { freeBytes } });
-      expect(ran.code).not.toBe(0);
-      const written = readdirSync(workspace).length * 4_000_000;
-      expect(written).toBeLessThan(4000 * 4_000_000);
-    }, 90_000);
+    // On a disk of its own: half of what is free on the machine's would be too much to write.
+    test.skipIf(!isRoot)("a filler of the disk is stopped while there is room", async () => {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=512m", "sallyport-test", workspace]);
+      try {
+        if (uid !== null) chownSync(workspace, uid, uid);
+        const script =
+          "i=0; while [ $i -lt 100 ]; do head -c 4000000 /dev/zero > f$i || exit 9; i=$((i+1)); sleep 0.05; done";
+        const ran = await sh(script, { limits: { freeBytes: 300 * 1024 * 1024 } });
+        expect(ran.code).not.toBe(0);
+        expect(readdirSync(workspace).length).toBeLessThan(100);
+      } finally {
+        execFileSync("umount", ["-l", workspace]);
+      }
+    });
 
     test.skipIf(uid === null && isRoot && !hasGroups)(
       "a fork bomb ends at the limit of processes",
