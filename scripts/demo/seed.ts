@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { zstdDecompressSync } from "node:zlib";
 import { destinationsOf, labelling } from "../../src/cli/models.ts";
 import type { Places } from "../../src/cli/places.ts";
 import { type House, openHouse } from "../../src/cli/wire.ts";
@@ -70,7 +71,16 @@ export async function seed(
     await house.close();
     await server.close();
   }
+  keepVetting(places);
   return { sessions: plan.length };
+}
+
+/** What `sallyport vet claude@2.1.169 --json` kept when it was run, as it was. */
+function keepVetting(places: Places): void {
+  const report = zstdDecompressSync(readFileSync(join(import.meta.dirname, "../../demo/vetting.json.zst")));
+  const folder = join(places.state, "vettings");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeFileSync(join(folder, "claude@2.1.169-2026-11-30T21-20-18-564Z.json"), report, { mode: 0o600 });
 }
 
 const startOf = (day: Day | undefined, now: number): number => {

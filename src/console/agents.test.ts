@@ -107,6 +107,14 @@ const facts = (more: Partial<AgentsFacts>): AgentsFacts => ({
 });
 
 describe("builds", () => {
+  it("one that was only vetted is there with its report, for somebody's word", () => {
+    const { builds } = agentsOverview(facts({ reports: [report("e".repeat(64), "marker")] }));
+    expect(builds).toMatchObject([
+      { agent: "claude", version: "2.1.329", hash: null, executable: "e".repeat(64), sessions: 0 },
+    ]);
+    expect(builds[0]?.reports).toMatchObject([{ hidden: 1 }]);
+  });
+
   it("one that ran and that nobody has spoken about is shown as unknown, with how often it ran", () => {
     const { builds } = agentsOverview(
       facts({ events: [started(1, "2.1.1", NOW - DAY), started(1, "2.1.1", NOW - 2 * DAY)] }),

@@ -56,6 +56,7 @@ export function agentsOverview(facts: AgentsFacts): AgentsOverview {
     ...spoken.map((subject) => spokenRow(subject, started, refused, facts)),
     ...unheard.map((run) => unheardRow(run, refused, facts)),
   ];
+  builds.push(...vettedOnly(builds, facts).map((run) => unheardRow(run, refused, facts)));
   return {
     builds: builds.sort(
       (a, b) => (b.lastRun ?? 0) - (a.lastRun ?? 0) || (a.agent + a.version < b.agent + b.version ? -1 : 1),
@@ -206,6 +207,19 @@ function unheardRow(run: Run, refused: readonly Refused[], facts: AgentsFacts): 
     statements: [],
     filter: filterOf(agent),
   };
+}
+
+/** Executables that were vetted here, and neither ran nor were spoken about: the very ones that wait for somebody's word. */
+function vettedOnly(builds: readonly BuildRow[], { reports }: AgentsFacts): readonly Run[] {
+  const known = new Set(builds.map(({ executable }) => executable));
+  const runs = new Map<string, Run>();
+  for (const { report } of reports)
+    if (!known.has(report.sha256))
+      runs.set(report.sha256, {
+        ...{ build: null, agent: report.agent, version: report.build },
+        ...{ executable: report.sha256, events: [] },
+      });
+  return [...runs.values()];
 }
 
 /** What ran, as statements name builds: for asking where it stands, never for signing. */
