@@ -114,8 +114,9 @@ async function follow(
   report: (fault: Fault) => void,
 ): Promise<void> {
   const { index } = rooms;
+  let told = index.size;
   for await (const _growth of watchLedger(rooms.places.ledger, signal)) {
-    const from = index.size;
+    const from = Math.min(told, index.size); // a page may have caught up meanwhile; another ledger begins anew
     try {
       await index.catchUp();
     } catch (error) {
@@ -124,6 +125,7 @@ async function follow(
       continue;
     }
     const to = index.size;
+    told = to;
     if (to <= from || signal.aborted) continue;
     const events = index.query(`index>=${Math.max(from, to - MAX_NEWS)}`, MAX_NEWS).map(({ event }) => event);
     tell({ what: "entries", from: to - events.length, events: events.reverse() });

@@ -156,6 +156,7 @@ class SqliteIndex implements QueryIndex {
   readonly sessions: Sessions;
   readonly #words: Words;
   readonly #reader: LeafReader;
+  #catching: Promise<number> = Promise.resolve(0);
   /** Its memory is of the tables as they were left by the last transaction: null where they may have changed since. */
   #fold: { readonly fold: IndexFold; readonly cursor: number } | null = null;
 
@@ -174,7 +175,14 @@ class SqliteIndex implements QueryIndex {
     return Number(metaOf(this.#database, "cursor") ?? 0);
   }
 
-  async catchUp(onProgress?: (entries: number) => void): Promise<number> {
+  /** One after the other: the reader has one place. */
+  catchUp(onProgress?: (entries: number) => void): Promise<number> {
+    const next = this.#catching.catch(() => 0).then(() => this.#catchUp(onProgress));
+    this.#catching = next;
+    return next;
+  }
+
+  async #catchUp(onProgress?: (entries: number) => void): Promise<number> {
     // Where we stopped, in the same open file: then it is the same ledger. Else look.
     if (!this.#reader.isAt(this.size) && !(await this.#isOfThisLedger())) this.#startOver();
     let pending: Leaf[] = [];
