@@ -159,7 +159,7 @@ const range = (days: number): string => `from=${last - days * DAY}&to=${last}`;
 let cookie = "";
 cookie = await signIn();
 
-console.log("| page | median ms of 15 | CPU ms | bytes |\n|---|--:|--:|--:|");
+console.log("| page | median ms of 15 | the first | CPU ms | bytes |\n|---|--:|--:|--:|--:|");
 let isMissed = false;
 for (const [name, path] of [
   ["flows, all 90 days", "/api/flows"],
@@ -202,7 +202,7 @@ for (const [name, path] of [
   const { user, system } = process.cpuUsage(spent);
   if (ms > AIM_MS) isMissed = true;
   console.log(
-    `| ${name} | ${ms.toFixed(0)}${ms > AIM_MS ? " **over**" : ""} | ${((user + system) / 15_000).toFixed(0)} | ${bytes} |`,
+    `| ${name} | ${ms.toFixed(0)}${ms > AIM_MS ? " **over**" : ""} | ${times[0]?.toFixed(0)} | ${((user + system) / 15_000).toFixed(0)} | ${bytes} |`,
   );
 }
 await console_.close();

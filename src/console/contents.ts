@@ -9,24 +9,18 @@ import type { Inspector } from "../inspect/index.ts";
 import { termText } from "../ledger/index.ts";
 import type { ContentPart, Contents, ExchangeContent, Masked, Unmasked } from "./api/sessions.ts";
 import { reason } from "./ask-schemas.ts";
-import { lazyInspector, maskPlaces, type Record } from "./mask.ts";
-import { saidIn } from "./reply-text.ts";
+import { lazyInspector, maskPlaces, maskWhole, type Record, unplacedIn } from "./mask.ts";
+import { decodedRequest, type Piece, saidInReply } from "./recorded.ts";
 import type { Rooms } from "./rooms.ts";
 import { type Route, type User, valueRoute } from "./route.ts";
-import {
-  type Answered,
-  contentOf,
-  type Head,
-  headOf,
-  type Judged,
-  type Opened,
-  openSealed,
-} from "./sealed.ts";
+import { type Answered, type Judged, type Opened, openSealed } from "./sealed.ts";
 import { type SessionEntry, sessionAsked } from "./sessions.ts";
 
 const MAX_EXCHANGES = 50;
 const MAX_ENTRIES = 1_000_000;
 const MAX_PART_CHARACTERS = 64 * 1024;
+/** In a value's id in place of a hash: a part of the request, by number. */
+const PART = "part-";
 
 const ROLES: Readonly<Partial<{ [K in TextPart["role"]]: ContentPart["role"] }>> = {
   system: "instructions",
@@ -159,82 +153,72 @@ function contentOfExchange(
   inspector: Inspector,
 ): ExchangeContent {
   const missing: { role: string; why: string }[] = [];
-  const take = (
-    event: Judged | Answered | null,
-    role: EvidenceRef["role"],
-  ): { readonly id: string; readonly bytes: Buffer } | null => {
-    const ref = event?.evidence.find((one) => one.role === role);
+  const take = (event: Judged | Answered | null, ...roles: readonly EvidenceRef["role"][]): Piece | null => {
+    const ref = event?.evidence.find((one) => roles.includes(one.role));
     const found = ref === undefined ? undefined : opened.get(ref.id);
     if (ref === undefined || found === undefined) return null;
+    const { id, role } = ref;
     if (found.bytes === null) missing.push({ role, why: found.why ?? "unreadable" });
-    return found.bytes === null ? null : { id: ref.id, bytes: found.bytes };
+    return found.bytes === null ? null : { id, role, bytes: found.bytes };
   };
-  const request = take(judged, "request-body");
+  const request = take(judged, "request-body", "frames");
   const requestHead = take(judged, "request-head");
-  const reply = take(answered, "response-body");
+  const reply = take(answered, "response-body", "frames");
   const replyHead = take(answered, "response-head");
-  for (const event of [judged, answered])
-    if (event?.evidence.some(({ role }) => role === "frames") === true)
-      missing.push({ role: "frames", why: "frames" });
   const parts =
-    request === null ? null : decodedRequest(judged, request.bytes, requestHead?.bytes ?? null, decoder);
-  if (request !== null && parts === null) missing.push({ role: "request-body", why: "unreadable" });
+    request === null ? null : decodedRequest(judged, request, requestHead?.bytes ?? null, decoder);
+  if (request !== null && parts === null) missing.push(unreadable(request));
   const record = (evidence: string): Record => ({ evidence, replaced });
   let shown: readonly ContentPart[] = [];
   let repeated = 0;
   if (request !== null && parts !== null) {
     const told = maskedParts(parts, judged, record(request.id), inspector);
-    if (told === null) missing.push({ role: "request-body", why: "cannot-mask" });
-    else {
-      shown = joined(
-        told.flatMap((part, i) => {
-          const own = parts.parts[i];
-          return part === null || own?.isNew !== true ? [] : [{ part, block: blockOf(own.pointer) }];
-        }),
-      );
-      repeated = parts.parts.filter((part) => !part.isNew && ROLES[part.role] !== undefined).length;
-    }
+    if (told.isWhole) missing.push({ role: request.role, why: "cannot-mask" });
+    shown = joined(
+      told.parts.flatMap((part, i) => {
+        const own = parts.parts[i];
+        return part === null || own?.isNew !== true ? [] : [{ part, block: blockOf(own.pointer) }];
+      }),
+    );
+    repeated = parts.parts.filter((part) => !part.isNew && ROLES[part.role] !== undefined).length;
   }
   const response =
     reply === null ? [] : repliedParts(reply, replyHead?.bytes ?? null, record(reply.id), inspector, missing);
   return { exchange: judged.exchange, dialect: judged.dialect, request: shown, repeated, response, missing };
 }
 
-function decodedRequest(
-  judged: Judged,
-  bytes: Buffer,
-  head: Buffer | null,
-  decoder: Decoder,
-): Decoded | null {
-  const parsed: Head | null = head === null ? null : headOf(head);
-  const body = contentOf(bytes, parsed);
-  if (body === null) return null;
-  const { host } = judged;
-  const [method, path] = judged.method === "" ? requestLineOf(parsed) : [judged.method, judged.path];
-  return decoder.decode({ method, host, path, headers: parsed?.headers ?? [], body });
-}
+/** Compressed frames need those before them. */
+const unreadable = ({ role }: Piece): { readonly role: string; readonly why: string } => ({
+  role,
+  why: role === "frames" ? "frames" : "unreadable",
+});
 
-/** Of a head as it was on the wire. */
-function requestLineOf(head: Head | null): readonly [method: string, path: string] {
-  const [, method = "POST", target = "/"] = /^(\S+) (\S+)/.exec(head?.lines[0] ?? "") ?? [];
-  return [method, URL.parse(target, "https://host.invalid")?.pathname ?? "/"];
-}
-
-/** One for each part; null for those that say nothing to people. Null: something was found that cannot be masked. */
+/**
+ * One for each part; null for those that say nothing to people. Where the record tells of a class that this look does not find,
+ * each part stands masked as a whole.
+ */
 function maskedParts(
   { parts }: Decoded,
   judged: Judged,
   record: Record,
   inspector: Inspector,
-): readonly (ContentPart | null)[] | null {
+): { readonly isWhole: boolean; readonly parts: readonly (ContentPart | null)[] } {
   // All of them, the old ones too: what an earlier exchange sent is still in this one.
   const { findings } = inspector.inspect(parts.map((part) => ({ ...part, isNew: true })));
-  const found = new Set(findings.map((one) => one.class));
-  for (const told of judged.findings)
-    if (!found.has(told.class) && !record.replaced.has(told.class)) return null;
+  const unplaced = unplacedIn(judged, findings, record.replaced);
+  if (unplaced !== undefined)
+    return {
+      isWhole: true,
+      parts: parts.map((part, i) =>
+        part.text === "" ? null : partOf(part, maskWhole(`${record.evidence}:${PART}${i}`, unplaced)),
+      ),
+    };
   const byPart = new Map<number, (typeof findings)[number][]>();
   for (const finding of findings) byPart.set(finding.part, [...(byPart.get(finding.part) ?? []), finding]);
-  return parts.map((part, i) => partOf(part, maskPlaces(part.text, byPart.get(i) ?? [], record)));
+  return {
+    isWhole: false,
+    parts: parts.map((part, i) => partOf(part, maskPlaces(part.text, byPart.get(i) ?? [], record))),
+  };
 }
 
 /** Where the block begins that a text stands in: a tool call is several texts, which belong together. */
@@ -301,19 +285,17 @@ function cut(part: Omit<ContentPart, "cutBytes">): ContentPart {
 }
 
 function repliedParts(
-  reply: { readonly bytes: Buffer },
+  reply: Piece,
   head: Buffer | null,
   record: Record,
   inspector: Inspector,
   missing: { role: string; why: string }[],
 ): readonly ContentPart[] {
-  const body = contentOf(reply.bytes, head === null ? null : headOf(head));
-  if (body === null) {
-    missing.push({ role: "response-body", why: "unreadable" });
+  const said = saidInReply(reply, head);
+  if (said === null) {
+    missing.push(unreadable(reply));
     return [];
   }
-  const text = body.toString("utf8");
-  const said = saidIn(text) ?? [{ role: "agent" as const, tool: null, text }];
   const { findings } = inspector.inspect(
     said.map((one) => ({ text: one.text, isNew: true, role: "assistant" })),
   );
@@ -350,9 +332,11 @@ async function unmasked(
   );
   const head = headRef === undefined || headRef.id === evidence ? null : await bytesOrNull(headRef.id, rooms);
   const bytes = (await rooms.openEvidence(evidence)).bytes;
-  const texts = textsIn(one.judged, bytes, head, isRequest);
+  const texts = textsIn(one.judged, { id: ref.id, role: ref.role, bytes }, head, isRequest);
   const { findings } = inspector.inspect(texts.map((part) => ({ ...part, isNew: true })));
-  const finding = findings.find((found) => found.hash === hash);
+  const finding = hash.startsWith(PART)
+    ? wholePart(Number(hash.slice(PART.length)), texts, unplacedIn(one.judged, findings, one.replaced))
+    : findings.find((found) => found.hash === hash);
   if (finding === undefined) throw new Fault("console.unknown", { detail: "no such value" });
   // The value has been found in memory; it is shown to nobody before this is durable.
   const recordedAt = await rooms.station.record({
@@ -365,6 +349,26 @@ async function unmasked(
     },
   });
   return { id, text: texts[finding.part]?.text.slice(finding.start, finding.end) ?? "", recordedAt };
+}
+
+/** A part whose values have no known places, as one value. Undefined: there is no such part, or nothing is masked so. */
+function wholePart(
+  part: number,
+  texts: readonly { readonly text: string }[],
+  unplaced: { readonly class: string; readonly detector: string } | undefined,
+):
+  | {
+      readonly class: string;
+      readonly detector: string;
+      readonly part: number;
+      readonly start: number;
+      readonly end: number;
+    }
+  | undefined {
+  const text = texts[part]?.text;
+  return text === undefined || unplaced === undefined
+    ? undefined
+    : { class: unplaced.class, detector: unplaced.detector, part, start: 0, end: text.length };
 }
 
 type SessionEntryId = Extract<LedgerEvent, { kind: "evidence.viewed" }>["session"];
@@ -382,13 +386,10 @@ const bytesOrNull = (id: string, rooms: Rooms): Promise<Buffer | null> =>
 
 function textsIn(
   judged: Judged,
-  bytes: Buffer,
+  piece: Piece,
   head: Buffer | null,
   isRequest: boolean,
 ): readonly { readonly text: string; readonly role: string }[] {
-  if (isRequest) return decodedRequest(judged, bytes, head, createDecoder())?.parts ?? [];
-  const body = contentOf(bytes, head === null ? null : headOf(head));
-  if (body === null) return [];
-  const text = body.toString("utf8");
-  return (saidIn(text) ?? [{ text }]).map((one) => ({ text: one.text, role: "assistant" }));
+  if (isRequest) return decodedRequest(judged, piece, head, createDecoder())?.parts ?? [];
+  return (saidInReply(piece, head) ?? []).map((one) => ({ text: one.text, role: "assistant" }));
 }

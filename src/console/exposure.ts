@@ -14,11 +14,12 @@ import type { Masked } from "./api/sessions.ts";
 import { period, reason, word } from "./ask-schemas.ts";
 import { exchangesOf, type WantedExchange } from "./contents.ts";
 import { exchangeOf } from "./flows.ts";
-import { lazyInspector, type MaskedText, maskPlaces, maskValues, type Record } from "./mask.ts";
+import { lazyInspector, type MaskedText, maskPlaces, maskValues, type Record, unplacedIn } from "./mask.ts";
 import { placing } from "./places.ts";
+import { type Piece, sentContent } from "./recorded.ts";
 import type { Rooms } from "./rooms.ts";
 import { listRoute, type Route, type User, valueRoute } from "./route.ts";
-import { contentOf, headOf, openSealed } from "./sealed.ts";
+import { headOf, openSealed } from "./sealed.ts";
 
 const DAY_MS = 86_400_000;
 /** Without a range: so many of the newest. */
@@ -325,16 +326,18 @@ async function exactBytes(
   const { judged } = wanted;
   if (judged.verdict === "deny") throw new Fault("console.unknown", { detail: "nothing of it left" });
   const { opened, recordedAt } = await openSealed(judged.evidence, { session, ...look }, rooms);
-  const piece = (role: string): { readonly id: string; readonly bytes: Buffer } | null => {
-    const found = opened.find(({ ref }) => ref.role === role);
-    return found === undefined || found.bytes === null ? null : { id: found.ref.id, bytes: found.bytes };
+  const piece = (...roles: readonly string[]): Piece | null => {
+    const found = opened.find(({ ref }) => roles.includes(ref.role));
+    if (found === undefined || found.bytes === null) return null;
+    const { id: evidence, role } = found.ref;
+    return { id: evidence, role, bytes: found.bytes };
   };
-  const [head, body] = [piece("request-head"), piece("request-body")];
+  const [head, body] = [piece("request-head"), piece("request-body", "frames")];
   const record = (evidence: string): Record => ({ evidence, replaced: wanted.replaced });
   const parsed = head === null ? null : headOf(head.bytes);
-  const content = body === null ? null : contentOf(body.bytes, parsed);
+  const content = body === null ? null : sentContent(body, parsed);
   const shown =
-    body === null || content === null ? null : bodyOf(wanted, content, record(body.id), inspector);
+    body === null || content === null ? null : bodyOf(wanted, body.role, content, record(body.id), inspector);
   const isWithheld = shown === null && content !== null;
   return {
     exchange: id,
@@ -342,7 +345,7 @@ async function exactBytes(
     sentTo: judged.sentTo,
     head: parsed === null || head === null ? null : headText(parsed.lines, record(head.id), inspector),
     body: shown,
-    withheld: isWithheld ? "cannot-mask" : withheldBecause(opened),
+    withheld: isWithheld ? "cannot-mask" : shown === null ? withheldBecause(opened) : null,
     sha256: body === null ? "" : createHash("sha256").update(body.bytes).digest("hex"),
     against: {
       kept: judged.rerouted !== undefined ? "translated" : wanted.replaced.size > 0 ? "placeholders" : "same",
@@ -353,25 +356,32 @@ async function exactBytes(
 }
 
 function withheldBecause(
-  opened: readonly { readonly ref: { readonly role: string }; readonly why: string | null }[],
+  opened: readonly {
+    readonly ref: { readonly role: string };
+    readonly bytes: Buffer | null;
+    readonly why: string | null;
+  }[],
 ): ExactBytes["withheld"] {
   if (opened.some(({ why }) => why === "erased")) return "erased";
-  return opened.some(({ ref }) => ref.role === "frames") ? "frames" : null;
+  return opened.some(({ ref, bytes }) => ref.role === "frames" && bytes !== null) ? "frames" : null;
 }
 
 /** Null: something was found that cannot be masked in it. */
 function bodyOf(
   { judged }: WantedExchange,
+  role: Piece["role"],
   content: Buffer,
   record: Record,
   inspector: Inspector,
 ): Body | null {
   const { method, host, path } = judged;
-  const { parts } = createDecoder().decode({ method, host, path, headers: [], body: content });
+  const decoder = createDecoder();
+  const { parts } =
+    role === "frames"
+      ? decoder.decodeMessage(content)
+      : decoder.decode({ method, host, path, headers: [], body: content });
   const { findings } = inspector.inspect(parts.map((part) => ({ ...part, isNew: true })));
-  const classes = new Set(findings.map((one) => one.class));
-  for (const told of judged.findings)
-    if (!classes.has(told.class) && !record.replaced.has(told.class)) return null;
+  if (unplacedIn(judged, findings, record.replaced) !== undefined) return null;
   const found = findings.map((finding) => ({
     finding,
     value: parts[finding.part]?.text.slice(finding.start, finding.end) ?? "",

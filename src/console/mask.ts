@@ -3,7 +3,8 @@
  * program, each time it is looked at: the record holds classes and numbers, never places.
  *
  * Fail closed: where the record says that a class was found and this look does not find it (the organisation's own words,
- * classified code), or where a value cannot be found again in the text that is shown, nothing of the text is shown here.
+ * classified code), each part of the text is one masked value; where a value cannot be found again in the text that is shown,
+ * nothing of the text is shown here.
  *
  * A placeholder is shown as it is. Whether a match is one is told by the record: its class was replaced in this session before or
  * in this request, and no waiver let the class pass.
@@ -43,6 +44,24 @@ interface Place {
   readonly hash: string;
   readonly start: number;
   readonly end: number;
+}
+
+/** A class that the record tells of and that was not found now; undefined: none. */
+export function unplacedIn<T extends { readonly class: string }>(
+  { findings: told }: { readonly findings: readonly T[] },
+  found: readonly { readonly class: string }[],
+  replaced: ReadonlySet<string>,
+): T | undefined {
+  const classes = new Set(found.map((one) => one.class));
+  return told.find((one) => !classes.has(one.class) && !replaced.has(one.class));
+}
+
+/** A text of which any place may hold something of this class. */
+export function maskWhole(
+  id: string,
+  { class: name, detector }: { readonly class: string; readonly detector: string },
+): MaskedText {
+  return { text: MASK, masked: [{ id, class: name, detector, start: 0, end: MASK.length, as: "value" }] };
 }
 
 /** A text with its own findings' places. */

@@ -15,7 +15,13 @@ type Fields = Readonly<Record<string, unknown>>;
 export function saidIn(body: string): readonly Said[] | null {
   const messages =
     body.trimStart().startsWith("{") || body.trimStart().startsWith("[") ? whole(body) : events(body);
-  if (messages.length === 0) return null;
+  return messages.length === 0 ? null : saidBy(messages);
+}
+
+/** The same of a WebSocket's messages, each an event. */
+export const saidInMessages = (texts: readonly string[]): readonly Said[] => saidBy(texts.flatMap(whole));
+
+function saidBy(messages: readonly Fields[]): readonly Said[] {
   const saying = new Saying();
   for (const message of messages) saying.take(message);
   return saying.said();

@@ -8,6 +8,7 @@ import {
   HOSTILE,
   judgedEvent,
   type Kit,
+  PROMPT,
   REQUEST,
   SECRET,
   SESSION,
@@ -373,7 +374,7 @@ describe("evidence", () => {
     expect([refused.status, refused.text.includes(SECRET)]).toEqual([503, false]);
   });
 
-  it("where the record tells of a class that cannot be found again, nothing of the body is shown", async () => {
+  it("where the record tells of a class that cannot be found again, each part is one value; unmasking is on the record", async () => {
     const made = await kit();
     await made.ledger.append(startedEvent());
     await made.ledger.append(
@@ -394,6 +395,31 @@ describe("evidence", () => {
         true,
       ]);
     }
+    const { exchanges } = (
+      contents.json as {
+        data: { exchanges: { request: { text: string; masked: { id: string; class: string }[] }[] }[] };
+      }
+    ).data;
+    const [value] = exchanges[0]?.request.flatMap((part) => part.masked) ?? [];
+    expect(value).toMatchObject({ class: "classified" });
+    const asked = { reason: "a complaint", id: value?.id };
+    const reader = await made.signIn(["evidence-reader"]);
+    expect((await reader.post(`/api/sessions/${SESSION}/unmask`, asked)).status).toBe(403);
+    const shown = await person.post(`/api/sessions/${SESSION}/unmask`, asked);
+    expect(shown.json).toMatchObject({ data: { text: `${PROMPT} ${SECRET}` } });
+    expect(made.done.at(-1)).toBe("record evidence.unmasked");
+  });
+
+  it("a part is one value only where a class has no place: a secret's own part cannot be asked for so", async () => {
+    const made = await withSession();
+    const person = await made.signIn(ALL);
+    const contents = await person.post(`/api/sessions/${SESSION}/contents`, {
+      reason: "a complaint",
+      exchanges: [`${SESSION}-1`],
+    });
+    const id = /"id":"([^"]+):[^":]+"/.exec(contents.text)?.[1] ?? expect.fail("no value");
+    const asked = { reason: "a complaint", id: `${id}:part-0` };
+    expect(codeOf(await person.post(`/api/sessions/${SESSION}/unmask`, asked))).toBe("console.unknown");
   });
 });
 

@@ -106,7 +106,7 @@ export interface ExactBytes {
   readonly head: string | null;
   /** Null: it cannot be shown, and `withheld` says why. */
   readonly body: Body | null;
-  /** `cannot-mask`: something was found in it that cannot be masked in place: `sallyport show SESSION --evidence ID` has it. */
+  /** `cannot-mask`: something was found in it that cannot be masked in place; `frames`: a WebSocket's, compressed with those before. */
   readonly withheld: "cannot-mask" | "erased" | "frames" | null;
   /** The whole body's SHA-256, hex. */
   readonly sha256: string;
