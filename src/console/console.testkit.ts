@@ -114,7 +114,13 @@ export interface Person {
   post(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<Reply>;
 }
 
-export async function startKit(o: { readonly maxRequests?: number } = {}): Promise<Kit> {
+export async function startKit(
+  o: {
+    readonly maxRequests?: number;
+    /** Told to the ledger before there is a console. */
+    readonly before?: (ledger: Ledger) => Promise<void>;
+  } = {},
+): Promise<Kit> {
   const home = mkdtempSync(join(tmpdir(), "console-"));
   const web = join(home, "web");
   mkdirSync(join(web, "assets"), { recursive: true });
@@ -126,6 +132,7 @@ export async function startKit(o: { readonly maxRequests?: number } = {}): Promi
   const keyDirectory = join(home, "keys");
   const directory = join(home, "ledger");
   const ledger = await openLedger({ directory, keyDirectory, clock: time, program: "test" });
+  await o.before?.(ledger);
   const done: string[] = [];
   const faults: Fault[] = [];
   const kit: { fails: Fault | null } = { fails: null };

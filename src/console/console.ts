@@ -3,7 +3,8 @@
  * it closes. It writes nothing but its index: what must be recorded goes to the station.
  */
 import { Fault } from "../core/index.ts";
-import { openQueryIndex, watchLedger } from "../ledger/index.ts";
+import { catchUpApart, openQueryIndex, publishedState, watchLedger } from "../ledger/index.ts";
+import type { Indexing } from "./api/events.ts";
 import type { Link } from "./api/me.ts";
 import type { LiveNews, Neighbours, Rooms } from "./rooms.ts";
 import { routesOf } from "./routes.ts";
@@ -14,6 +15,8 @@ import { type LinkFor, SignIns } from "./sign-in.ts";
 const MORE_PORTS = 20;
 /** News of more entries than these are told by their number. */
 const MAX_NEWS = 1000;
+/** So many entries take the index a second. */
+const MANY_BEHIND = 20_000;
 
 export interface ConsoleOptions {
   readonly neighbours: Neighbours;
@@ -46,9 +49,14 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
   const tell = (news: LiveNews): void => {
     for (const listener of listeners) listener(news);
   };
+  const behind: { indexing: Indexing | null } = { indexing: null };
   const rooms: Rooms = {
     ...neighbours,
     index,
+    indexing: () => behind.indexing,
+    fresh: async () => {
+      if (behind.indexing === null) await index.catchUp();
+    },
     signIns,
     onLive: (listener) => {
       listeners.add(listener);
@@ -56,7 +64,9 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
     },
   };
   const stop = new AbortController();
-  const following = follow(rooms, stop.signal, tell, report);
+  const following = begin(rooms, behind, stop.signal, tell, report).then(() =>
+    follow(rooms, stop.signal, tell, report),
+  );
   try {
     const { port, close } = await firstFree(options, rooms);
     const origin = `http://127.0.0.1:${port}`;
@@ -104,6 +114,31 @@ async function firstFree(
       const mayTry = error instanceof Fault && error.code === "console.port" && !exact && port !== 0;
       if (!mayTry || at >= port + MORE_PORTS) throw error;
     }
+}
+
+/** Where the index is far behind, another thread takes in what there is: pages are answered meanwhile. */
+async function begin(
+  { index, places }: Rooms,
+  behind: { indexing: Indexing | null },
+  signal: AbortSignal,
+  tell: (news: LiveNews) => void,
+  report: (fault: Fault) => void,
+): Promise<void> {
+  const of = publishedState(places.ledger).size;
+  if (of - index.size < MANY_BEHIND) return;
+  const say = (indexing: Indexing | null): void => {
+    behind.indexing = indexing;
+    tell({ what: "index", indexing });
+  };
+  say({ size: index.size, of });
+  try {
+    const task = { file: places.index, directory: places.ledger };
+    await catchUpApart(task, (size) => say({ size, of: Math.max(size, of) }), signal);
+  } catch (error) {
+    // The follower tries again here, more slowly.
+    report(error instanceof Fault ? error : new Fault("ledger.failed", { cause: error }));
+  }
+  if (!signal.aborted) say(null);
 }
 
 /** Takes in what the ledger gains, and tells who listens. A fault is told and tried again when the ledger next grows. */

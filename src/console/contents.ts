@@ -40,7 +40,7 @@ export const contentsRoutes = (rooms: Rooms): readonly Route[] => {
       body: z.strictObject({ reason, exchanges: z.array(z.string().max(40)).min(1).max(MAX_EXCHANGES) }),
       handle: async ({ params, body, user }) => {
         // A question is told as soon as it is durable, which may be before the index has its entries.
-        await rooms.index.catchUp();
+        await rooms.fresh();
         const { id } = sessionAsked(params["id"], rooms.index);
         const wanted = exchangesOf(rooms, id, new Set(body.exchanges), true);
         const refs = wanted.flatMap(({ refs: own }) => own);

@@ -10,7 +10,11 @@ export const eventsRoutes = (rooms: Rooms): readonly Route[] => [
     method: "GET",
     path: "/api/events",
     rights: ["look"],
-    handle: (_ask, tell) => rooms.onLive((news) => tell(liveOf(news))),
+    handle: (_ask, tell) => {
+      const now: Live = { what: "index", indexing: rooms.indexing() };
+      tell(now);
+      return rooms.onLive((news) => tell(liveOf(news)));
+    },
   }),
 ];
 

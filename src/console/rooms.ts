@@ -2,6 +2,7 @@
 import type { Clock, EventBody, LedgerEvent } from "../core/index.ts";
 import type { QueryIndex } from "../ledger/index.ts";
 import type { DestinationRegister } from "../register/index.ts";
+import type { Indexing } from "./api/events.ts";
 import type { Control, StationFault } from "./api/health.ts";
 import type { Desks } from "./desks.ts";
 import type { SignIns } from "./sign-in.ts";
@@ -79,6 +80,10 @@ export interface Neighbours extends Desks {
 /** What a page's file makes its routes from. */
 export interface Rooms extends Neighbours {
   readonly index: QueryIndex;
+  /** While the index is far behind the ledger: entries taken in, and how many there are. Null: it follows. */
+  readonly indexing: () => Indexing | null;
+  /** Resolves when all that was durable before is in the index; while it is far behind, at once. */
+  readonly fresh: () => Promise<void>;
   readonly signIns: SignIns;
   /** Calls back with what was taken into the index, and when questions change; the answer forgets the listener. */
   readonly onLive: (listener: (live: LiveNews) => void) => () => void;
@@ -86,4 +91,5 @@ export interface Rooms extends Neighbours {
 
 export type LiveNews =
   | { readonly what: "entries"; readonly from: number; readonly events: readonly LedgerEvent[] }
-  | { readonly what: "approvals" };
+  | { readonly what: "approvals" }
+  | { readonly what: "index"; readonly indexing: Indexing | null };

@@ -13,6 +13,7 @@ export { type ExportBatch, type ExportFormat, exportEntries } from "./export.ts"
 export { FIELDS, type Field, type Operator, parseFilter, termText } from "./filter.ts";
 export type { Amount, Exposed, Flow, FlowChoice, FlowPeriod, FlowSeries, Flows } from "./flows.ts";
 export { followEntries, watchLedger } from "./follow.ts";
+export { catchUpApart } from "./index-apart.ts";
 export type { Dimension } from "./index-fold.ts";
 export { type Appended, type Erasing, type Ledger, type LedgerOptions, openLedger } from "./ledger.ts";
 export type { AnsweredBy, Peers, Reported } from "./peers.ts";

@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import { asSessionId, type EventBody, exchangeId, type SessionId } from "../core/index.ts";
 import { parseFilter } from "./filter.ts";
 import { type Ledger, openLedger } from "./index.ts";
+import { catchUpApart } from "./index-apart.ts";
 import { openQueryIndex } from "./query-index.ts";
 
 const DAY = 86_400_000;
@@ -205,4 +206,45 @@ it.each([
   expect(() => parseFilter(filter)).toThrow(
     expect.objectContaining({ code: "usage.invalid", at: `filter, ${at}` }),
   );
+});
+
+it("made on another thread, and ended in the middle of it, the index is the same in the end", async () => {
+  const options = place();
+  const ledger = await openLedger(options);
+  const session = id("00000001");
+  await ledger.append(started(session, "claude", "local:1"));
+  await Promise.all(Array.from({ length: 45_000 }, (_, n) => ledger.append(judged(session, n + 1, {}))));
+  await ledger.close();
+  const task = { file: file(options), directory: options.directory };
+  const stop = new AbortController();
+  const heard: number[] = [];
+  await catchUpApart(
+    task,
+    (entries) => {
+      heard.push(entries);
+      stop.abort();
+    },
+    stop.signal,
+  );
+  const index = await openQueryIndex(task.file, task.directory);
+  const [taken = 0] = heard;
+  expect(taken).toBeGreaterThan(0);
+  expect(index.size).toBeGreaterThanOrEqual(taken);
+  await catchUpApart(task, () => undefined, new AbortController().signal);
+  const apart = index.totals(["agent", "verdict"]);
+  const whole = await openQueryIndex(`${task.file}.whole`, task.directory);
+  expect(index.size).toBe(await whole.catchUp());
+  expect(apart).toEqual(whole.totals(["agent", "verdict"]));
+  expect(index.count("verdict=allow", 100_000)).toBe(45_000);
+  index.close();
+  whole.close();
+});
+
+it("what another thread cannot read it tells as the fault that it is", async () => {
+  const options = place();
+  const ledger = await openLedger(options);
+  await ledger.close();
+  const signal = new AbortController().signal;
+  const task = { file: join(options.directory, "no/such/index.sqlite"), directory: options.directory };
+  await expect(catchUpApart(task, () => undefined, signal)).rejects.toMatchObject({ code: "ledger.failed" });
 });

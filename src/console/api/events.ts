@@ -15,6 +15,14 @@ export type Live =
     }
   /** Questions to people changed: ask `/api/approvals` again. */
   | { readonly what: "approvals" }
+  /** How far the index is, where it is far behind, at first and about once a second; null: it has all. */
+  | { readonly what: "index"; readonly indexing: Indexing | null }
   | { readonly what: "health"; readonly size: number; readonly lag: number; readonly isReady: boolean }
   /** Signed out, revoked or over: sign in again. */
   | { readonly what: "signed-out" };
+
+/** Entries that the index has taken in, and that there are. */
+export interface Indexing {
+  readonly size: number;
+  readonly of: number;
+}

@@ -2,7 +2,7 @@
 import { type JSX, Suspense, useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Navigate, Route, Routes, useLocation } from "react-router";
-import { FaultPanel, Loading } from "../parts/state.tsx";
+import { FaultPanel, Loading, Note } from "../parts/state.tsx";
 import { useLive } from "../station/live.ts";
 import { useReader, WithReader } from "../station/reader.tsx";
 import { Drawer } from "./drawer.tsx";
@@ -43,7 +43,7 @@ function Guarded(): JSX.Element {
 
 function Inside(): JSX.Element {
   const { t } = useTranslation();
-  const line = useLive();
+  const { line, indexing } = useLive();
   const location = useLocation();
   const [isOpen, setOpen] = useState(false);
   const close = useCallback(() => setOpen(false), []);
@@ -83,6 +83,13 @@ function Inside(): JSX.Element {
         <Side line={line} onGo={close} />
       </Drawer>
       <main id="content" tabIndex={-1}>
+        {indexing !== null && (
+          <div className="indexing">
+            <Note tone="warn">
+              <output>{t("indexing", { size: indexing.size, of: indexing.of })}</output>
+            </Note>
+          </div>
+        )}
         <Rescue key={at}>
           <Suspense fallback={<Loading />}>
             <Routes>

@@ -1,19 +1,21 @@
 /** The server's events: what is shown is asked for anew when something was recorded, at most once in two seconds. */
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import type { Live } from "../../api/events.ts";
+import type { Indexing, Live } from "../../api/events.ts";
 
 export type Line = "live" | "waiting";
 const REST_MS = 2_000;
 
-/** Opens the stream while the component lives; tells whether it is open. */
-export function useLive(): Line {
+/** Opens the stream while the component lives; tells whether it is open, and how far the index is where it is far behind. */
+export function useLive(): { readonly line: Line; readonly indexing: Indexing | null } {
   const client = useQueryClient();
   const [line, setLine] = useState<Line>("waiting");
+  const [indexing, setIndexing] = useState<Indexing | null>(null);
   useEffect(() => {
     let source: EventSource | null = null;
     let resting: ReturnType<typeof setTimeout> | undefined;
     let missed = false;
+    let wasBehind = false;
     const refresh = (): void => {
       if (resting !== undefined) {
         missed = true;
@@ -36,6 +38,12 @@ export function useLive(): Line {
       source.onmessage = refresh;
       for (const what of ["entries", "approvals", "health", "signed-out"] satisfies Live["what"][])
         source.addEventListener(what, refresh);
+      source.addEventListener("index", ({ data }: MessageEvent<string>) => {
+        const { indexing: now } = JSON.parse(data) as Extract<Live, { what: "index" }>;
+        setIndexing(now);
+        if (now !== null || wasBehind) refresh();
+        wasBehind = now !== null;
+      });
     };
     const close = (): void => {
       source?.close();
@@ -56,5 +64,5 @@ export function useLive(): Line {
       close();
     };
   }, [client]);
-  return line;
+  return { line, indexing };
 }
