@@ -1,6 +1,6 @@
 /** Reaching the station, and starting it when nobody answers. */
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -11,6 +11,9 @@ import { version } from "./version.ts";
 
 /** A cold station reads its register, recovers its ledger and probes nothing: seconds mean something is wrong. */
 const START_DEADLINE_MS = 15_000;
+/** How long a station that is stopping is waited for, and how often it is seen whether it has gone. */
+const STOPPING_DEADLINE_MS = 45_000;
+const AGAIN_MS = 1_000;
 /** What the station inherits: where things are and how to trust the network; none of the person's keys. */
 const STATION_ENVIRONMENT = [
   "PATH",
@@ -79,8 +82,29 @@ function versionThere(places: Places): string | null {
   }
 }
 
-/** Two runs may start two stations: the ledger's lock lets one live, and both runs then reach that one. */
+/**
+ * Two runs may start two stations: the ledger's lock lets one live, and both runs then reach that one. A station that was told to
+ * stop has the lock until what is under way in it has ended; then ours is the next.
+ */
 async function startStation(places: Places): Promise<StationLine> {
+  const began = performance.now();
+  for (;;) {
+    const said = await spawnStation(places);
+    const isLocked = said === "locked";
+    const patience = isLocked ? AGAIN_MS : START_DEADLINE_MS;
+    for (const asked = performance.now(); ; await wait(25)) {
+      const line = await lineToRunning(places);
+      if (line !== null) return line;
+      // Neither `ready` nor `locked`: it is gone, and has said why or could not even say that.
+      if (said === "" || said.startsWith("{")) throw unreachable(said, places);
+      if (performance.now() - asked > patience) break;
+    }
+    if (!isLocked || performance.now() - began > STOPPING_DEADLINE_MS) throw unreachable(said, places);
+  }
+}
+
+/** Its first words. */
+async function spawnStation(places: Places): Promise<string> {
   mkdirSync(places.state, { recursive: true, mode: 0o700 });
   const log = openSync(places.stationLog, "a", 0o600);
   const environment: Record<string, string> = {};
@@ -98,17 +122,10 @@ async function startStation(places: Places): Promise<StationLine> {
       env: environment,
     },
   );
+  closeSync(log);
   const said = await firstWords(child.stdio[3] as NodeJS.ReadableStream); // fd 3 is a pipe: see stdio above
   child.unref();
-  const deadline = performance.now() + START_DEADLINE_MS;
-  for (;;) {
-    const line = await lineToRunning(places);
-    if (line !== null) return line;
-    // Neither `ready` nor `locked`: it is gone, and has said why or could not even say that.
-    const isGone = said === "" || said.startsWith("{");
-    if (isGone || performance.now() > deadline) throw unreachable(said, places);
-    await wait(25);
-  }
+  return said;
 }
 
 /**

@@ -9,12 +9,13 @@
 import { chmod, lstat, mkdir, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import type { StationState } from "../console/index.ts";
-import { asFault, asSessionId, Fault, type SessionId } from "../core/index.ts";
+import { asFault, asSessionId, Fault, type SessionId, systemClock } from "../core/index.ts";
 import { serveMetrics } from "../gateway/index.ts";
 import { anchorCheckpoint } from "../ledger/index.ts";
 import { approvalDesk, toldLine } from "./approval-desk.ts";
 import { ensureClient } from "./bundle.ts";
 import { ConsoleChild } from "./console-child.ts";
+import { faultLog } from "./fault-log.ts";
 import { localPrincipal, type Places } from "./places.ts";
 import { registerDesk } from "./register-desk.ts";
 import { retentionRules } from "./retention.ts";
@@ -28,6 +29,11 @@ export const IDLE_MS: number = 30 * 60_000;
 const DAY_MS = 86_400_000;
 /** How often the files of running sessions' policies are looked at. */
 const LOOK_MS = 1_000;
+/**
+ * Told to stop, it lets exchanges under way end (`drainMs` of gateway/limits.ts), brings in what sessions wrote and closes the ledger.
+ * What has not ended then never will: a disk that hangs. The next station begins where this one was cut off.
+ */
+const STOP_MS = 60_000;
 const SUBSCRIBED = {};
 const MINUTE_MS = 60_000;
 
@@ -38,36 +44,49 @@ export interface StationOptions {
   readonly metricsPort: number | null;
 }
 
-/** Runs until it is told to stop, is idle for too long, or gets SIGTERM. Resolves when everything is closed. */
+type Report = (thrown: unknown) => void;
+
+/**
+ * Runs until it is told to stop, is idle for too long, or gets SIGTERM. Resolves when everything is closed: nothing new is taken,
+ * what is under way ends or is cut off in time, and is on the record.
+ */
 export async function runStation(
   { places, idleMs, metricsPort }: StationOptions,
   ready: () => void,
 ): Promise<void> {
   await privateFolder(places.run);
   await privateFolder(places.state);
+  const report = faultLog(systemClock, (line) => process.stderr.write(line));
   const house = await openHouse(places, report);
-  const station = new Station(house, places, idleMs);
-  const metrics = metricsPort === null ? null : await serveMetrics(house.gateway, { port: metricsPort });
+  const station = new Station(house, places, idleMs, report);
+  const metrics = metricsPort === null ? null : await serveMetrics(station, { port: metricsPort });
   try {
     await rm(places.stationSocket, { force: true }); // we hold the ledger's lock: whoever left it is gone
     await writeFile(places.stationVersion, version, { mode: 0o600 });
     await station.listen();
     ready();
     void ensureClient();
-    const stopRetaining = retainDaily(house, places);
-    const stopAttesting = attestEachMinute(house, places);
+    const stopRetaining = retainDaily(house, places, report);
+    const stopAttesting = attestEachMinute(house, places, report);
     await station.stopped;
     stopAttesting();
     stopRetaining();
   } finally {
+    const late = setTimeout(() => {
+      report(
+        new Fault("station.lost", { detail: `it was told to stop, and had not closed within ${STOP_MS} ms` }),
+      );
+      process.exit(5);
+    }, STOP_MS);
     await station.close();
     await metrics?.close();
     await house.close();
+    clearTimeout(late);
   }
 }
 
 /** Now and each day: erases what the rules say is due. A fault is told in the log and tried again the next day. */
-function retainDaily(house: House, places: Places): () => void {
+function retainDaily(house: House, places: Places, report: Report): () => void {
   const retain = (): void =>
     void retentionRules(places)
       .then((rules) => (rules.length > 0 ? house.ledger.retain(rules) : []))
@@ -81,7 +100,7 @@ function retainDaily(house: House, places: Places): () => void {
  * A witness that was away is asked again although nothing new is appended, and the checkpoint is stamped when that is due.
  * A fault is told in the log and tried again a minute later.
  */
-function attestEachMinute(house: House, places: Places): () => void {
+function attestEachMinute(house: House, places: Places, report: Report): () => void {
   if (!house.isWitnessed && house.anchor === null) return () => undefined;
   let due = house.clock.monotonic();
   const attest = async (): Promise<void> => {
@@ -118,10 +137,13 @@ class Station {
   readonly #startedAt: number;
   readonly #looking: NodeJS.Timeout;
   #idle: NodeJS.Timeout | undefined;
+  readonly #report: Report;
+  #isStopping = false;
   #stop: () => void = () => {};
   readonly stopped: Promise<void>;
 
-  constructor(house: House, places: Places, idleMs: number) {
+  constructor(house: House, places: Places, idleMs: number, report: Report) {
+    this.#report = report;
     this.#house = house;
     this.#places = places;
     this.#idleMs = idleMs;
@@ -157,7 +179,18 @@ class Station {
     await chmod(this.#places.stationSocket, 0o600);
   }
 
+  /** For whoever asks whether work may be sent here. */
+  get isReady(): boolean {
+    return !this.#isStopping && this.#house.gateway.isReady;
+  }
+
+  metrics(): string {
+    return this.#house.gateway.metrics();
+  }
+
+  /** Takes nothing new; sessions end when their exchanges have. */
   async close(): Promise<void> {
+    this.#isStopping = true;
     clearTimeout(this.#idle);
     clearInterval(this.#looking);
     this.#server.close();
@@ -213,7 +246,7 @@ class Station {
       this.#listening.delete(socket);
       void work
         .then(() => session?.end("client-lost", null))
-        .catch((thrown: unknown) => report(thrown))
+        .catch((thrown: unknown) => this.#report(thrown))
         .then(() => {
           if (session !== null) this.#sessions.delete(session.id);
           this.#rest();
@@ -232,6 +265,8 @@ class Station {
         return this.#hello();
       case "run":
         if (session !== null) throw new Fault("internal.bug", { detail: "a line holds one session" });
+        if (this.#isStopping)
+          throw new Fault("station.lost", { detail: "it was told to stop", remedy: "run again" });
         return question.explain
           ? ActiveSession.explain(this.#house, this.#places, question)
           : ActiveSession.start(this.#house, this.#places, question, tell);
@@ -387,11 +422,4 @@ class Station {
 
 function bug(detail: string): never {
   throw new Fault("internal.bug", { detail });
-}
-
-function report(thrown: unknown): void {
-  const fault = asFault(thrown);
-  process.stderr.write(
-    `${JSON.stringify({ at: new Date().toISOString(), code: fault.code, detail: fault.message })}\n`,
-  );
 }

@@ -135,6 +135,7 @@ export async function openHouse(
     exceptions: await readExceptions(places, clock.now()),
     keepException: (waiver, entry) => keepException(places, waiver, entry),
     earlierToday: (since) => earlierToday(places, since, sizeAtOpening),
+    onFault,
   });
   const probe = probeOnce(clock, places);
   const workspaces = new Snapshots({

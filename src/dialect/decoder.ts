@@ -17,8 +17,8 @@ import {
   type Snapshot,
 } from "./memory.ts";
 import { type Item, itemAt, type Outline } from "./outline.ts";
-import { plainCuts } from "./plain.ts";
-import { isProtobuf, protobufCuts } from "./protobuf.ts";
+import { isText, plainCuts } from "./plain.ts";
+import { binaryCuts, guessedCuts, isProtobuf, protobufCuts } from "./protobuf.ts";
 import { type Protocol, textOf, whole } from "./protocol.ts";
 import {
   modelInPath,
@@ -212,7 +212,8 @@ function decodeBody(turn: Turn, target: Target, contentType: string, body: Buffe
 const NO_MEMBERS: ReadonlySet<string> = new Set();
 
 function decodePlain(turn: Turn, body: Buffer, contentType: string, dialect: DialectName): Told {
-  tell(turn, plainCuts(body, contentType).flatMap(unitsOf), turn.parts);
+  const cuts = isText(body) ? [...plainCuts(body, contentType), ...guessedCuts(body)] : binaryCuts(body);
+  tell(turn, cuts.flatMap(unitsOf), turn.parts);
   // Telemetry is known by where it goes; that it is in lines or in a form of its own changes nothing.
   return { dialect, understood: dialect === "telemetry", model: null, streaming: false };
 }

@@ -5,7 +5,7 @@
  * escaped quote hides from a detector what the other side may still read.
  */
 import { isUtf8 } from "node:buffer";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import type { Cut } from "./unit.ts";
 
 /** Shortest run of text told from binary: shorter ones are chance. */
@@ -15,7 +15,7 @@ export function plainCuts(body: Buffer, contentType: string): readonly Cut[] {
   const inner = unpacked(body);
   // A file in a file is unpacked once; what is packed twice stays unread, and counts as not understood.
   if (inner !== body) return isUtf8(inner) ? unpackedText(inner) : textRuns(inner, "");
-  if (!isUtf8(body) || body.includes(0)) return textRuns(body, "");
+  if (!isText(body)) return textRuns(body, "");
   const text = body.toString("utf8");
   const raw = opaque(text);
   if (/^application\/x-www-form-urlencoded/i.test(contentType))
@@ -23,16 +23,27 @@ export function plainCuts(body: Buffer, contentType: string): readonly Cut[] {
   return text.includes('"') && text.includes("\\") ? [raw, ...literals(text)] : [raw];
 }
 
-const unpackedText = (inner: Buffer): readonly Cut[] => {
+export const isText = (body: Buffer): boolean => isUtf8(body) && !body.includes(0);
+
+export const unpackedText = (inner: Buffer): readonly Cut[] => {
   const text = inner.toString("utf8");
   return [opaque(text), ...literals(text)];
 };
 
-/** What is in a gzip file; the bytes themselves when they are none, or too many. */
-function unpacked(packed: Buffer): Buffer {
-  if (packed[0] !== 0x1f || packed[1] !== 0x8b) return packed;
+export type Undo = (packed: Buffer, limit: { readonly maxOutputLength: number }) => Buffer;
+
+/** What a file of a known coding is unpacked by, told by its first bytes; null: it is none. */
+export function packerOf(bytes: Buffer): Undo | null {
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return gunzipSync;
+  return bytes.length > 4 && bytes.readUInt32LE(0) === 0xfd2fb528 ? zstdDecompressSync : null;
+}
+
+/** What is in a packed file; the bytes themselves when they are none, or too many. */
+export function unpacked(packed: Buffer): Buffer {
+  const undo = packerOf(packed);
+  if (undo === null) return packed;
   try {
-    return gunzipSync(packed, { maxOutputLength: MAX_UNPACKED_BYTES });
+    return undo(packed, { maxOutputLength: MAX_UNPACKED_BYTES });
   } catch {
     return packed;
   }

@@ -11,7 +11,7 @@ import {
   type TLSSocket,
   connect as tlsConnect,
 } from "node:tls";
-import { Fault } from "../core/index.ts";
+import { asFault, Fault } from "../core/index.ts";
 import { reachOf } from "./address.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { type ProxyChoice, passHop, proxyPort } from "./hop.ts";
@@ -110,8 +110,9 @@ export class Dialler {
       }
     }
     throw new Fault("gateway.unreachable", {
-      detail: reasonOf(last),
-      at: `${destination.host}:${destination.port}`,
+      detail: proxy === null ? reasonOf(last) : `the proxy of your organisation: ${reasonOf(last)}`,
+      at: proxy === null ? `${destination.host}:${destination.port}` : proxy.host,
+      ...(proxy === null ? {} : { remedy: CHECK_PROXY }),
       cause: last,
     });
   }
@@ -128,7 +129,7 @@ export class Dialler {
   }
 
   async #pass(opened: Socket, proxy: URL, destination: Destination, deadline: AbortSignal): Promise<Socket> {
-    const { hostname: host } = proxy;
+    const host = proxy.hostname.replace(/^\[|\]$/g, "");
     const hop = {
       scheme: "https",
       host,
@@ -138,7 +139,7 @@ export class Dialler {
     } as const;
     const socket =
       proxy.protocol === "https:"
-        ? (await this.#secure(opened, "", hop, ["http/1.1"], deadline)).socket
+        ? (await this.#secure(opened, "", hop, ["http/1.1"], deadline).catch(asProxys)).socket
         : opened;
     const late = (): void => void socket.destroy();
     deadline.addEventListener("abort", late, { once: true });
@@ -243,6 +244,16 @@ export class Dialler {
       });
     });
   }
+}
+
+const CHECK_PROXY =
+  "check the proxy variables (https_proxy, http_proxy, all_proxy, no_proxy), then `sallyport down`: the station reads them as it starts";
+
+/** What went wrong with the proxy is not said of the destination. */
+function asProxys(error: unknown): never {
+  const { code, detail, at, remedy } = asFault(error);
+  const because = { detail: `at the proxy of your organisation: ${detail ?? ""}`, cause: error, remedy };
+  throw new Fault(code, at === undefined ? because : { ...because, at });
 }
 
 /** The roots that destinations are verified against: Node's, the system's, and `extra` (PEM). */

@@ -137,7 +137,10 @@ export function serveMetrics(
     else if (request.url === "/metrics") give(200, gateway.metrics());
     else if (request.url === "/healthz") give(200, "ok\n");
     else if (request.url === "/readyz")
-      give(gateway.isReady ? 200 : 503, gateway.isReady ? "ready\n" : "the ledger does not take records\n");
+      give(
+        gateway.isReady ? 200 : 503,
+        gateway.isReady ? "ready\n" : "not ready: the ledger takes no records, or the gateway is closing\n",
+      );
     else give(404, "no such page\n");
   });
   return new Promise((resolve, reject) => {

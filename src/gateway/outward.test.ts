@@ -215,7 +215,9 @@ describe("through an organisation's proxy", () => {
     );
     const wire = await Wire.tunnel(rig.socketPath, "a.example.com:80");
     wire.write("GET / HTTP/1.1\r\nHost: a.example.com\r\n\r\n");
-    expect(await wire.until("gateway.unreachable")).toContain("the proxy answered 407");
+    expect(await wire.until("gateway.unreachable")).toContain(
+      "the proxy wants a login, and the proxy variable holds none",
+    );
     await expect(Wire.tunnel(rig.socketPath, "10.0.0.1:80")).rejects.toThrow("address-refused");
   });
 
@@ -236,6 +238,15 @@ describe("through an organisation's proxy", () => {
       of("https", "x.example", 8443),
     ]).toEqual(["http://p:1/", "http://q:2/", undefined, undefined, "http://p:1/", undefined]);
     expect(proxyFromEnvironment({ https_proxy: "http://p", no_proxy: "*" })("https", "a", 1)).toBeNull();
+    const past = proxyFromEnvironment({
+      all_proxy: "socks5://p",
+      no_proxy: "10.0.0.0/8,fd00::/8,[::1],::2,x/y,9.9.9.9/99",
+    });
+    expect(
+      ["10.9.8.7", "11.0.0.1", "fd12::1", "fe80::1", "::1", "::2", "10.corp.example", "9.9.9.9", "x"].filter(
+        (host) => past("https", host, 443) === null,
+      ),
+    ).toEqual(["10.9.8.7", "fd12::1", "::1", "::2"]);
     expect(() => proxyFromEnvironment({ all_proxy: "ftp://x" })).toThrow("proxy variable");
   });
 });
