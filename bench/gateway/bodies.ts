@@ -1,4 +1,6 @@
 /** What the bench sends and answers: Anthropic Messages in the shape of a coding agent's turn, as agents were seen to send. */
+import { readFileSync } from "node:fs";
+
 const CODE =
   'function resolve(path, opts) {\n\tconst p = path.split("/").filter(Boolean); // "walk" the tree\n\tfor (const part of p) { if (part === "..") opts.depth--; else opts.depth++; }\n\treturn { ok: opts.depth >= 0, path: p.join("/"), why: \'a \\\\ quoted "string"\' };\n}\n';
 const SCHEMA = {
@@ -103,3 +105,44 @@ export const SSE_TAIL = [
   }),
   sse("message_stop", {}),
 ];
+
+/** Turns of a session that bench/inspect/capture.ts took from a real agent. */
+export interface Captured {
+  readonly file: string;
+  /** First and last of the turns to send; those before are only in their history. */
+  readonly turns: readonly [number, number];
+}
+
+export interface CapturedTurn {
+  /** The body, with what its window's files say made anew for each pass; as long as before. */
+  withPass(pass: number): Buffer;
+}
+
+/** What capture.ts writes at the end of each file that the agent reads. */
+const END_OF_PART = /# end of part (\d+)/g;
+
+export function capturedTurns({ file, turns: [first, last] }: Captured): readonly CapturedTurn[] {
+  const bodies = readFileSync(file, "utf8")
+    .trim()
+    .split("\n")
+    .map(
+      (line) => JSON.parse(line) as { readonly path: string; readonly method: string; readonly body: string },
+    )
+    .filter(({ method, path }) => method === "POST" && path === "/v1/messages")
+    .map(({ body }) => Buffer.from(body, "base64"))
+    // Side requests (a title, a summary) are small, and no turns.
+    .filter(({ length }) => length > 20_000);
+  return bodies.slice(first, last + 1).map((body) => {
+    const marks = [...body.toString("latin1").matchAll(END_OF_PART)]
+      .filter(([, part]) => Number(part) >= first)
+      .map(({ index }) => index + "# end of ".length);
+    return {
+      withPass: (pass) => {
+        const own = Buffer.from(body);
+        const code = pass.toString(36).padStart(4, "0").slice(-4);
+        for (const at of marks) own.write(code, at, "latin1");
+        return own;
+      },
+    };
+  });
+}

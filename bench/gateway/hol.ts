@@ -1,6 +1,7 @@
 /**
  * Head of line: 32 streams at 20 ms a token; what the way through the gateway adds to each token, alone, with five 1 MB
  * prompts a second (conversations that go on; and such as were never seen), and with fifty of 200 KB.  node bench/gateway/hol.ts [direct|block|sallyport …]
+ * It needs a quiet machine: a line of `uptime` beside the figures says whether it was.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -8,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Task } from "./load.ts";
+import { peerFolder } from "./peers.ts";
 
 const HERE = import.meta.dirname;
 const folder = mkdtempSync(join(tmpdir(), "bench-hol-"));
@@ -23,8 +25,9 @@ const ended = (child: ChildProcess): Promise<unknown> => {
   child.kill("SIGTERM");
   return over;
 };
-const start = (core: number, args: readonly string[]): Promise<number> => {
+const start = (core: number, args: readonly string[], env: Record<string, string> = {}): Promise<number> => {
   const child = spawn("taskset", ["-c", String(core), process.execPath, ...args], {
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(child);
@@ -47,7 +50,12 @@ for (const name of names) {
   let way: Pick<Task, "to" | "path"> = { to: SLOW, path: "/v1/messages" };
   let pid = 0;
   if (name === "block") {
-    pid = await start(0, [join(HERE, "block.mjs"), String(FAST), String(SLOW)]);
+    const undici = peerFolder("undici");
+    if (undici === null) {
+      console.log("block is left out: undici is not installed (`run.ts --install` does it)");
+      continue;
+    }
+    pid = await start(0, [join(HERE, "block.mjs"), String(FAST), String(SLOW)], { BENCH_UNDICI: undici });
     way = { to: FAST, path: "/v1/messages" };
   } else if (name.startsWith("sallyport")) {
     pid = await start(0, [

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { requestBody } from "./bodies.ts";
+import { type Body, type Captured, capturedTurns, requestBody } from "./bodies.ts";
 import { LeanReader } from "./lean.ts";
 
 export interface Task {
@@ -29,6 +29,8 @@ export interface Task {
   readonly pauseMs?: number;
   /** Events carry the time they were sent: measure their delay. */
   readonly paced?: boolean;
+  /** Bodies of a real agent's session instead of made ones: `size` and `fresh` say nothing then. */
+  readonly captured?: Captured;
 }
 
 const task = JSON.parse(process.argv[2] ?? "{}") as Task;
@@ -46,28 +48,53 @@ const WARM_ANSWERS = 3;
 const MOST_WARM_MS = 30_000;
 const STAMP = Buffer.from("@t=");
 
-function client(n: number): void {
-  const { bytes: template, markAt } = requestBody(task.size, task.streams, n);
-  const head = `POST ${task.path} HTTP/1.1\r\nHost: ${task.tunnel ?? "127.0.0.1"}\r\ncontent-type: application/json\r\nx-api-key: sk-bench\r\nanthropic-version: 2023-06-01\r\nuser-agent: claude-cli/2.1.0 (external, cli)\r\naccept: application/json\r\n${task.streams ? "x-stream: 1\r\n" : ""}${task.headers ?? ""}content-length: ${template.length}\r\n\r\n`;
+/** The next request, whose bytes nobody else writes to. */
+type Next = () => Buffer;
+
+const headOf = (length: number, streams: boolean): string =>
+  `POST ${task.path} HTTP/1.1\r\nHost: ${task.tunnel ?? "127.0.0.1"}\r\ncontent-type: application/json\r\nx-api-key: sk-bench\r\nanthropic-version: 2023-06-01\r\nuser-agent: claude-cli/2.1.0 (external, cli)\r\naccept: application/json\r\n${streams ? "x-stream: 1\r\n" : ""}${task.headers ?? ""}content-length: ${length}\r\n\r\n`;
+
+function madeRequests(n: number): Next {
+  const { bytes: template, markAt }: Body = requestBody(task.size, task.streams, n);
+  const head = headOf(template.length, task.streams);
   const request = Buffer.concat([Buffer.from(head), template]);
   const mark = head.length + markAt;
+  return () => {
+    serial++;
+    const code = `${serial.toString(16).padStart(8, "0")}${n.toString(16).padStart(8, "0")}`;
+    request.write(code, mark, "latin1");
+    if (task.fresh === "all") freshen(request, head.length, serial);
+    // The gateway may be slower than the load: what is sent must not change while it is on its way.
+    return Buffer.from(request);
+  };
+}
+
+/** The turns of the session one after the other, and again with other words in what is new in them. */
+function capturedRequests(captured: Captured, n: number): Next {
+  const turns = capturedTurns(captured);
+  let at = n % turns.length;
+  let pass = n;
+  return () => {
+    const turn = turns[at++ % turns.length];
+    if (turn === undefined) throw new Error("no turns");
+    if (at % turns.length === 0) pass += task.clients;
+    const body = turn.withPass(pass);
+    return Buffer.concat([Buffer.from(headOf(body.length, true)), body]);
+  };
+}
+
+function client(n: number): void {
+  const next = task.captured === undefined ? madeRequests(n) : capturedRequests(task.captured, n);
   let sentAt = 0;
   let firstAt = 0;
   let isFine = true;
   let socket: Socket | null = null;
   const send = (): void => {
     if (isOver) return;
-    serial++;
-    request.write(
-      `${serial.toString(16).padStart(8, "0")}${n.toString(16).padStart(8, "0")}`,
-      mark,
-      "latin1",
-    );
-    if (task.fresh === "all") freshen(request, head.length, serial);
+    const request = next();
     firstAt = 0;
     sentAt = performance.now();
-    // The gateway may be slower than the load: what is sent must not change while it is on its way.
-    socket?.write(Buffer.from(request));
+    socket?.write(request);
   };
   const done = (): void => {
     const now = performance.now();

@@ -4,9 +4,12 @@
  *   node bench/gateway/run.ts [--only direct,nginx,block,sallyport,…] [--sizes 2048,200000,1000000] [--clients 1,16,64]
  *                             [--streams 0,1] [--ms 2000] [--repeats 2] [--fresh tail|all] [--out file.jsonl]
  *
- * nginx from the system; undici under $BENCH_UNDICI, Portkey under $BENCH_PORTKEY (each a folder with node_modules): what
- * is not there is left out, and said so. CPU per request is the figure that survives a noisy machine; the better of the
- * repeats is shown, as noise only adds.
+ *                             [--captured claude.jsonl --turns 40-59] [--install]
+ *
+ * nginx from the system; undici, Portkey and claude-code-router as peers.ts has them: what is not there is left out, and said
+ * so; --install fetches them first. With --captured, which bench/inspect/capture.ts makes, the turns of a real agent's session
+ * take the place of made bodies. CPU per request is the figure that survives a noisy machine; the better of the repeats is
+ * shown, as noise only adds.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import {
@@ -20,16 +23,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { newLeafKey, SessionAuthority } from "../../src/gateway/certificate.ts";
+import type { Captured } from "./bodies.ts";
 import type { Task } from "./load.ts";
+import { installPeer, peerFolder } from "./peers.ts";
 
 const { values } = parseArgs({
   options: {
     only: {
       type: "string",
-      default: "direct,nginx,block,portkey,sallyport,sallyport-unrecorded,sallyport-tls",
+      default: "direct,nginx,block,portkey,ccr,sallyport,sallyport-unrecorded,sallyport-tls",
     },
     sizes: { type: "string", default: "2048,200000,1000000" },
     clients: { type: "string", default: "1,16,64" },
@@ -40,6 +45,9 @@ const { values } = parseArgs({
     gap: { type: "string", default: "0" },
     out: { type: "string", default: "" },
     keep: { type: "string", default: "" },
+    captured: { type: "string", default: "" },
+    turns: { type: "string", default: "40-59" },
+    install: { type: "boolean", default: false },
   },
 });
 const HERE = import.meta.dirname;
@@ -144,8 +152,8 @@ async function contestant(name: string): Promise<Contestant | string> {
       };
     }
     case "block": {
-      const undici = process.env["BENCH_UNDICI"] ?? "";
-      if (!existsSync(join(undici, "node_modules/undici"))) return "undici is not under $BENCH_UNDICI";
+      const undici = peerFolder("undici");
+      if (undici === null) return "undici is not installed: --install";
       return {
         name,
         pid: await start(0, NODE, [join(HERE, "block.mjs"), "9711", String(PLAIN)], { BENCH_UNDICI: undici }),
@@ -153,8 +161,9 @@ async function contestant(name: string): Promise<Contestant | string> {
       };
     }
     case "portkey": {
-      const build = join(process.env["BENCH_PORTKEY"] ?? "", "node_modules/@portkey-ai/gateway/build");
-      if (!existsSync(join(build, "start-server.js"))) return "Portkey is not under $BENCH_PORTKEY";
+      const portkey = peerFolder("@portkey-ai/gateway");
+      if (portkey === null) return "Portkey is not installed: --install";
+      const build = join(portkey, "node_modules/@portkey-ai/gateway/build");
       // As published, every streamed call answers 500 (its issues #1389, #1550): reading one property first mends it.
       const file = join(build, "start-server.mended.mjs");
       const text = readFileSync(join(build, "start-server.js"), "utf8");
@@ -173,6 +182,30 @@ async function contestant(name: string): Promise<Contestant | string> {
           null,
         ),
         task: { to: 9712, path, headers },
+      };
+    }
+    case "ccr": {
+      const router = peerFolder("@musistudio/claude-code-router");
+      if (router === null) return "claude-code-router is not installed: --install";
+      const home = join(folder, "ccr");
+      mkdirSync(join(home, ".claude-code-router"), { recursive: true });
+      // Messages in, Messages out: the model server speaks nothing else.
+      const provider = {
+        name: "bench",
+        api_base_url: `http://127.0.0.1:${PLAIN}/v1/messages`,
+        api_key: "none",
+      };
+      const config = {
+        ...{ LOG: false, HOST: "127.0.0.1", PORT: 9713, NON_INTERACTIVE_MODE: true },
+        Providers: [{ ...provider, models: ["bench-model"], transformer: { use: ["Anthropic"] } }],
+        Router: { default: "bench,bench-model" },
+      };
+      writeFileSync(join(home, ".claude-code-router/config.json"), JSON.stringify(config));
+      const file = join(router, "node_modules/@musistudio/claude-code-router/dist/cli.js");
+      return {
+        name,
+        pid: await start(0, NODE, [file, "start"], { HOME: home }, null),
+        task: { to: 9713, path },
       };
     }
     case "sallyport":
@@ -217,11 +250,18 @@ async function measure(
     ms,
     pid: one.pid,
     paced: values.gap !== "0",
+    ...(captured === null ? {} : { captured }),
   };
   const { stdout } = await run("taskset", ["-c", "1", NODE, join(HERE, "load.ts"), JSON.stringify(task)]);
   return JSON.parse(stdout) as Result;
 }
 
+if (values.install)
+  for (const name of ["undici", "@portkey-ai/gateway", "@musistudio/claude-code-router"] as const)
+    installPeer(name);
+const [firstTurn = 0, lastTurn = 0] = values.turns.split("-").map(Number);
+const captured: Captured | null =
+  values.captured === "" ? null : { file: resolve(values.captured), turns: [firstTurn, lastTurn] };
 const certs = certificates();
 await start(1, NODE, [join(HERE, "destination.ts"), String(PLAIN), values.gap]);
 await start(1, NODE, [join(HERE, "destination.ts"), String(SECURE), values.gap, certs.key, certs.cert]);
@@ -234,8 +274,9 @@ for (const name of values.only.split(",")) {
 for (const one of contestants) await measure(one, { size: 20_000, clients: 8, streams: false }, 800);
 
 const numbers = (text: string): number[] => text.split(",").map(Number);
-for (const streams of numbers(values.streams).map(Boolean))
-  for (const size of numbers(values.sizes))
+// A captured session has its own sizes, and streams.
+for (const streams of captured === null ? numbers(values.streams).map(Boolean) : [true])
+  for (const size of captured === null ? numbers(values.sizes) : [0])
     for (const clients of numbers(values.clients)) {
       const best = new Map<string, Result>();
       for (let repeat = 0; repeat < Number(values.repeats); repeat++)

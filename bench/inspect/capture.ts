@@ -1,9 +1,9 @@
 /**
  * Sessions of the real agents as the gateway saw them, for warm.ts.
  *
- *   node bench/inspect/capture.ts <directory of ordinary source> <out> [agent …]
+ *   [STEPS=144] node bench/inspect/capture.ts <directory of ordinary source> <out> [agent …]
  *
- * Each agent of the register works through a script of reads, commands and edits (144 steps, files of about 5.5 KB, a secret
+ * Each agent of the register works through a script of reads, commands and edits (144 steps unless told otherwise, files of about 5.5 KB, a secret
  * planted in every fourth) against the scripted model on loopback, under the default profile, which masks the secrets. What
  * it sent to the model, and tried to send elsewhere, is taken from the ledger's evidence: one file an agent, a line of JSON
  * for each request or message of a WebSocket, in order.
@@ -22,7 +22,7 @@ import { Place } from "../../test/harness.ts";
 import { sourceFiles } from "./corpus.ts";
 
 const [from = "", out = "", ...wanted] = process.argv.slice(2);
-const STEPS = 144;
+const STEPS = Number(process.env["STEPS"] ?? 144);
 const source = sourceFiles(from, 2_000_000)
   .map(({ text }) => text)
   .join("\n");
