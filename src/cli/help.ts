@@ -165,13 +165,16 @@ by itself: system prompt, tools, what it puts round your text. From then on each
 compared: a line that is the template's but for look-alike or invisible characters is a finding of the class
 altered_template, which a policy can name; lines of the system prompt that nothing accounts for are counted.
 It is the vendor's text: it stays in <config>/register/templates.`,
-  provenance: `sallyport provenance AGENT[@VERSION] [--sbom FILE] [--strict] [--json]
+  provenance: `sallyport provenance AGENT[@VERSION] [--sbom FILE] [--manifest FILE|URL] [--key FILE]
+                                        [--strict] [--json]
 sallyport provenance PACKAGE                whether a package only looks like a known agent's
 sallyport provenance --command "npm i -g …" the same of what an install command names
 
-Registry hash, signature and age, who published it, the vendor's signed manifest, install scripts. What could not be
-checked (a mirror strips signatures; no network) is said to be not checked. --sbom writes the build's parts as CycloneDX
-1.6. Exit 7: something is not what it claims to be; --strict: or could not be checked.`,
+Registry hash, npm's signature, sigstore attestations, age, who published it, the vendor's signed manifest, install
+scripts. Keys of npm and of sigstore are shipped, so a mirror cannot vouch for itself. What could not be checked (a mirror
+strips signatures; no network) is said to be not checked. --manifest takes the vendor's manifest from a file or an address,
+with its signature beside it (.sig); --key the vendor's key as gpg exports it, else <config>/register/keys/AGENT.gpg.
+--sbom writes the build's parts as CycloneDX 1.6. Exit 7: something is not what it claims to be; --strict: or could not be checked.`,
   register: `sallyport register list [builds|extensions|destinations|approvers]
 sallyport register show NAME                a build (claude@2.1.329), a path in a repository, or a destination's id
 sallyport register approve AGENT[@VERSION] --reason TEXT [--expires 90d] [--report FILE]

@@ -249,6 +249,8 @@ async function command(argv: readonly string[]): Promise<number> {
           sbom: { type: "string" },
           command: { type: "string" },
           strict: { type: "boolean" },
+          manifest: { type: "string" },
+          key: { type: "string" },
         },
         true,
       );

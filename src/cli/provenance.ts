@@ -1,13 +1,13 @@
 /** `sallyport provenance`: where a build came from, and what nobody could check. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, sep } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { join, resolve, sep } from "node:path";
 import { Fault, systemClock } from "../core/index.ts";
 import {
   type AgentKind,
+  type AttestationTrust,
   agentNamed,
+  attestationCheck,
   type Check,
   cycloneDx,
   hashBuild,
@@ -18,8 +18,10 @@ import {
   nameCheck,
   nearestPackage,
   packagesFrom,
+  parseNpmKeys,
   type RegistryFacts,
   registryChecks,
+  type SignedVersion,
   scriptCheck,
   signatureCheck,
   splitVersion,
@@ -38,6 +40,10 @@ export interface ProvenanceFlags {
   readonly sbom?: string;
   readonly command?: string;
   readonly strict?: boolean;
+  /** File or address of the vendor's manifest; its signature lies beside it as `.sig`. */
+  readonly manifest?: string;
+  /** File of the vendor's key. */
+  readonly key?: string;
 }
 
 interface Looked {
@@ -60,7 +66,7 @@ export async function provenance(
     });
   const looked =
     flags.command === undefined
-      ? await lookAt(typed ?? "", places)
+      ? await lookAt(typed ?? "", flags, places)
       : { checks: installCommandChecks(flags.command), build: null, sbom: null };
   if (flags.sbom !== undefined) {
     if (looked.sbom === null)
@@ -83,7 +89,7 @@ function text({ build, checks }: Looked): string {
   return [...head, checks.length === 0 ? "nothing in it is an install that is known here" : rows].join("\n");
 }
 
-async function lookAt(typed: string, places: Places): Promise<Looked> {
+async function lookAt(typed: string, flags: ProvenanceFlags, places: Places): Promise<Looked> {
   const { name, version } = splitVersion(typed);
   const kind = agentNamed(name);
   if (kind === null) return { checks: [nameCheck(name)], build: null, sbom: null };
@@ -99,18 +105,26 @@ async function lookAt(typed: string, places: Places): Promise<Looked> {
   const folders = root === null ? [] : packagesFrom(root);
   const manifests = folders.map(manifestOf);
   const at = version ?? agent.version ?? kind.tested;
-  const facts = registryFacts(kind, at);
-  const fetched = await fetchManifest(kind, at);
+  const modules = root === null ? null : modulesOf(root);
+  const served = await servedVersions(kind, at, root);
+  const fetched = await fetchManifest(kind, at, flags.manifest);
+  const keys = parseNpmKeys(await trustText("npm-keys.json"), "npm-keys.json");
   return {
     build: { package: kind.package, version: at, hash },
     checks: [
       nameCheck(kind.package),
-      ...registryChecks(facts, systemClock.now()),
-      signatures(kind, at, root),
+      ...registryChecks(await registryFacts(kind, at, served[0] ?? null, modules), systemClock.now()),
+      signatureCheck(served.map(signedVersion), keys),
+      await attestation(kind, at, served[0] ?? null, {
+        root: JSON.parse(await trustText("sigstore-root.json")),
+        keys,
+      }),
       vendorManifest(
         kind,
         fetched,
-        join(places.config, "register/keys", `${kind.name}.gpg`),
+        flags.key === undefined
+          ? join(places.config, "register/keys", `${kind.name}.gpg`)
+          : resolve(flags.key),
         `${process.platform}-${process.arch}`,
         executable,
       ),
@@ -123,8 +137,7 @@ async function lookAt(typed: string, places: Places): Promise<Looked> {
 /** The package a person names may only be a wrapper round the one that holds the program: its scripts count too. */
 function wrapperOf(kind: AgentKind, root: string | null): readonly Manifest[] {
   if (root === null) return [];
-  const modules = root.slice(0, root.lastIndexOf(`${sep}node_modules${sep}`) + `${sep}node_modules`.length);
-  const wrapper = join(modules, kind.package);
+  const wrapper = join(modulesOf(root), kind.package);
   try {
     return wrapper === root ? [] : [manifestOf(wrapper)];
   } catch {
@@ -132,18 +145,63 @@ function wrapperOf(kind: AgentKind, root: string | null): readonly Manifest[] {
   }
 }
 
-function registryFacts(kind: AgentKind, version: string): RegistryFacts | null {
-  const one = npmView(`${kind.package}@${version}`);
+const modulesOf = (root: string): string =>
+  root.slice(0, root.lastIndexOf(`${sep}node_modules${sep}`) + `${sep}node_modules`.length);
+
+const trustText = (name: string): Promise<string> =>
+  readFile(join(import.meta.dirname, "../../register/trust", name), "utf8");
+
+/** What the registry says of the named package and of the one that holds the program; empty where it says nothing. */
+async function servedVersions(
+  kind: AgentKind,
+  version: string,
+  root: string | null,
+): Promise<readonly Record<string, unknown>[]> {
+  const inner = root === null ? null : manifestOf(root);
+  const specs = [
+    `${kind.package}@${version}`,
+    ...(inner === null || inner.name === kind.package ? [] : [`${inner.name}@${inner.version}`]),
+  ];
+  return specs.flatMap((spec) => {
+    const said = npmView(spec);
+    return said === null ? [] : [said];
+  });
+}
+
+const recordIn = (value: unknown): Record<string, unknown> =>
+  // Each field is checked where it is used.
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+const textIn = (value: unknown): string | null => (typeof value === "string" ? value : null);
+
+function publishedAt(one: Record<string, unknown>): number | null {
+  const time = Date.parse(String(recordIn(one["time"])[String(one["version"])] ?? ""));
+  return Number.isNaN(time) ? null : time;
+}
+
+function signedVersion(one: Record<string, unknown>): SignedVersion {
+  const dist = recordIn(one["dist"]);
+  const signatures = Array.isArray(dist["signatures"]) ? dist["signatures"].map(recordIn) : [];
+  return {
+    ...{ name: String(one["name"]), version: String(one["version"]) },
+    ...{ integrity: textIn(dist["integrity"]), publishedAt: publishedAt(one) },
+    signatures: signatures.map(({ keyid, sig }) => ({ keyid: String(keyid), sig: String(sig) })),
+  };
+}
+
+async function registryFacts(
+  kind: AgentKind,
+  version: string,
+  one: Record<string, unknown> | null,
+  modules: string | null,
+): Promise<RegistryFacts | null> {
   if (one === null) return null;
   const versions = Array.isArray(one["versions"]) ? one["versions"].map(String) : [];
   const previous = versions[versions.indexOf(version) - 1];
   const before = previous === undefined ? null : npmView(`${kind.package}@${previous}`);
-  const dist = (one["dist"] ?? {}) as Record<string, unknown>;
-  const published = Date.parse(String((one["time"] as Record<string, unknown> | undefined)?.[version] ?? ""));
   return {
-    integrity: typeof dist["integrity"] === "string" ? dist["integrity"] : null,
-    hasAttestations: typeof dist["attestations"] === "object" && dist["attestations"] !== null,
-    publishedAt: Number.isNaN(published) ? null : published,
+    integrity: textIn(recordIn(one["dist"])["integrity"]),
+    unpacked: modules === null ? null : await unpackedIntegrity(modules, kind.package, version),
+    publishedAt: publishedAt(one),
     publisher: nameIn(one["_npmUser"]),
     maintainers: namesIn(one["maintainers"]),
     before:
@@ -151,6 +209,43 @@ function registryFacts(kind: AgentKind, version: string): RegistryFacts | null {
         ? null
         : { publisher: nameIn(before["_npmUser"]), maintainers: namesIn(before["maintainers"]) },
   };
+}
+
+/** npm notes in the folder what it unpacked into it (`node_modules/.package-lock.json`). */
+async function unpackedIntegrity(modules: string, name: string, version: string): Promise<string | null> {
+  try {
+    const lock = recordIn(JSON.parse(await readFile(join(modules, ".package-lock.json"), "utf8")));
+    const noted = recordIn(recordIn(lock["packages"])[`node_modules/${name}`]);
+    return noted["version"] === version ? textIn(noted["integrity"]) : null;
+  } catch {
+    return null; // another installer laid it: said as `unchecked`
+  }
+}
+
+/** Asked of the registry that npm is set to; it has no command of its own for it. */
+async function attestation(
+  kind: AgentKind,
+  version: string,
+  one: Record<string, unknown> | null,
+  trust: AttestationTrust,
+): Promise<Check> {
+  const about = {
+    ...{ name: kind.package, version, integrity: textIn(recordIn(one?.["dist"])["integrity"]) },
+    repository: textIn(recordIn(one?.["repository"])["url"]),
+  };
+  const spec = `${kind.package.replace("/", "%2f")}@${version}`;
+  const registry = spawnSync("npm", ["config", "get", "registry"], { encoding: "utf8", timeout: NPM_MS });
+  try {
+    const address = new URL(
+      `-/npm/v1/attestations/${spec}`,
+      `${registry.stdout.trim().replace(/\/?$/, "/")}`,
+    );
+    const reply = await fetch(address, { signal: AbortSignal.timeout(FETCH_MS) });
+    if (reply.ok) return attestationCheck(await reply.json(), "", about, trust);
+    return attestationCheck(null, `the registry has none to show (HTTP ${reply.status})`, about, trust);
+  } catch {
+    return attestationCheck(null, "the registry could not be asked", about, trust);
+  }
 }
 
 /** Everything the registry says of one version. */
@@ -179,36 +274,24 @@ function nameIn(value: unknown): string | null {
 const namesIn = (value: unknown): readonly string[] | null =>
   Array.isArray(value) ? value.flatMap((one) => nameIn(one) ?? []) : null;
 
-/** npm audits what a package.json names, in the folder where it lies. */
-function signatures(kind: AgentKind, version: string, root: string | null): Check {
-  if (root === null) return { ...signatureCheck(""), detail: "not installed by npm" };
-  const folder = mkdtempSync(join(tmpdir(), "sallyport-audit-"));
-  try {
-    writeFileSync(
-      join(folder, "package.json"),
-      JSON.stringify({ private: true, dependencies: { [kind.package]: version } }),
-    );
-    symlinkSync(
-      root.slice(0, root.indexOf(`${sep}node_modules`) + `${sep}node_modules`.length),
-      join(folder, "node_modules"),
-    );
-    const done = spawnSync("npm", ["audit", "signatures", "--json", "--fetch-retries=0"], {
-      cwd: folder,
-      encoding: "utf8",
-      timeout: NPM_MS,
-    });
-    return signatureCheck(done.stdout ?? "");
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
+/** From the vendor, or from where `given` says: a file or an address, its signature beside it. */
 async function fetchManifest(
   kind: AgentKind,
   version: string,
+  given: string | undefined,
 ): Promise<{ manifest: Uint8Array; signature: Uint8Array } | null> {
-  const url = VENDOR_MANIFESTS[kind.name]?.url(version);
+  const url = given ?? VENDOR_MANIFESTS[kind.name]?.url(version);
   if (url === undefined) return null;
+  if (given !== undefined && !/^https?:\/\//.test(given))
+    try {
+      return { manifest: await readFile(given), signature: await readFile(`${given}.sig`) };
+    } catch (cause) {
+      throw new Fault("usage.invalid", {
+        at: given,
+        detail: "the manifest or its signature (`.sig` beside it) cannot be read",
+        cause,
+      });
+    }
   const get = async (address: string): Promise<Uint8Array> => {
     const reply = await fetch(address, { signal: AbortSignal.timeout(FETCH_MS), redirect: "error" });
     if (!reply.ok) throw new Error(String(reply.status));

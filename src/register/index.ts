@@ -1,4 +1,5 @@
 export { AGENTS, type AgentKind, agentNamed } from "./agents.ts";
+export { type AttestationTrust, attestationCheck } from "./attestation.ts";
 export {
   type BuildHash,
   hashBuild,
@@ -29,11 +30,11 @@ export {
   type RegistryFacts,
   registryChecks,
   scriptCheck,
-  signatureCheck,
   VENDOR_MANIFESTS,
   vendorManifest,
 } from "./provenance.ts";
 export { cycloneDx } from "./sbom.ts";
+export { parseNpmKeys, type SignedVersion, signatureCheck } from "./signature.ts";
 export { type Standing, standingOf } from "./standing.ts";
 export {
   type Approver,

@@ -4,7 +4,7 @@
  * {@link vendorManifest}, which asks gpgv.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -34,7 +34,8 @@ const DAY_MS = 86_400_000;
 /** What the registry says of one version; every field may be missing, and behind mirrors most are. */
 export interface RegistryFacts {
   readonly integrity: string | null;
-  readonly hasAttestations: boolean;
+  /** Of the bytes that were unpacked here, as npm noted it; null where it did not. */
+  readonly unpacked: string | null;
   /** Unix ms. */
   readonly publishedAt: number | null;
   readonly publisher: string | null;
@@ -166,29 +167,23 @@ export function registryChecks(facts: RegistryFacts | null, now: number): readon
   const unreachable = "the registry could not be asked";
   const missing = "the registry does not say: a mirror that strips it, or it was never there";
   return [
-    {
-      id: "integrity",
-      title: "the registry's hash",
-      ...(facts === null
-        ? { state: "unchecked", detail: unreachable }
-        : facts.integrity === null
-          ? { state: "unchecked", detail: missing }
-          : { state: "ok", detail: `${facts.integrity}; npm compares it as it unpacks` }),
-    },
+    integrityCheck(facts, facts === null ? unreachable : missing),
     ageCheck(facts, now, facts === null ? unreachable : missing),
     publisherCheck(facts, facts === null ? unreachable : missing),
-    {
-      id: "attestation",
-      title: "the build's attestation (SLSA, sigstore)",
-      state: "unchecked",
-      detail:
-        facts === null
-          ? unreachable
-          : facts.hasAttestations
-            ? "the registry names one; see the signature check"
-            : missing,
-    },
   ];
+}
+
+/** Whether what the registry serves today is what was unpacked here. */
+function integrityCheck(facts: RegistryFacts | null, why: string): Check {
+  const say = (state: Check["state"], detail: string): Check => ({
+    ...{ id: "integrity", title: "the registry's hash", state, detail },
+  });
+  if (facts === null || facts.integrity === null) return say("unchecked", why);
+  if (facts.unpacked === null)
+    return say("unchecked", `${facts.integrity}; npm kept no note of what it unpacked here`);
+  return facts.unpacked === facts.integrity
+    ? say("ok", `${facts.integrity}, also of what npm unpacked here`)
+    : say("failed", `the registry serves ${facts.integrity}, what was unpacked here was ${facts.unpacked}`);
 }
 
 function ageCheck(facts: RegistryFacts | null, now: number, why: string): Check {
@@ -225,30 +220,6 @@ function publisherCheck(facts: RegistryFacts | null, why: string): Check {
     state: changes.length === 0 ? "ok" : "attention",
     detail: changes.length === 0 ? `${facts.publisher}, as the version before` : changes.join("; "),
   };
-}
-
-/** `output`: what `npm audit signatures --json` printed; anything that is no answer means that nothing was checked. */
-export function signatureCheck(output: string): Check {
-  const title = "the registry's signature";
-  const answer = z
-    .object({
-      invalid: z.array(z.object({ name: z.string() })),
-      missing: z.array(z.object({ name: z.string() })),
-    })
-    .safeParse(jsonIn(output));
-  if (!answer.success) {
-    const error = z.object({ error: z.object({ summary: z.string() }) }).safeParse(jsonIn(output));
-    const detail = error.success ? (error.data.error.summary.split("\n")[0] ?? "") : "npm gave no answer";
-    return { id: "signature", title, state: "unchecked", detail: `npm audit signatures: ${detail}` };
-  }
-  const { invalid, missing } = answer.data;
-  const names = (list: readonly { readonly name: string }[]): string =>
-    list.map(({ name }) => name).join(", ");
-  if (invalid.length > 0)
-    return { id: "signature", title, state: "failed", detail: `not valid: ${names(invalid)}` };
-  if (missing.length > 0)
-    return { id: "signature", title, state: "unchecked", detail: `none for: ${names(missing)}` };
-  return { id: "signature", title, state: "ok", detail: "verified by npm audit signatures" };
 }
 
 function jsonIn(text: string): unknown {
@@ -323,12 +294,13 @@ export function vendorManifest(
   });
   if (known === undefined) return say("unchecked", `${kind.title} publishes none that we know of`);
   if (fetched === null) return say("unchecked", "it could not be fetched");
-  if (!existsSync(keyring))
+  const keys = keyringAt(keyring);
+  if (keys === null)
     return say(
       "unchecked",
       `no key to check it with: put the vendor's key ${known.fingerprint} into ${keyring}`,
     );
-  const signer = signerOf(fetched.manifest, fetched.signature, keyring);
+  const signer = signerOf(fetched.manifest, fetched.signature, keys);
   if (signer === null) return say("unchecked", "gpgv is not installed (Debian: gpgv)");
   if (signer !== known.fingerprint) return say("failed", `its signature is not by ${known.fingerprint}`);
   const manifest = Manifest.safeParse(jsonIn(Buffer.from(fetched.manifest).toString("utf8")));
@@ -339,15 +311,27 @@ export function vendorManifest(
     : say("failed", `it names other bytes for ${platform}: ${wanted}`);
 }
 
+/** Of a file as gpg exports it, with or without armour (RFC 9580 6.2): gpgv reads the latter alone. */
+function keyringAt(file: string): Uint8Array | null {
+  if (!existsSync(file)) return null;
+  const bytes = readFileSync(file);
+  const armoured =
+    /-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n([A-Za-z0-9+/=\r\n]+?)(?:\r?\n=[A-Za-z0-9+/]{4})?\r?\n-----END/.exec(
+      bytes.toString("latin1"),
+    );
+  return armoured === null ? bytes : Buffer.from(armoured[1] ?? "", "base64");
+}
+
 /** The fingerprint of the key that made a good signature, `""` for none, null where there is no gpgv. */
-function signerOf(manifest: Uint8Array, signature: Uint8Array, keyring: string): string | null {
+function signerOf(manifest: Uint8Array, signature: Uint8Array, keys: Uint8Array): string | null {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-gpg-"));
   try {
     writeFileSync(join(folder, "m"), manifest);
     writeFileSync(join(folder, "s"), signature);
+    writeFileSync(join(folder, "k"), keys);
     const status = execFileSync(
       "gpgv",
-      ["--status-fd", "1", "--keyring", keyring, join(folder, "s"), join(folder, "m")],
+      ["--status-fd", "1", "--keyring", join(folder, "k"), join(folder, "s"), join(folder, "m")],
       {
         encoding: "utf8",
         stdio: ["ignore", "pipe", "ignore"],
