@@ -1,6 +1,6 @@
 /** What may start: the register's word on a build, and on what a repository brings, as a person meets it. */
 import { appendFileSync, chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hashFile } from "../../src/cli/prepare.ts";
 import { approvingKey, hashBuild, putStatement } from "../../src/register/index.ts";
@@ -153,6 +153,37 @@ describe("what a repository brings", () => {
     appendFileSync(hook, "\n");
     expect((await run(...CAREFUL)).stderr).toContain("not the approved ones");
   });
+
+  it.each([
+    [".qwen/hooks/start.sh", ".qwen/hooks", "hook"],
+    [".qwen/skills/deploy/SKILL.md", ".qwen/skills", "skill"],
+    [".qwen/extensions/helper/index.js", ".qwen/extensions", "plugin"],
+    [".qwen/commands/ship.md", ".qwen/commands", "command"],
+  ])(
+    "a new %s stops the start with the reason; approved it starts, revoked it stops",
+    async (file, path, type) => {
+      await approve();
+      mkdirSync(dirname(join(place.workspace, file)), { recursive: true });
+      writeFileSync(join(place.workspace, file), "echo one\n");
+      const refused = await run(...CAREFUL);
+      expect(refused).toMatchObject({ code: 4, stdout: "" });
+      expect(refused.stderr).toContain(`the repository brings \`${path}\` (${type})`);
+      const reason = ["--reason", "read it"];
+      expect((await register("approve", "--extension", path, "--expires", "30d", ...reason)).code).toBe(0);
+      expect((await run(...CAREFUL)).code).toBe(0);
+      expect((await register("show", path)).stdout).toMatch(/approved by local:\d+.*\n.*approve.*read it/s);
+      // One more file in a folder that was approved is another folder.
+      writeFileSync(join(place.workspace, dirname(file), "another"), "echo two\n");
+      expect((await run(...CAREFUL)).stderr).toContain("not the approved ones");
+      rmSync(join(place.workspace, dirname(file), "another"));
+      expect((await register("revoke", path, "--reason", "it phones home")).code).toBe(0);
+      // Where the repository's settings are not read, what they hold stops nothing.
+      expect((await run()).code).toBe(0);
+      const revoked = await run(...CAREFUL);
+      expect(revoked).toMatchObject({ code: 4, stdout: "" });
+      expect(revoked.stderr).toContain("it phones home");
+    },
+  );
 });
 
 describe("rows of one's own", () => {
