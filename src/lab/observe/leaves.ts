@@ -72,6 +72,13 @@ type Add = (path: string, text: string) => void;
 
 function bodyItems(body: Buffer, add: Add): void {
   if (body.length === 0) return;
+  const opened = unzipped(body);
+  const isPacked = opened !== body && readable(opened) !== null;
+  if (isPacked) add("packed", body.toString("hex", 0, 2));
+  textBodyItems(isPacked ? opened : body, add);
+}
+
+function textBodyItems(body: Buffer, add: Add): void {
   const text = body.toString("utf8");
   const isText = !text.includes("\uFFFD") || body.includes("\uFFFD");
   if (!isText) binaryItems(body, add);
@@ -166,7 +173,8 @@ function fromPercent(value: string): string | null {
 /** Above this, what unpacks is compared packed. */
 const MAX_UNZIPPED = 8 * 1024 * 1024;
 
-function unzipped(bytes: Buffer): Buffer {
+/** What is inside, where it is compressed as a whole; else the bytes as they are. */
+export function unzipped(bytes: Buffer): Buffer {
   const limit = { maxOutputLength: MAX_UNZIPPED };
   try {
     if (bytes[0] === 0x1f && bytes[1] === 0x8b) return zlib.gunzipSync(bytes, limit);

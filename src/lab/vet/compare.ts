@@ -86,6 +86,17 @@ export class Side {
     return this.#byPlace().has(key);
   }
 
+  /** A line at that place in all runs that reads like this one and is not it; null where there is none. */
+  twinOf(key: string, line: string | null): string | null {
+    const wanted = line === null ? "" : folded(line);
+    if (wanted === "") return null;
+    for (const id of this.#byPlace().get(key) ?? []) {
+      const text = this.#all.get(id)?.text ?? null;
+      if (text !== null && text !== line && this.inAll(id) && folded(text) === wanted) return text;
+    }
+    return null;
+  }
+
   /** Facts that all runs have. */
   *stable(): Generator<Fact> {
     for (const [id, fact] of this.#first) if (this.inAll(id)) yield fact;
@@ -107,7 +118,13 @@ function idsByPlace(facts: ReadonlyMap<string, Fact>): ReadonlyMap<string, reado
   return out;
 }
 
-export function effectsBetween(a: Side, b: Side, noise: Noise): readonly Effect[] {
+/** `quoted`: lines of the workspace's files, by what a person reads; a name stands for each where it is quoted exactly. */
+export function effectsBetween(
+  a: Side,
+  b: Side,
+  noise: Noise,
+  quoted: ReadonlyMap<string, string> = new Map(),
+): readonly Effect[] {
   // How often a line comes, and which bare number comes, says nothing where either side's own runs disagree.
   const counts = (fact: Fact): boolean =>
     (fact.nth === 1 && !BARE_NUMBER.test(fact.text)) || !(a.isUnsteadyAt(fact) || b.isUnsteadyAt(fact));
@@ -118,7 +135,16 @@ export function effectsBetween(a: Side, b: Side, noise: Noise): readonly Effect[
   const rest = (facts: readonly Fact[]): Fact[] =>
     facts.filter((fact) => fact.section !== "presence" && !whole.has(fact.request));
   const isUnsteady = (fact: Fact): boolean => a.isUnsteadyAt(fact) || b.isUnsteadyAt(fact);
-  const lines = lineEffects(rest(lost), rest(gained), moreRequests(lost, gained), isUnsteady);
+  const fromFile = (line: string | null): string | null => {
+    const text = line === null ? undefined : quoted.get(folded(line));
+    const bare = line?.trim() ?? "";
+    return text === undefined || text === bare ? null : (line ?? "").replace(bare, () => text);
+  };
+  const twins: Twins = {
+    before: (key, line) => a.twinOf(key, line) ?? fromFile(line),
+    after: (key, line) => b.twinOf(key, line) ?? fromFile(line),
+  };
+  const lines = lineEffects(rest(lost), rest(gained), moreRequests(lost, gained), isUnsteady, twins);
   return merged([...requests, ...withoutCompany(lines), ...orderEffects(a, b, noise)]);
 }
 
@@ -162,6 +188,12 @@ function requestEffects(facts: readonly Fact[], side: "added" | "removed"): Effe
     });
 }
 
+/** Lines of the other side that read like one which that side seems to lack. */
+interface Twins {
+  readonly before: (key: string, line: string | null) => string | null;
+  readonly after: (key: string, line: string | null) => string | null;
+}
+
 interface Lines {
   readonly place: Place;
   readonly texts: readonly string[];
@@ -172,14 +204,17 @@ function lineEffects(
   gained: readonly Fact[],
   more: ReadonlySet<string>,
   isUnsteady: (fact: Fact) => boolean,
+  twins: Twins,
 ): Effect[] {
   const [before, after] = [byPlace(lost, more), byPlace(gained, more)];
   const unsteady = new Set([...lost, ...gained].filter(isUnsteady).map(placeKey));
   const effects: Effect[] = [];
-  const add = (key: string, place: Place, a: string | null, b: string | null): void => {
-    const effect = lineEffect(place, a, b);
+  const add = (key: string, place: Place, lineA: string | null, lineB: string | null): void => {
+    // A line of which the other side has a twin that reads alike was not added but changed, in one of its copies.
+    const [x, y] = [lineA ?? twins.before(key, lineB), lineB ?? twins.after(key, lineA)];
+    const effect = lineEffect(place, x, y);
     // Two lines that stand for each other are no chance; a line that only came or went may be.
-    const isChance = unsteady.has(key) && (a === null || b === null);
+    const isChance = unsteady.has(key) && (x === null || y === null);
     effects.push(isChance ? { ...effect, isUnsteady: true } : effect);
   };
   for (const [key, { place, texts }] of before)

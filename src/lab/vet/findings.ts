@@ -1,8 +1,7 @@
 /** From confirmed effects to what a vetting reports: one finding per change, with every environment that shows it. Pure. */
 import type { Patch } from "../chamber/setting.ts";
-import type { Taken } from "./canary.ts";
 import type { Effect, EffectKind } from "./compare.ts";
-import type { Confirmed, Outcome } from "./vet.ts";
+import type { Confirmed, Outcome, TakenWhere, Where } from "./vet.ts";
 import { patchesText } from "./vet.ts";
 
 /** `marker` and `order` carry information that a reader does not see; the other kinds are plain to see. */
@@ -90,13 +89,7 @@ export function findingsOf(
     ...timings(outcome, target, baselines),
   ];
   return {
-    findings: [
-      ...canaries(
-        outcome.observed.flatMap((one) => one.taken),
-        target,
-      ),
-      ...findings,
-    ],
+    findings: [...canaries(outcome, target), ...findings],
     explained: explained(outcome),
   };
 }
@@ -188,9 +181,12 @@ function sidesOf(
 /** The command that tries just this. */
 export function reproduceOf(target: string, factor: string, level: string): string {
   const levels = level.split(" + ");
-  const only = factor.split(" + ").map((name, at) => `--only ${quoted(`${name}=${levels[at] ?? ""}`)}`);
-  return `sallyport vet ${quoted(target)} ${only.join(" ")}`;
+  const where = factor.split(" + ").map((name, at) => ({ factor: name, level: levels[at] ?? "" }));
+  return `sallyport vet ${quoted(target)} ${onlyOf(where)}`;
 }
+
+const onlyOf = (where: readonly Where[]): string =>
+  where.map(({ factor, level }) => `--only ${quoted(`${factor}=${level}`)}`).join(" ");
 
 const quoted = (text: string): string =>
   /^[\w@./:=,+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
@@ -263,22 +259,24 @@ const NAMES: Readonly<Record<string, string>> = {
   FEFF: "zero width no-break space",
 };
 
-function canaries(taken: readonly Taken[], target: string): readonly Finding[] {
-  const byPlace = new Map<string, Taken[]>();
+function canaries({ taken }: Outcome, target: string): readonly Finding[] {
+  const byPlace = new Map<string, TakenWhere[]>();
   for (const one of taken) {
     const key = `${one.canary.place}\n${one.encoding}\n${one.host}`;
     byPlace.set(key, [...(byPlace.get(key) ?? []), one]);
   }
   return [...byPlace.values()].flatMap((all) => {
-    const [one] = all;
+    // The smallest change of the surroundings in which it left; mostly none.
+    const [one] = all.toSorted((x, y) => x.where.length - y.where.length);
     if (one === undefined) return [];
+    const names = one.where.map(({ factor, level }) => `${factor} = ${level}`).join(", ");
     const text = `planted in ${one.canary.place}, sent ${one.encoding}`;
     return [
       {
         ...{
           factor: "canary",
           a: `planted in ${one.canary.place}`,
-          b: `sent to ${one.host}, ${one.encoding}`,
+          b: `sent to ${one.host}, ${one.encoding}${names === "" ? "" : `, with ${names}`}`,
           levels: [one.host],
         },
         ...{
@@ -289,8 +287,12 @@ function canaries(taken: readonly Taken[], target: string): readonly Finding[] {
         },
         bytes: { a: null, b: hexOf(one.canary.value), aText: null, bText: one.canary.value },
         ...{ codePoints: { a: [], b: [] }, context: { a: null, b: text }, changes: [] },
-        ...{ repeats: `in ${all.length} requests`, controls: 0, smallest: "nothing: it was not asked for" },
-        reproduce: `sallyport vet ${quoted(target)} --factors none`,
+        ...{ repeats: `in ${all.length} requests`, controls: 0 },
+        smallest: names === "" ? "nothing: it was not asked for" : names,
+        reproduce:
+          one.where.length === 0
+            ? `sallyport vet ${quoted(target)} --factors none`
+            : `sallyport vet ${quoted(target)} ${onlyOf(one.where)}`,
       },
     ];
   });
@@ -321,8 +323,8 @@ function timings(
       },
       context: { a: `at most ${Math.round(one?.a ?? 0)} ms`, b: `at least ${Math.round(one?.b ?? 0)} ms` },
       ...{
-        repeats: "all",
-        controls: outcome.baseline.length,
+        repeats: `${one?.pairs ?? 0} of ${one?.pairs ?? 0}`,
+        controls: one?.pairs ?? 0,
         smallest: level,
         reproduce: reproduceOf(target, factor, level),
         changes: [],

@@ -48,7 +48,7 @@ export function designRows(factors: readonly Factor[], most: number): Rows {
   while (rows.length < most && open.left > 0) {
     let [best, bestGain] = [[] as Row, 0];
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
-      const row = candidate(choices, open, random);
+      const row = candidate(choices, open, random, rows.length % choices.length);
       const gain = open.gain(row);
       if (gain > bestGain) [best, bestGain] = [row, gain];
     }
@@ -59,12 +59,17 @@ export function designRows(factors: readonly Factor[], most: number): Rows {
   return { rows, covered: open.pairs - open.left, pairs: open.pairs };
 }
 
-/** Each factor in random order takes the level that adds most to what is chosen so far, or stays unchanged. */
-function candidate(choices: readonly (readonly Choice[])[], open: Cover, random: () => number): Row {
+/** Each factor in random order takes the level that adds most to what is chosen so far, or stays unchanged, as `spared` does. */
+function candidate(
+  choices: readonly (readonly Choice[])[],
+  open: Cover,
+  random: () => number,
+  spared: number,
+): Row {
   const row: Choice[] = [];
   const order = choices.map((levels) => ({ levels, at: random() })).toSorted((a, b) => a.at - b.at);
   for (const { levels } of order) {
-    if (choices.length > 2 && random() < UNCHANGED) continue;
+    if (choices.length > 2 && (levels === choices[spared] || random() < UNCHANGED)) continue;
     let [best, bestGain] = [null as Choice | null, -1];
     for (const choice of levels) {
       if (row.some((other) => conflicts(choice, other))) continue;
@@ -184,12 +189,16 @@ export function suspectPairs(showing: readonly Row[], silent: readonly Row[]): r
 }
 
 /**
- * The fewest choices of a row that still show it (delta debugging, Zeller and Hildebrandt 2002). `shows` costs a run;
+ * The fewest parts of a whole that still show it (delta debugging, Zeller and Hildebrandt 2002). `shows` costs a run;
  * at most `most` are made.
  */
-export async function fewest(row: Row, shows: (part: Row) => Promise<boolean>, most: number): Promise<Row> {
-  let [kept, parts, runs] = [row, 2, 0];
-  const ask = async (part: Row): Promise<boolean> => {
+export async function fewest<T>(
+  whole: readonly T[],
+  shows: (part: readonly T[]) => Promise<boolean>,
+  most: number,
+): Promise<readonly T[]> {
+  let [kept, parts, runs] = [whole, 2, 0];
+  const ask = async (part: readonly T[]): Promise<boolean> => {
     if (part.length === 0 || runs >= most) return false;
     runs += 1;
     return await shows(part);
@@ -207,7 +216,7 @@ export async function fewest(row: Row, shows: (part: Row) => Promise<boolean>, m
     const rest =
       chunks.length > 2
         ? await firstOf(
-            chunks.map((chunk) => kept.filter((choice) => !chunk.includes(choice))),
+            chunks.map((chunk) => kept.filter((one) => !chunk.includes(one))),
             ask,
           )
         : null;
@@ -218,7 +227,10 @@ export async function fewest(row: Row, shows: (part: Row) => Promise<boolean>, m
   return kept;
 }
 
-async function firstOf(parts: readonly Row[], ask: (part: Row) => Promise<boolean>): Promise<Row | null> {
+async function firstOf<T>(
+  parts: readonly (readonly T[])[],
+  ask: (part: readonly T[]) => Promise<boolean>,
+): Promise<readonly T[] | null> {
   for (const part of parts) if (await ask(part)) return part;
   return null;
 }

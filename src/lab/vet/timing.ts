@@ -1,6 +1,7 @@
 /**
  * Waiting as a signal: how long a build takes from an answer to its next request. A hint and no more, as machines are
- * busy: reported only when every run of one environment was slower than every control, by more than they differ.
+ * busy: looked for where one run was slower than every control, and reported only when, with nothing else running, every
+ * further run is slower than every further control, by more than they differ.
  */
 import type { Observed } from "./bench.ts";
 
@@ -12,7 +13,9 @@ export interface Timing {
   readonly b: number;
 }
 
-const LEAST_MS = 120;
+const LEAST_MS = 100;
+
+type Gaps = ReadonlyMap<string, number>;
 
 /** Waits of one run by name: before the first request, and between an answer and the next request. */
 export function gapsOf(observed: Observed): ReadonlyMap<string, number> {
@@ -30,17 +33,25 @@ export function gapsOf(observed: Observed): ReadonlyMap<string, number> {
   return gaps;
 }
 
-export function slower(
-  controls: readonly ReadonlyMap<string, number>[],
-  runs: readonly ReadonlyMap<string, number>[],
-): readonly Timing[] {
+/** Waits of all runs and controls that are longer in each of the former than in any of the latter. */
+export function slower(controls: readonly Gaps[], runs: readonly Gaps[]): readonly Timing[] {
   const out: Timing[] = [];
   for (const wait of controls[0]?.keys() ?? []) {
     const before = controls.map((gaps) => gaps.get(wait)).filter((ms) => ms !== undefined);
     const after = runs.map((gaps) => gaps.get(wait)).filter((ms) => ms !== undefined);
     if (before.length < controls.length || after.length < runs.length) continue;
     const [low, high, least] = [Math.min(...before), Math.max(...before), Math.min(...after)];
-    if (least > high + Math.max(LEAST_MS, 2 * (high - low))) out.push({ wait, a: high, b: least });
+    if (least > high + Math.max(LEAST_MS, high - low)) out.push({ wait, a: high, b: least });
   }
   return out;
+}
+
+/** Milliseconds by which the run waited longer somewhere than controls mostly do: worth another look when there is quiet. */
+export function waitedLonger(controls: readonly Gaps[], run: Gaps): number {
+  const excess = [...run].map(([wait, ms]) => {
+    const usual = controls.flatMap((gaps) => gaps.get(wait) ?? []).toSorted((a, b) => a - b);
+    return ms - (usual[usual.length >> 1] ?? ms);
+  });
+  const most = Math.max(0, ...excess);
+  return most < LEAST_MS ? 0 : most;
 }

@@ -14,16 +14,17 @@ import { learnNoise, type ReadRun, readRun } from "../observe/fold.ts";
 import { Noise } from "../observe/noise.ts";
 import { Baseline } from "./baseline.ts";
 import { type Bench, type Observed, PROMPTS } from "./bench.ts";
-import { type Effect, effectsBetween, Side } from "./compare.ts";
+import type { Taken } from "./canary.ts";
+import { type Effect, effectsBetween, folded, Side } from "./compare.ts";
 import { explanationOf, type Sides } from "./explain.ts";
 import type { Factor } from "./factors.ts";
 import { unknownPieces } from "./known.ts";
 import { fileLiterals } from "./literals.ts";
-import { type Choice, patchesOf, type Row } from "./rows.ts";
+import { type Choice, fewest, patchesOf, type Row } from "./rows.ts";
 import { Screening } from "./screening.ts";
 import { type SentPart, sentParts } from "./sent.ts";
 import { stagesOf } from "./stages.ts";
-import { gapsOf, slower, type Timing } from "./timing.ts";
+import { gapsOf, slower, type Timing, waitedLonger } from "./timing.ts";
 
 export interface Confirmed {
   readonly factor: string;
@@ -48,17 +49,33 @@ export interface Plan {
 
 export interface Outcome {
   readonly confirmed: readonly Confirmed[];
-  readonly timings: readonly (Timing & { readonly factor: string; readonly level: string })[];
+  readonly timings: readonly Timed[];
   readonly notVaried: readonly string[];
   /** Rows of many levels that were run. */
   readonly combinations: number;
-  readonly observed: readonly Observed[];
+  /** Planted secrets that left. */
+  readonly taken: readonly TakenWhere[];
   readonly baseline: readonly ReadRun[];
   readonly noise: Noise;
   /** What was sent in the unchanged surroundings, and to the vendor's own host. */
   readonly sent: readonly SentPart[];
   /** Levels under which the agent sent nothing to its model. */
   readonly silent: readonly string[];
+}
+
+/** A planted secret that left, and the environment it left in: none is the unchanged one. */
+export interface TakenWhere extends Taken {
+  readonly where: readonly Where[];
+}
+
+/** A wait that was longer in all of so many pairs of runs. */
+export interface Timed extends Timing, Where {
+  readonly pairs: number;
+}
+
+export interface Where {
+  readonly factor: string;
+  readonly level: string;
 }
 
 const CONTROLS = 4;
@@ -69,16 +86,26 @@ const CHEAP_MS = 700;
 /** The same for a build that is no known agent: mostly small, and a busy machine makes it look slow. */
 const CHEAP_UNKNOWN_MS = 4_000;
 const MAX_RUN_MS = 60_000;
+/**
+ * That a line which comes and goes is in all of so many runs and in none of twice as many controls has by chance a
+ * likelihood below one in a million, however often it comes.
+ */
+const SURE_REPEATS = 8;
+/** Slow levels that are timed, and pairs of runs for each that stays slow; fewer of a build whose runs are long. */
+const [MOST_TIMED, TIMED_PAIRS] = [12, 6];
+const [MOST_TIMED_DEAR, TIMED_PAIRS_DEAR] = [2, 4];
 
 /** What an environment showed. */
 export interface Tried {
   readonly effects: readonly Effect[];
-  readonly timings: readonly Timing[];
+  /** By how many milliseconds its first run waited longer at one place than controls mostly do; 0 for not at all. */
+  readonly waitedMs: number;
   readonly runs: number;
 }
 
 /** An environment beside the baseline. */
 interface Environment {
+  readonly where: readonly Where[];
   readonly patches: readonly Patch[];
   readonly prompts: readonly string[];
   /** Of levels that are likely to show the same. */
@@ -94,15 +121,19 @@ export class Vetting {
   readonly #say: (line: string) => void;
   readonly #noise = new Noise();
   readonly #baselines = new Map<number, Baseline>();
-  readonly #observed: Observed[] = [];
+  readonly #taken: TakenWhere[] = [];
   readonly #notVaried: string[] = [];
   readonly #silent: string[] = [];
   readonly #confirmed: Confirmed[] = [];
-  readonly #timings: (Timing & { factor: string; level: string })[] = [];
+  /** Levels under which the first run waited longer than controls mostly do. */
+  readonly #slow: { readonly choice: Choice; readonly waitedMs: number }[] = [];
+  readonly #timings: Timed[] = [];
   /** By factor and signatures: how many levels are being repeated for them. */
   readonly #claims = new Map<string, number>();
   readonly #controls = new Map<number, Promise<void>>();
   readonly #literals: readonly (readonly [string, string])[];
+  /** Lines of files by what a person reads. */
+  readonly #quoted: ReadonlyMap<string, string>;
   readonly #screening: Screening;
   /** Signatures of what an environment showed for a while and then did not, with the environments' factors. */
   readonly #passing = new Map<string, Set<string>>();
@@ -119,6 +150,7 @@ export class Vetting {
     this.#literals = fileLiterals(
       plan.factors.flatMap(({ levels }) => levels.flatMap(({ patches }) => patches)),
     );
+    this.#quoted = new Map(this.#literals.map(([text]) => [folded(text), text]));
     this.#screening = new Screening({
       look: (row, canWait) => this.#look(row, canWait),
       effects: (run) => this.#effectsOf([run]),
@@ -147,6 +179,7 @@ export class Vetting {
       ...stages.later.map((choice) => this.#alone(choice, true)),
     ]);
     if (stages.rows.length > 0) await this.#screening.trace();
+    await this.#timeSlowOnes();
     this.#tellWhatIsLeft([...stages.alone, ...stages.later]);
     return {
       ...{
@@ -154,7 +187,7 @@ export class Vetting {
         timings: this.#timings,
         notVaried: this.#notVaried,
       },
-      ...{ combinations: this.#screening.ran, observed: this.#observed },
+      ...{ combinations: this.#screening.ran, taken: this.#taken },
       ...{ noise: this.#noise, silent: this.#silent, sent: [...this.#sent.values()] },
       baseline: this.#baseline(this.#prompts).runs,
     };
@@ -239,7 +272,7 @@ export class Vetting {
     const usual = PROMPTS.slice(0, prompts.length);
     const observed = await this.#bench.run([], { prompts: usual });
     if (observed === null) return;
-    this.#keep(observed);
+    this.#keep(observed, []);
     this.#note(observed);
     const baseline = this.#baseline(usual);
     baseline.add(this.#read(observed, baseline), gapsOf(observed));
@@ -249,8 +282,8 @@ export class Vetting {
     for (const part of sentParts(observed.requests)) this.#sent.set(`${part.role}\n${part.text}`, part);
   }
 
-  #keep(observed: Observed): void {
-    this.#observed.push({ ...observed, runs: [], requests: summarised(observed.requests) });
+  #keep({ taken }: Observed, where: readonly Where[]): void {
+    this.#taken.push(...taken.map((one) => ({ ...one, where })));
   }
 
   #read(observed: Observed, baseline: Baseline): ReadRun {
@@ -270,7 +303,7 @@ export class Vetting {
 
   #effectsOf(runs: readonly ReadRun[]): readonly Effect[] {
     const baseline = this.#baseline(this.#prompts);
-    return effectsBetween(baseline.side(), new Side(runs, this.#noise), this.#noise);
+    return effectsBetween(baseline.side(), new Side(runs, this.#noise), this.#noise, this.#quoted);
   }
 
   // -------------------------------------------------------------------------------------------------- one environment
@@ -279,20 +312,44 @@ export class Vetting {
   async #alone({ factor, level }: Choice, canWait: boolean): Promise<void> {
     const name = `${factor.name} = ${level.name}`;
     const prompts = level.prompts ?? this.#prompts;
-    const tried = await this.#examine({ patches: level.patches, prompts, group: factor.name, canWait });
+    const where = whereOf([{ factor, level }]);
+    const tried = await this.#examine({
+      ...{ where, patches: level.patches, prompts, group: factor.name, canWait },
+    });
     if (tried === "silent") this.#silent.push(name);
     if (tried !== "late") this.#screening.cleared.add(level);
     if (typeof tried === "string") return;
     if (tried.effects.length > 0) this.#say(`${name}: ${tried.effects.length} differences`);
-    this.#timings.push(
-      ...tried.timings.map((timing) => ({ ...timing, factor: factor.name, level: level.name })),
-    );
+    if (tried.waitedMs > 0) this.#slow.push({ choice: { factor, level }, waitedMs: tried.waitedMs });
     const repeated = tried.effects.filter((effect) => effect.isUnsteady !== true || tried.runs > 1);
     await this.#confirm(
       { name: factor.name, level: level.name, patches: level.patches, prompts },
       repeated,
       tried,
     );
+  }
+
+  /** When all else is done: pairs of runs, one after another, as long as each is slower than its control. */
+  async #timeSlowOnes(): Promise<void> {
+    const [most, pairs] = this.#isCheap ? [MOST_TIMED, TIMED_PAIRS] : [MOST_TIMED_DEAR, TIMED_PAIRS_DEAR];
+    const slowest = this.#slow.toSorted((a, b) => b.waitedMs - a.waitedMs);
+    for (const { factor, level } of slowest.slice(0, most).map(({ choice }) => choice)) {
+      const prompts = level.prompts ?? this.#prompts;
+      const [controls, runs]: [ReadonlyMap<string, number>[], ReadonlyMap<string, number>[]] = [[], []];
+      let timings: readonly Timing[] = [];
+      for (let pair = 0; pair < pairs; pair += 1) {
+        const control = await this.#bench.run([], { prompts: PROMPTS.slice(0, prompts.length) });
+        const run = await this.#bench.run(level.patches, { prompts });
+        if (control === null || run === null) return;
+        controls.push(gapsOf(control));
+        runs.push(gapsOf(run));
+        timings = slower(controls, runs);
+        if (timings.length === 0) break;
+      }
+      this.#timings.push(
+        ...timings.map((timing) => ({ ...timing, factor: factor.name, level: level.name, pairs })),
+      );
+    }
   }
 
   /** What several levels show together and the known ones do not. */
@@ -303,7 +360,8 @@ export class Vetting {
     const known = this.#confirmed.map(({ effect }) => effect);
     const isNew = (effect: Effect): boolean => unknownPieces(effect, known).length > 0;
     const prompts = this.#prompts;
-    const tried = await this.#examine({ patches, prompts, group: name, canWait: false }, isNew);
+    const where = whereOf(row);
+    const tried = await this.#examine({ where, patches, prompts, group: name, canWait: false }, isNew);
     if (typeof tried === "string") return [];
     this.#say(`${name} = ${level}: ${tried.effects.length} differences`);
     await this.#confirm({ name, level, patches, prompts }, tried.effects, tried);
@@ -318,7 +376,7 @@ export class Vetting {
     const observed = await this.#bench.run(patches, { prompts: this.#prompts, isLate });
     if (observed === null) return "late";
     if (isSilent(observed)) return "silent";
-    this.#keep(observed);
+    this.#keep(observed, whereOf(row));
     return this.#read(observed, baseline);
   }
 
@@ -327,16 +385,15 @@ export class Vetting {
    * follows from the setting. `silent`: the agent sends nothing there; `late`: the time is up.
    */
   async #examine(
-    { patches, prompts, group, canWait }: Environment,
+    { where, patches, prompts, group, canWait }: Environment,
     isWanted: (effect: Effect) => boolean = () => true,
   ): Promise<Tried | "silent" | "late"> {
     const baseline = await this.#baselineFor(prompts);
     const sides = this.#sides(patches);
     const runs: ReadRun[] = [];
-    const gaps: ReadonlyMap<string, number>[] = [];
+    let waitedMs = 0;
     let effects: readonly Effect[] = [];
-    let timings: readonly Timing[] = [];
-    for (let round = 1; round <= this.#plan.repeats; round += 1) {
+    for (let round = 1; round <= this.#roundsFor(effects); round += 1) {
       const isFirst = round === 1;
       const isLate = (): boolean =>
         isFirst && ((canWait && this.#clock.monotonic() > this.#endsAt) || this.#isDeaf(patches));
@@ -350,25 +407,46 @@ export class Vetting {
         if (isClock) this.#ignoresClock = true;
         return "silent";
       }
-      this.#keep(observed);
+      this.#keep(observed, where);
       if (isFirst && patches.some((patch) => patch.kind === "base" && patch.value === null))
         this.#note(observed);
       const run = this.#read(observed, baseline);
       // What varies here may stand beside what is different here, where no control has it.
       for (const other of runs) learnNoise(run, other, this.#noise);
       runs.push(run);
-      gaps.push(gapsOf(observed));
+      if (isFirst) waitedMs = waitedLonger(baseline.gaps, gapsOf(observed));
       const before = effects;
-      effects = effectsBetween(baseline.side(), new Side(runs, this.#noise), this.#noise).filter(isWanted);
+      effects = effectsBetween(
+        baseline.side(),
+        new Side(runs, this.#noise),
+        this.#noise,
+        this.#quoted,
+      ).filter(isWanted);
       this.#notePassing(group, before, effects);
-      timings = slower(baseline.gaps, gaps);
-      if (timings.length > 0) continue;
       // What may be chance, and what the setting explains, is not worth a repeat of its own.
-      const open = effects.filter((effect) => explanationOf(effect, sides) === null);
+      const open = effects.filter(
+        (effect) => explanationOf(this.#isCheap ? steady(effect) : effect, sides) === null,
+      );
       if (open.length === 0 || (round === 2 && this.#isSettled(group, open))) break;
-      if (round >= VISIBLE_REPEATS && !open.some(isHidden)) break;
+      if (round >= VISIBLE_REPEATS && !open.some((effect) => isHidden(effect) || effect.isUnsteady === true))
+        break;
     }
-    return { effects, timings: runs.length < this.#plan.repeats ? [] : timings, runs: runs.length };
+    const isSure = runs.length >= SURE_REPEATS;
+    return {
+      effects: isSure ? effects.map(steady) : effects,
+      waitedMs,
+      runs: runs.length,
+    };
+  }
+
+  /** What stands among things that vary by themselves is believed after more repeats, where these cost little. */
+  #roundsFor(effects: readonly Effect[]): number {
+    const isOpen = this.#isCheap && effects.some((effect) => effect.isUnsteady === true);
+    return isOpen ? Math.max(SURE_REPEATS, this.#plan.repeats) : this.#plan.repeats;
+  }
+
+  get #isCheap(): boolean {
+    return this.#prompts.length > 1;
   }
 
   #notePassing(group: string, before: readonly Effect[], now: readonly Effect[]): void {
@@ -422,7 +500,8 @@ export class Vetting {
     effects: readonly Effect[],
   ): Promise<ReadonlyMap<string, readonly Patch[]>> {
     const found = new Map<string, readonly Patch[]>();
-    if (patches.length < 2 || patches.length > MAX_SHRUNK || effects.length === 0) return found;
+    if (patches.length < 2 || effects.length === 0) return found;
+    if (patches.length > MOST_SINGLY) return this.#narrow(patches, prompts, effects);
     const wanted = new Set(effects.map((effect) => effect.signature));
     for (const part of patches.map((patch) => [patch])) {
       if (found.size === wanted.size) break;
@@ -432,8 +511,42 @@ export class Vetting {
         runs.flatMap((seen) => (seen === null ? [] : [this.#read(seen, baseline)])),
         this.#noise,
       );
-      for (const { signature } of effectsBetween(baseline.side(), side, this.#noise))
+      for (const { signature } of effectsBetween(baseline.side(), side, this.#noise, this.#quoted))
         if (wanted.has(signature) && !found.has(signature)) found.set(signature, part);
+    }
+    return found;
+  }
+
+  /** Of many patches: those without which the effect is gone, for as many effects as a few runs find out about. */
+  async #narrow(
+    patches: readonly Patch[],
+    prompts: readonly string[],
+    effects: readonly Effect[],
+  ): Promise<ReadonlyMap<string, readonly Patch[]>> {
+    const found = new Map<string, readonly Patch[]>();
+    const baseline = await this.#baselineFor(prompts);
+    const shown = new Map<string, ReadonlySet<string>>();
+    const keyOf = (part: readonly Patch[]): string => part.map((patch) => patches.indexOf(patch)).join();
+    const look = async (part: readonly Patch[]): Promise<ReadonlySet<string>> => {
+      const known = shown.get(keyOf(part));
+      if (known !== undefined) return known;
+      const observed = await this.#bench.run(part, { prompts });
+      const side = new Side(observed === null ? [] : [this.#read(observed, baseline)], this.#noise);
+      const all = effectsBetween(baseline.side(), side, this.#noise, this.#quoted);
+      const signatures = new Set(all.map(({ signature }) => signature));
+      shown.set(keyOf(part), signatures);
+      return signatures;
+    };
+    // What a person does not see first; each answer mostly explains others too.
+    const order = effects.toSorted((x, y) => Number(isHidden(y)) - Number(isHidden(x)));
+    for (const { signature } of order) {
+      if (found.has(signature) || shown.size >= MOST_NARROWING) continue;
+      const part = await fewest(
+        patches,
+        async (some) => (await look(some)).has(signature),
+        MOST_NARROWING - shown.size,
+      );
+      for (const one of shown.get(keyOf(part)) ?? []) if (!found.has(one)) found.set(one, part);
     }
     return found;
   }
@@ -447,8 +560,12 @@ interface Named {
   readonly prompts: readonly string[];
 }
 
-/** Of more patches each would cost two runs. */
-const MAX_SHRUNK = 4;
+/** So many patches are tried one by one, twice each. */
+const MOST_SINGLY = 4;
+/** Runs to narrow down a larger number. */
+const MOST_NARROWING = 12;
+
+const steady = (effect: Effect): Effect => ({ ...effect, isUnsteady: false });
 
 /** Carries information that a reader does not see. */
 export const isHidden = (effect: Effect): boolean => effect.kind === "marker" || effect.kind === "order";
@@ -460,9 +577,8 @@ const isSilent = (observed: Observed | null): boolean =>
 const hasRefusedTls = (observed: Observed): boolean =>
   observed.requests.some(({ method, hello }) => method === "SILENT" && hello !== null);
 
-/** Enough to say where something went; bodies are read once and not kept. */
-const summarised = (requests: Observed["requests"]): Observed["requests"] =>
-  requests.map((request) => ({ ...request, body: Buffer.alloc(0), hello: null }));
+const whereOf = (row: Row): readonly Where[] =>
+  row.map(({ factor, level }) => ({ factor: factor.name, level: level.name }));
 
 const lastLine = (text: string | undefined): string | null =>
   text?.trim().split("\n").at(-1)?.slice(0, 300) || null;
