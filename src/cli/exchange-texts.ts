@@ -37,7 +37,8 @@ export async function* textsOf(
   for (const { pointer, text } of decoded.parts) yield { path: `${id}${pointer}`, text };
 }
 
-async function judgedAs(id: string, places: Places): Promise<Judged> {
+/** The verdict on an exchange. Throws `usage.invalid` where the ledger has none. */
+export async function judgedAs(id: string, places: Places): Promise<Judged> {
   const session = asSessionId(id.split("-", 1)[0] ?? "");
   if (session !== null)
     for await (const { event } of readEntries(places.ledger))

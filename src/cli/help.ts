@@ -29,7 +29,7 @@ decide
   template <agent>                take a build's own words, to notice when they change
   policy <action>                 check, test, explain, diff, replay, prove, export, compile, reload
   scan <path…|->                  find secrets and personal data in files or a diff
-  why <detector>                  what a detector looks for
+  why <detector|hash|exchange>    what a detector looks for; why one finding counts, and what to do about it
   classify <folder>               fingerprints of classified code, for a policy to name
 
 manage
@@ -312,7 +312,17 @@ Exit codes: 0 nothing found, 1 findings, 2 usage, 3 it could not be run.
   sallyport vet ./my-agent --json
   sallyport vet claude --range 2.1.190..2.1.200
   sallyport vet --compare claude@2.1.197 claude@2.1.198`,
-  why: "sallyport why <detector>\n\nWhat a detector looks for, where its rule comes from, and examples.",
+  why: `sallyport why <detector>                 what it looks for, where its rule comes from, and examples
+sallyport why <hash> [path…]             one finding, as \`scan\` prints its hash: what found it, each place where it stands
+                                         (in the workspace, or the paths), the rules in force for its class, how to silence it
+sallyport why <hash> --history [path]
+sallyport why <hash> --exchange ID --reason TEXT   in a recorded request; looking is itself recorded
+sallyport why <exchange>                 a recorded request, as \`show --events\` names it: verdict, rules, what was found
+
+Values are never printed: the line round a finding is shown with every finding in it masked. Of a hash the first 12 digits do.
+
+      --json                the same as data
+  -p, --profile NAME|FILE   under which profile`,
   up: "sallyport up\n\nStarts the station now instead of with the first `run`. With SALLYPORT_METRICS_PORT set it serves /metrics\n(Prometheus), /healthz and /readyz on that port of loopback.",
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",
   status: "sallyport status [--json]\n\nWhether the station runs, and its sessions.",

@@ -237,8 +237,21 @@ async function command(argv: readonly string[]): Promise<number> {
     }
     case "vet":
       return (await import("./vet-command.ts")).vetCommand(rest, places);
-    case "why":
-      return (await import("./scan.ts")).why(flags(rest, {}, true).positionals, places);
+    case "why": {
+      const { values, positionals } = flags(
+        rest,
+        {
+          json: { type: "boolean" },
+          diff: { type: "boolean" },
+          history: { type: "boolean" },
+          exchange: { type: "string" },
+          reason: { type: "string" },
+          profile: { type: "string", short: "p" },
+        },
+        true,
+      );
+      return (await import("./why.ts")).why(positionals, values, places);
+    }
     case "template":
       return (await import("./templates.ts")).templateCommand(flags(rest, {}, true).positionals, places);
     case "provenance": {

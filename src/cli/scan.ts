@@ -1,13 +1,12 @@
 /**
- * `scan` and `why`: the gateway's detectors, and what the policy in force here labels and waives, on files, diffs, the
- * history of a repository, a recorded exchange. Read-only; values are never printed.
+ * `scan`: the gateway's detectors, and what the policy in force here labels and waives, on files, diffs, the history of a
+ * repository, a recorded exchange. Read-only; values are never printed.
  */
 import { spawn } from "node:child_process";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../core/index.ts";
 import {
-  explain,
   type Inspector,
   type ScanFinding,
   type ScanInput,
@@ -58,11 +57,17 @@ export async function scanCommand(
   else if (flags.json === true) process.stdout.write(`${JSON.stringify(findings)}\n`);
   else {
     for (const row of findings) process.stdout.write(`${lineOf(row)}\n`);
-    const what = flags.history === true ? "commits" : flags.exchange === undefined ? "files" : "texts";
     const waived = waiving.count() === 0 ? "" : `, ${waiving.count()} passed over by waivers`;
-    process.stderr.write(`${findings.length} found in ${count} ${what}${waived}\n`);
+    process.stderr.write(`${findings.length} found in ${count} ${lookedIn(flags, count)}${waived}\n`);
   }
   return findings.length > 0 ? 1 : 0;
+}
+
+/** What was looked in, for so many. */
+function lookedIn({ history, exchange, diff }: ScanFlags, count: number): string {
+  const what =
+    history === true ? "commit" : exchange !== undefined ? "text" : diff === true ? "diff" : "file";
+  return count === 1 ? what : `${what}s`;
 }
 
 const lineOf = ({
@@ -99,7 +104,8 @@ function passingOver(
   };
 }
 
-async function* inputsOf(
+/** Each text of what the command names, in order. */
+export async function* inputsOf(
   paths: readonly string[],
   flags: ScanFlags,
   places: Places,
@@ -161,57 +167,6 @@ const commitOf = (text: string): ScanInput => ({
   diff: text.slice(text.indexOf("\n") + 1),
 });
 
-export async function why(words: readonly string[], places: Places): Promise<number> {
-  const [id = ""] = words;
-  const known = explain(id);
-  const own = known === null && words.length === 1 ? await ownLabel(id, places) : null;
-  if (own !== null) {
-    process.stdout.write(`${own}\n`);
-    return 0;
-  }
-  if (known === null || words.length !== 1)
-    throw new Fault("usage.invalid", {
-      detail: "`why` wants the id of a detector, as `scan` and `log` print it",
-    });
-  const { family, detector } = known;
-  const lines = (label: string, values: readonly string[]): string =>
-    values
-      .map((value, at) => `${(at === 0 ? label : "").padEnd(16)} ${printable(JSON.stringify(value))}`)
-      .join("\n");
-  process.stdout.write(
-    [
-      `${detector.id}: ${detector.title} (${detector.class})`,
-      `${"source".padEnd(16)} ${detector.source}, written ${family.written}, ${family.licence}`,
-      lines("found", detector.examples),
-      lines("not found", detector.counterexamples),
-      `${"if it is wrong".padEnd(16)} name its hash in a profile: inspect: { waivers: [{ hash: …, because: …, until: … }] }`,
-      "",
-    ].join("\n"),
-  );
-  return 0;
-}
-
-/** What `term:…`, `path:…` and `code:…` stand for here; null: nothing in the documents in force. */
-async function ownLabel(id: string, places: Places): Promise<string | null> {
-  const cwd = process.cwd();
-  const { inspect } = layer(await documentsFor(null, cwd, workspaceOf(cwd), places));
-  const name = id.slice(id.indexOf(":") + 1);
-  if (id.startsWith("term:")) {
-    const term = inspect.terms.find((one) => one.id === name);
-    return term === undefined
-      ? null
-      : `${id}: a word of the organisation (${term.class}), from the policy in force`;
-  }
-  if (id.startsWith("path:")) {
-    const label = inspect.paths.find(({ path }) => path === name);
-    return label === undefined
-      ? null
-      : `${id}: what files under \`${printable(name)}\` hold (${label.class}), from the policy in force`;
-  }
-  if (id.startsWith("code:") && inspect.code.length > 0)
-    return `${id}: code like that of \`${printable(name)}\`, by fingerprints in ${inspect.code.map(({ path }) => printable(path)).join(", ")}`;
-  return null;
-}
 /** Every text file of a folder, or the file itself. What is passed over for its size is said on standard error. */
 export async function* filesUnder(
   path: string,

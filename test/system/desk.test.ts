@@ -173,6 +173,46 @@ describe("sallyport scan", () => {
     expect(done.stdout).toMatch(/source[\s\S]*not found/);
     expect((await place.run(["why", "nonsense"])).code).toBe(2);
   });
+
+  it("why explains one finding: what found it, each place with the values masked, what is done, how it is silenced", async () => {
+    const key = ["AKIA", "Q3EGRD7XV5WZ2PLM"].join("");
+    mkdirSync(join(place.workspace, "why"));
+    writeFileSync(
+      join(place.workspace, "why/a.ts"),
+      `// twice\nconst id = "${key}", db_password = "x9Kd83hQzLp2Wm7T";\nconst again = "${key}";\n`,
+    );
+    writeFileSync(
+      join(place.workspace, "why/b.ts"),
+      `const text = "${Buffer.from(`key: ${key} here`).toString("base64")}";\n`,
+    );
+    const listed = await place.run(["scan", "--json", "why"]);
+    const found = JSON.parse(listed.stdout) as { detector: string; path: string; hash: string }[];
+    const hashOf = (path: string): string =>
+      found.find((one) => one.path === path && one.detector === "aws-access-key")?.hash ?? "";
+    const hash = hashOf("why/a.ts");
+    const { code, stdout, stderr } = await place.run(["why", hash.slice(0, 12), "why"]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/why\/a\.ts:2:13[\s\S]*why\/a\.ts:3:16/);
+    expect(stdout).toContain('const id = "‹20 characters›", db_password = "‹16 characters›";');
+    expect(stdout).toContain("redact by default/secrets-masked");
+    expect(stdout).toMatch(
+      new RegExp(`waivers: \\[\\{ hash: ${hash}, because: .*, until: \\d{4}-\\d\\d-\\d\\d`),
+    );
+    expect(stdout).not.toContain(key);
+    const hidden = await place.run(["why", "--json", hashOf("why/b.ts"), "why"]);
+    expect(JSON.parse(hidden.stdout)).toMatchObject({ detector: "aws-access-key", disguised: true });
+    expect((await place.run(["why", "0".repeat(32), "why"])).code).toBe(2);
+    // What it proposes is taken: in a profile of one's own the finding is passed over, with the reason.
+    const copied = (await place.run(["profiles", "default"])).stdout.replace("name: default", "name: mine");
+    const waivers = /inspect: (\{ waivers: .* \})/.exec(stdout)?.[1];
+    writeFileSync(join(place.workspace, "why/mine.yaml"), `${copied}\ninspect: ${waivers}\n`);
+    const passed = await place.run(["scan", "--profile", "why/mine.yaml", "why/a.ts"]);
+    expect(passed.stdout).not.toContain(hash);
+    expect(passed.stderr).toContain("1 found in 1 file, 2 passed over by waivers");
+    const told = await place.run(["why", "--profile", "why/mine.yaml", hash, "why"]);
+    expect(told.stdout).toMatch(/passed over +until .*, as why it is none/);
+    rmSync(join(place.workspace, "why"), { recursive: true });
+  });
 });
 
 describe("the record, kept and asked", () => {

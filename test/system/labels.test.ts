@@ -103,6 +103,12 @@ it("scan reads a recorded request, for a reason that is itself recorded; nobody 
   ]);
   const events = await place.run(["show", session, "--events"]);
   expect(events.stdout).toMatch(/evidence\.viewed.*audit/);
+  const exchange = await place.run(["why", `${session}-1`]);
+  expect(exchange.stdout).toMatch(/deny of POST[\s\S]*restricted-stays[\s\S]*1 restricted, term:project/);
+  const { hash } = JSON.parse(stdout)[0] as { hash: string };
+  const one = await place.run(["why", hash, "--exchange", `${session}-1`, "--reason", "audit"]);
+  expect(one.stdout).toMatch(/messages\/0\/content:1:12\n +tell me of ‹20 characters›/);
+  expect((await place.run(["why", `${session}-99`])).code).toBe(2);
 });
 
 it("scan knows the same labels", async () => {
