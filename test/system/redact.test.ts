@@ -1,5 +1,5 @@
 // One person with the default profile: a key in a message never leaves, and is there again in what comes back.
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ScriptedModel, startScriptedModel } from "../../src/lab/index.ts";
@@ -78,6 +78,81 @@ describe("a key in a message", () => {
       expect(kept.get("request-body")).toBe(seen);
       expect([...kept.values()].join()).not.toContain(KEY);
       expect(kept.size).toBe(4);
+    },
+  );
+});
+
+describe("what a placeholder stands for", () => {
+  const agentPlace = (): Place => {
+    const place = new Place({
+      "agent.js": readFileSync(join(ROOT, "test/fixtures/tiny-agent/agent.js"), "utf8"),
+    });
+    chmodSync(join(place.workspace, "agent.js"), 0o755);
+    return place;
+  };
+  const said = (stdout: string): string =>
+    [...stdout.matchAll(/"text":"([^"]*)"/g)].map(([, text]) => text).join("");
+  /** Files of the state folder that hold the text, as it is or in base64. */
+  const filesWith = (place: Place, text: string): readonly string[] => {
+    const forms = [
+      text,
+      Buffer.from(text).toString("base64").slice(0, -4),
+      Buffer.from(text, "utf16le").toString("latin1"),
+    ];
+    return readdirSync(place.state, { recursive: true, encoding: "utf8" }).filter((name) => {
+      const path = join(place.state, name);
+      if (!statSync(path).isFile()) return false;
+      const held = readFileSync(path, "latin1");
+      return forms.some((form) => held.includes(form));
+    });
+  };
+
+  it.each(["ended", "killed with its station"])(
+    "is gone with a session that was %s: the next one hands the placeholder on, and no file holds the value",
+    async (how) => {
+      const place = agentPlace();
+      const received: string[] = [];
+      let word = "";
+      const plan = {
+        steps: [],
+        get final(): string {
+          word ||= SHAPE.exec(received.at(-1) ?? "")?.[0] ?? "";
+          return `I saw ${word}.`;
+        },
+      };
+      const onRequest = ({ body }: { readonly body: Uint8Array }): void =>
+        void received.push(Buffer.from(body).toString());
+      const model = await startScriptedModel({ cwd: place.workspace, plan, onRequest });
+      const stalling = await startScriptedModel({ cwd: place.workspace, onRequest, fault: "stall" });
+      try {
+        const body = bodyOf(true);
+        if (how === "ended") {
+          const { stdout } = await place.run(["run", "--upstream", model.url, "./agent.js", MESSAGES, body]);
+          expect(said(stdout)).toContain(`I saw ${KEY}.`);
+        } else {
+          const running = place.start(["run", "--upstream", stalling.url, "./agent.js", MESSAGES, body]);
+          await running.until("stdout", "message_start");
+          word = SHAPE.exec(received.at(-1) ?? "")?.[0] ?? "";
+          const status = JSON.parse((await place.run(["status", "--json"])).stdout) as { pid: number };
+          process.kill(status.pid, "SIGKILL");
+          await running.finished;
+        }
+        expect(word).toMatch(SHAPE);
+        expect(word).not.toBe(KEY);
+        // The search finds what is there: an event is written in clear.
+        expect(filesWith(place, "session.started")).not.toEqual([]);
+        expect(filesWith(place, KEY)).toEqual([]);
+        const next = await place.run([
+          ...["run", "--upstream", model.url, "./agent.js", MESSAGES],
+          bodyOf(true).replace(`my token is ${KEY}`, "say it again"),
+        ]);
+        expect(said(next.stdout), next.stderr).toContain(`I saw ${word}.`);
+        expect(next.stdout).not.toContain(KEY);
+      } finally {
+        await stalling.close();
+        await model.close();
+        await place.close();
+      }
     },
   );
 });
