@@ -5,6 +5,7 @@ import { DisclosureFold, plural, size, type WorkspaceDisclosures } from "../repo
 import { needLedger } from "./keep.ts";
 import type { Places } from "./places.ts";
 import { printable, table } from "./print.ts";
+import { lineToRunning } from "./reach.ts";
 
 /** Stretches of one file that are printed; --json has all. */
 const MOST_RANGES = 6;
@@ -23,6 +24,7 @@ export async function disclosures(flags: DisclosureFlags, places: Places): Promi
       remedy: "see `sallyport log`",
     });
   needLedger(places);
+  await comparisonsDone(places);
   const fold = new DisclosureFold({
     ...(repo === undefined ? {} : { workspace: repo }),
     ...(session === undefined ? {} : { session }),
@@ -44,6 +46,14 @@ export async function disclosures(flags: DisclosureFlags, places: Places): Promi
     process.stdout.write("no sessions yet: start one with `sallyport run claude`\n");
   else process.stdout.write(`${told.map(text).join("\n\n")}\n`);
   return 0;
+}
+
+/** A session's end does not wait long for the comparison of what it sent; whoever asks for it does. */
+async function comparisonsDone(places: Places): Promise<void> {
+  const line = await lineToRunning(places);
+  // A station that cannot say leaves the record as it is, which tells what was not compared.
+  await line?.ask({ op: "traced" }).catch(() => {});
+  line?.close();
 }
 
 function text(told: WorkspaceDisclosures): string {

@@ -8,6 +8,7 @@
  */
 import { chmod, lstat, mkdir, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
 import type { StationState } from "../console/index.ts";
 import { asFault, asSessionId, Fault, type SessionId, systemClock } from "../core/index.ts";
 import { serveMetrics } from "../gateway/index.ts";
@@ -36,6 +37,8 @@ const LOOK_MS = 1_000;
 const STOP_MS = 60_000;
 const SUBSCRIBED = {};
 const MINUTE_MS = 60_000;
+/** How long `disclosures` waits for comparisons that are under way. */
+const TRACED_MS = 10_000;
 
 export interface StationOptions {
   readonly places: Places;
@@ -280,6 +283,9 @@ class Station {
             this.#console.origin,
           )) ?? {}
         );
+      case "traced":
+        await Promise.race([this.#house.traced(), wait(TRACED_MS, undefined, { ref: false })]);
+        return {};
       case "reach":
         return { mayReach: (await session?.reach(question.host, question.port)) ?? false };
       case "failed":

@@ -46,6 +46,8 @@ export type Question =
       readonly isTold: boolean;
     }
   | { readonly op: "failed" }
+  /** Answered when what sessions that are over sent is compared with their workspaces; after ten seconds in any case. */
+  | { readonly op: "traced" }
   /** Whether a program of this line's session may connect there; port null: to any port of it. */
   | { readonly op: "reach"; readonly host: string; readonly port: number | null }
   /** Somebody is about to see sealed bytes: answered once that is durable. */

@@ -93,6 +93,8 @@ export interface House {
   readonly endings: Map<string, Promise<unknown>>;
   /** Compares what leaves in a session with its workspace. To be finished by whoever holds the session. */
   tracesOf(session: SessionId, workspace: string): Traces;
+  /** Resolves when nothing is being compared any more for sessions that are over. */
+  traced(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -137,6 +139,7 @@ export async function openHouse(
     earlierToday: (since) => earlierToday(places, since, sizeAtOpening),
     onFault,
   });
+  const comparing = new Set<Traces>();
   const probe = probeOnce(clock, places);
   const workspaces = new Snapshots({
     root: places.snapshots,
@@ -172,17 +175,25 @@ export async function openHouse(
     registerPlaces: registerPlaces(places),
     workspaces,
     endings: new Map(),
-    tracesOf: (session, workspace) =>
-      new Traces({
+    tracesOf: (session, workspace) => {
+      const traces = new Traces({
         session,
         workspace,
         name: basename(workspace),
         except: notOfWorkspaces(places),
         append: async (event) => append(event),
         onFault,
-      }),
+      });
+      comparing.add(traces);
+      void traces.gone.then(() => comparing.delete(traces));
+      return traces;
+    },
+    traced: async () => {
+      await Promise.all([...comparing].filter(({ isOver }) => isOver).map(({ gone }) => gone));
+    },
     close: async () => {
       await gateway.close();
+      await Promise.all([...comparing].map((traces) => traces.abandon()));
       await workspaces.close();
       await hashes.close();
       await ledger.close();

@@ -32,8 +32,9 @@ const code = (from: number, count: number): string =>
     { length: count },
     (_, n) => `const value${from + n} = compute(${(from + n) * 31}, "name ${from + n}");\n`,
   ).join("");
-const open = (): Traces =>
+const open = (finishMs = 60_000): Traces =>
   new Traces({
+    finishMs,
     session: SESSION,
     workspace: work,
     name: "work",
@@ -119,6 +120,28 @@ describe("traces", () => {
     await traces.finish();
     expect(events.filter(({ kind }) => kind === "exchange.traced")).toHaveLength(20);
     send(traces, text);
+    expect(faults).toEqual([]);
+  });
+
+  it("an end does not wait for a huge workspace: what is outstanding is compared and recorded after it", async () => {
+    const text = write("a.ts", code(0, 3_000));
+    const traces = open(0);
+    traces.settle(send(traces, text), true);
+    await traces.finish();
+    expect(events).toEqual([]);
+    send(traces, text);
+    await traces.gone;
+    expect(traced()).toEqual([[["a.ts", [[1, 3_000]]]]]);
+    expect(faults).toEqual([]);
+  });
+
+  it("a station that stops gives up what is outstanding", async () => {
+    const traces = open(0);
+    traces.settle(send(traces, write("a.ts", code(0, 3_000))), true);
+    await traces.finish();
+    await traces.abandon();
+    await traces.gone;
+    expect(traced()).toEqual([]);
     expect(faults).toEqual([]);
   });
 

@@ -11,8 +11,9 @@ import { asFault, type Disclosure, type EventBody, Fault, type SessionId } from 
 
 /** Text that waits for the thread. */
 const MAX_WAITING_BYTES = 64 << 20;
-/** How long the end of a session waits for what is outstanding. */
-const FINISH_MS = 10_000;
+/** How long the end of a session waits for what is outstanding, and how long that may go on by itself afterwards. */
+const FINISH_MS = 1_000;
+const LATE_MS = 10 * 60_000;
 
 export interface TracedText {
   readonly text: string;
@@ -39,7 +40,7 @@ export interface TracesOptions {
   readonly except: readonly string[];
   readonly append: (event: EventBody) => Promise<unknown>;
   readonly onFault: (fault: Fault) => void;
-  /** Milliseconds that the end waits; default 10 s. */
+  /** Milliseconds that the end waits; default 1 s. */
   readonly finishMs?: number;
 }
 
@@ -82,9 +83,20 @@ export class Traces {
   #waitingBytes = 0;
   readonly #appending = new Set<Promise<unknown>>();
   #finished: () => void = () => {};
+  #wentAway: () => void = () => {};
+  /** Resolves when, after `finish`, everything is recorded or given up, and the thread is gone. */
+  readonly gone: Promise<void>;
 
   constructor(options: TracesOptions) {
     this.#options = options;
+    this.gone = new Promise((resolve) => {
+      this.#wentAway = resolve;
+    });
+  }
+
+  /** Its session is over. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Never throws, and does not wait. What it finds is recorded once `settle` says that the request has left. */
@@ -105,23 +117,34 @@ export class Traces {
     if (!hasLeft) this.#drop(exchange);
   }
 
-  /** Resolves when what is outstanding is recorded, or the time for it is over. Afterwards the thread is gone. */
+  /**
+   * Takes nothing more. Resolves when what is outstanding is recorded, or after a second: what is left then (the first look
+   * at a huge workspace) goes on by itself, for ten minutes at most, and is recorded after the session's end; see `gone`.
+   */
   async finish(): Promise<void> {
-    const worker = this.#worker;
-    if (worker !== null) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.#options.finishMs ?? FINISH_MS);
-        this.#finished = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        this.#post({ do: "finish" });
-      });
-    }
     this.#isOver = true;
+    if (this.#worker === null) return this.#end();
+    const finished = new Promise<void>((resolve) => {
+      this.#finished = resolve;
+    });
+    this.#post({ do: "finish" });
+    if (await isWithin(this.#options.finishMs ?? FINISH_MS, finished)) return this.#end();
+    void isWithin(LATE_MS, finished).then(() => this.#end());
+  }
+
+  /** Gives up what is outstanding: it is told as not compared. */
+  async abandon(): Promise<void> {
+    this.#finished();
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    this.#isOver = true;
+    const worker = this.#worker;
     this.#worker = null;
     await worker?.terminate();
     await Promise.all(this.#appending);
+    this.#wentAway();
   }
 
   #post(task: TraceTask): void {
@@ -193,4 +216,15 @@ export class Traces {
       .finally(() => this.#appending.delete(done));
     this.#appending.add(done);
   }
+}
+
+/** Whether it resolves within so many milliseconds. */
+async function isWithin(ms: number, done: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms).unref();
+  });
+  const isDone = await Promise.race([done.then(() => true), late]);
+  clearTimeout(timer);
+  return isDone;
 }
