@@ -36,6 +36,8 @@ async function start(port: number, exact: boolean): Promise<void> {
   onApprovals(() => console.tell({ what: "approvals" }));
   endWhenEmpty(console, end);
   tell({ listens: console.origin });
+  // Probes take seconds on a busy machine: whoever opens the health page then need not wait for them.
+  neighbours.machine().catch(() => undefined); // asked again by that page, which tells it
 }
 
 function answer(console: Console, call: ConsoleCall): ConsoleWord {

@@ -8,6 +8,8 @@ export interface PageEntry {
   readonly key: string;
   readonly group: "out" | "who" | "rules" | "record";
   readonly Page: LazyExoticComponent<ComponentType>;
+  /** Begins to load its code. */
+  readonly begin: () => void;
 }
 
 export type PageId =
@@ -22,6 +24,20 @@ export type PageId =
   | "ledger"
   | "health";
 
+function page(load: () => Promise<ComponentType>): Pick<PageEntry, "Page" | "begin"> {
+  return {
+    Page: lazy(async () => ({ default: await load() })),
+    // What fails here fails again, and is told, when the page is shown.
+    begin: () => void load().catch(() => undefined),
+  };
+}
+
+/** The page of a path as it stands behind `#`. */
+export const pageAt = (path: string): PageEntry | undefined => {
+  const [, at = ""] = path.split(/[/?]/);
+  return PAGES.find((entry) => entry.path === (at === "" ? "flows" : at));
+};
+
 export const GROUPS = ["out", "who", "rules", "record"] as const;
 
 export const PAGES: readonly PageEntry[] = [
@@ -30,69 +46,69 @@ export const PAGES: readonly PageEntry[] = [
     key: "f",
     group: "out",
     path: "flows",
-    Page: lazy(async () => ({ default: (await import("../pages/flows/page.tsx")).Flows })),
+    ...page(async () => (await import("../pages/flows/page.tsx")).Flows),
   },
   {
     id: "exposure",
     key: "e",
     group: "out",
     path: "exposure",
-    Page: lazy(async () => ({ default: (await import("../pages/exposure/page.tsx")).Exposure })),
+    ...page(async () => (await import("../pages/exposure/page.tsx")).Exposure),
   },
   {
     id: "disclosures",
     key: "i",
     group: "out",
     path: "disclosures",
-    Page: lazy(async () => ({ default: (await import("../pages/disclosures/page.tsx")).Disclosures })),
+    ...page(async () => (await import("../pages/disclosures/page.tsx")).Disclosures),
   },
   {
     id: "sessions",
     key: "s",
     group: "who",
     path: "sessions",
-    Page: lazy(async () => ({ default: (await import("../pages/sessions/page.tsx")).Sessions })),
+    ...page(async () => (await import("../pages/sessions/page.tsx")).Sessions),
   },
   {
     id: "agents",
     key: "a",
     group: "who",
     path: "agents",
-    Page: lazy(async () => ({ default: (await import("../pages/agents/page.tsx")).Agents })),
+    ...page(async () => (await import("../pages/agents/page.tsx")).Agents),
   },
   {
     id: "destinations",
     key: "d",
     group: "who",
     path: "destinations",
-    Page: lazy(async () => ({ default: (await import("../pages/destinations/page.tsx")).Destinations })),
+    ...page(async () => (await import("../pages/destinations/page.tsx")).Destinations),
   },
   {
     id: "policy",
     key: "p",
     group: "rules",
     path: "policy",
-    Page: lazy(async () => ({ default: (await import("../pages/policy/page.tsx")).Policy })),
+    ...page(async () => (await import("../pages/policy/page.tsx")).Policy),
   },
   {
     id: "approvals",
     key: "q",
     group: "rules",
     path: "approvals",
-    Page: lazy(async () => ({ default: (await import("../pages/approvals/page.tsx")).Approvals })),
+    ...page(async () => (await import("../pages/approvals/page.tsx")).Approvals),
   },
   {
     id: "ledger",
     key: "l",
     group: "record",
     path: "ledger",
-    Page: lazy(async () => ({ default: (await import("../pages/ledger/page.tsx")).Ledger })),
+    ...page(async () => (await import("../pages/ledger/page.tsx")).Ledger),
   },
   {
     id: "health",
     key: "h",
     group: "record",
     path: "health",
-    Page: lazy(async () => ({ default: (await import("../pages/health/page.tsx")).Health })),
+    ...page(async () => (await import("../pages/health/page.tsx")).Health),
   },
 ];

@@ -12,6 +12,10 @@ export const isLanguage = (text: string | null): text is Language =>
 
 const FILES = import.meta.glob<Record<string, unknown>>("../words/*/*.json", { import: "default" });
 
+/** Begins to load a page's words. What fails here fails again, and is told, when they are needed. */
+export const beginWords = (language: Language, page: string): void =>
+  void FILES[`../words/${language}/${page}.json`]?.().catch(() => undefined);
+
 /** The first language asked for that there is. */
 export function languageOf(wanted: readonly string[]): Language {
   for (const tag of wanted) {
