@@ -3,7 +3,8 @@
  *
  * Node takes longer to start than the station to plan a session. What starts Sallyport (bin/sallyport) therefore starts
  * this: it asks the station what `run WORD…` asks, and becomes Node with the socket in the variable SALLYPORT_LINE, where
- * the client reads the answer (src/cli/early.ts). It asks only what it knows: flags that it has no word for, a station that
+ * the client reads the answer (src/cli/reach.ts). Meanwhile the wall is built (early.c): the variable SALLYPORT_WALL holds
+ * its process, and the descriptors of its complaints and of what bubblewrap says; its channel is Node's own. It asks only what it knows: flags that it has no word for, a station that
  * is not there or of another version, a place that it does not look at; then Node starts as it would have without it.
  *
  * The question is the one of src/cli/talk.ts, one JSON value a line.
@@ -11,6 +12,7 @@
 #include "helper.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,13 +100,14 @@ static bool is_first(char **variable, size_t name) {
 
 /* False where a flag is not one of those that we know, or no agent is named: the client says what is wrong. */
 static bool write_question(struct text *text, char **words) {
-  const char *profile = NULL, *undo = "true";
+  const char *profile = NULL, *undo = "true", *review = "false";
   for (; *words != NULL && (*words)[0] == '-'; words++) {
     if (strcmp(*words, "--") == 0) {
       words++;
       break;
     }
     if (strcmp(*words, "--no-undo") == 0) undo = "false";
+    else if (strcmp(*words, "--review") == 0) review = "true";
     else if (strcmp(*words, "-p") == 0 || strcmp(*words, "--profile") == 0) {
       profile = *++words;
       if (profile == NULL) return false;
@@ -135,10 +138,22 @@ static bool write_question(struct text *text, char **words) {
   put_word(text, "},\"profile\":");
   if (profile == NULL) put_word(text, "null");
   else put_string(text, profile, strlen(profile));
-  put_word(text, ",\"upstream\":null,\"door\":\"tls\",\"explain\":false,\"system\":\"this\",\"review\":false,\"undo\":");
+  put_word(text, ",\"upstream\":null,\"door\":\"tls\",\"explain\":false,\"system\":\"this\",\"isEarly\":true,\"review\":");
+  put_word(text, review);
+  put_word(text, ",\"undo\":");
   put_word(text, undo);
   put_word(text, "}\n");
   return text->length < MOST_QUESTION;
+}
+
+static bool send_question(int line, const struct text *text) {
+  for (size_t done = 0; done < text->length;) {
+    ssize_t sent = send(line, text->bytes + done, text->length - done, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return false;
+    done += (size_t)sent;
+  }
+  return true;
 }
 
 int ask(int argc, char **argv) {
@@ -146,21 +161,28 @@ int ask(int argc, char **argv) {
   while (split < argc && strcmp(argv[split], "--") != 0) split++;
   if (argc < 2 || split + 2 >= argc) die("`ask` is started by bin/sallyport");
   struct text text = {0};
+  struct early early;
   int line = write_question(&text, argv + split + 3) ? reach(argv[0]) : -1;
-  for (size_t done = 0; line >= 0 && done < text.length;) {
-    ssize_t sent = send(line, text.bytes + done, text.length - done, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) {
-      close(line); /* it has gone: the client starts another */
-      line = -1;
-    } else done += (size_t)sent;
+  bool has_wall = line >= 0 && begin_wall(line, &early);
+  if (line >= 0 && (!has_wall || !send_question(line, &text))) {
+    close(line); /* it has gone: the client starts another */
+    line = -1;
+    if (has_wall) kill(early.wall, SIGKILL);
+    has_wall = false;
   }
   free(text.bytes);
-  if (line >= 0) {
-    char number[16];
+  unsetenv("SALLYPORT_LINE");
+  unsetenv("SALLYPORT_WALL");
+  if (has_wall) {
+    char number[64];
     snprintf(number, sizeof number, "%d", line);
     setenv("SALLYPORT_LINE", number, 1);
-  } else unsetenv("SALLYPORT_LINE");
+    snprintf(number, sizeof number, "%d %d %d", (int)early.wall, early.complaint, early.information);
+    setenv("SALLYPORT_WALL", number, 1);
+    snprintf(number, sizeof number, "%d", early.channel);
+    setenv("NODE_CHANNEL_FD", number, 1);
+    unsetenv("NODE_CHANNEL_SERIALIZATION_MODE");
+  }
   /* Node's own arguments, then the file and the words. */
   memmove(argv + split, argv + split + 1, (size_t)(argc - split) * sizeof *argv);
   execv(argv[1], argv + 1);

@@ -164,7 +164,7 @@ static void control(struct escapes *e, int code, const char *bytes, size_t lengt
     return;
   }
   if (in_string) end_string(e);
-  else emit_held(e);
+  else e->held_count = 0;
   for (size_t i = 0; i < length; i++) keep(e, bytes[i]);
   introduce(e, code - 0x40);
 }
@@ -231,7 +231,7 @@ static void printable(struct escapes *e, const char *bytes, size_t length) {
 /* ESC may be the first half of the end of a string. */
 static void escape(struct escapes *e) {
   if (e->state >= OSC_NUMBER) { e->is_ending = true; return; }
-  emit_held(e);
+  e->held_count = 0; /* what was begun is given up, by terminals too */
   keep(e, ESC);
   e->state = AFTER_ESC;
 }

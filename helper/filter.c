@@ -50,6 +50,15 @@ static void pick_if(long number, int argument, uint32_t bits) {
   add(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
   add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 }
+/* A file that is opened, not a directory that is listed or a place that is only named. */
+static void pick_files(long number, int argument) {
+  add(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 5);
+  load_argument(argument);
+  add(BPF_JMP | BPF_JSET | BPF_K, WRITES, 1, 0);
+  add(BPF_JMP | BPF_JSET | BPF_K, O_DIRECTORY | O_PATH, 1, 0);
+  add(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
+  add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+}
 /* A datagram's address; null on a connected socket. Either half of the pointer. */
 static void pick_addressed(long number) {
   add(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 6);
@@ -87,10 +96,10 @@ int install_filter(bool files, bool reads, bool connects) {
     pick(__NR_execve);
     pick(__NR_execveat);
     pick(__NR_exit_group);
-    if (reads) pick(__NR_openat);
+    if (reads) pick_files(__NR_openat, 2);
     else pick_if(__NR_openat, 2, WRITES);
 #ifdef __NR_open
-    if (reads) pick(__NR_open);
+    if (reads) pick_files(__NR_open, 1);
     else pick_if(__NR_open, 1, WRITES);
 #endif
   }

@@ -3,7 +3,8 @@
  *
  *   outside   `helper launch …` is what the client starts in place of bubblewrap. It starts bubblewrap, makes the sockets
  *             that lead out of the namespace, hands them to the client, and then records what happens inside.
- *   ask       `helper ask …` is what bin/sallyport starts before Node: it asks the station, and becomes Node (ask.c).
+ *   ask       `helper ask …` is what bin/sallyport starts before Node: it asks the station, has the wall built meanwhile
+ *             (early.c), and becomes Node (ask.c).
  *   inside    `helper stage …` is the first program in the sandbox. It sets limits, installs the recorder's filter, and
  *             becomes the agent's program: nothing of ours stays inside.
  *
@@ -44,6 +45,17 @@ int stage(int argc, char **argv);
 int install_filter(bool files, bool reads, bool connects);
 /* ask.c */
 int ask(int argc, char **argv);
+/* early.c: the wall is built while the client starts. */
+struct early {
+  pid_t wall;
+  int channel, complaint, information; /* the client's ends; bubblewrap writes where it is to the last */
+};
+/* False: nothing was begun. The wall's process waits for the station's answer on the line. */
+bool begin_wall(int line, struct early *ours);
+/* group.c */
+void groups_take(void);
+void groups_enter(pid_t pid);
+void groups_enter_parent(pid_t pid);
 /* launch.c */
 int launch(int argc, char **argv);
 /* terminal.c: the person's terminal, kept apart. escape.c: what of a program's output may reach it. */
@@ -90,6 +102,7 @@ const char *next_line(struct channel *channel, bool wait, bool *gone);
 /* record.c: frames for the station. */
 struct record {
   int fd; /* -1: nothing is recorded */
+  bool may_be_lost; /* the session goes on without it */
   char buffer[65536];
   size_t filled;
 };
@@ -97,9 +110,24 @@ void record_open(struct record *record, const char *path);
 /* One frame: its fields, each ended by a NUL. A frame that does not fit is flushed to; false: the station has gone. */
 bool record_frame(struct record *record, const char *const *fields, const size_t *lengths, int count);
 bool record_flush(struct record *record);
+/* False: the session may not go on. */
+bool record_lose(struct record *record);
 
 /* watch.c: what a notified call was, and by which command. */
+enum { MOST_WAITING = 256, MOST_HELD = 4096 };
+/* What another process must know to go on where this one was killed; memory that both see. */
+struct carried {
+  uint64_t now;                    /* notices that are not answered yet: the one at hand, */
+  uint64_t waiting[MOST_WAITING];  /* those that wait for the client, */
+  uint64_t held[MOST_HELD];        /* and those that wait for the station */
+  struct {
+    uint8_t address[16];
+    int port;
+  } caught[SPARE];
+  int caught_count;
+};
 struct watcher {
+  struct carried *carried;
   struct record *record;
   struct channel *channel;
   struct sockets *sockets;
@@ -122,6 +150,8 @@ struct watcher {
 void watch_open(struct watcher *watcher, pid_t first);
 /* Takes one notification, records it, answers it. False: it could not be recorded. */
 bool watch_one(struct watcher *watcher);
+/* Goes on where another watcher was killed: what it had taken is answered as if it were told. */
+void watch_take_over(struct watcher *watcher);
 /* Whether another notification can be taken: those that wait are bounded. */
 bool watch_has_room(const struct watcher *watcher);
 /* The station has what the workspace holds: what waited goes on. False: it could not be recorded. */

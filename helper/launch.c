@@ -3,7 +3,8 @@
  *
  *   RECORD     the station's socket for this session's record, `-` for none
  *   WORKSPACE  its path, as inside
- *   WATCH      as the stage's
+ *   WATCH      as the stage's; o: the session goes on when the record is lost. What records is then a process of its own,
+ *              and when that is killed its parent answers in its place, and tells nobody.
  *   PORT       the proxy's
  *   NET        `any` to catch connections to any address, `proxy` for the proxy alone
  *   GRANTED    directories outside of the workspace whose reading is told (letter r), a line each
@@ -11,7 +12,8 @@
  * To the client, on Node's channel: {"wall":PID} bubblewrap was started · "listener" with the proxy's listener ·
  * {"names":1} with the name service's socket · {"caught":PORT} with each further listener · then, when the client has
  * said "go", {"started":1} or {"execError":N,"there":N} · later {"ask":[id,"tcp",ADDRESS,PORT,COMMAND]}, which the client
- * answers with {"answer":[id,0|1,"name"]}. Ends with bubblewrap's exit code.
+ * answers with {"answer":[id,0|1,"name"]}. Ends with bubblewrap's exit code, which it says before: {"ended":CODE}, for a
+ * client that did not start it itself (early.c) and hears nothing but the channel.
  *
  * The agent's terminal sends its keys to us too: they are the agent's alone.
  */
@@ -24,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -42,6 +45,11 @@ static const int KEYS[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, S
  * alone would leave it behind. What loses its parent becomes ours (a subreaper's), and goes with it.
  */
 static volatile pid_t outer;
+static struct channel channel = {.fd = -1};
+/* The terminal's process (terminal.c), where we lead its session. */
+static pid_t terminal_pid;
+/* Somebody else is bubblewrap's parent, and goes on where this process fails. */
+static bool is_apart;
 
 static void end_all(int signal_number) {
   (void)signal_number;
@@ -55,6 +63,8 @@ static void end_all(int signal_number) {
     if (children[i] >= '0' && children[i] <= '9') one = one * 10 + (children[i] - '0');
     else if (one > 0) kill(one, SIGKILL), one = 0;
   }
+  static const char ENDED[] = "{\"ended\":125}\n";
+  if (channel.fd >= 0) send(channel.fd, ENDED, sizeof ENDED - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   _exit(125);
 }
 
@@ -76,20 +86,27 @@ static pid_t start_bubblewrap(char **command, int control) {
   die("%s: %s", command[0], strerror(errno));
 }
 
-static _Noreturn void end_as(pid_t bubblewrap, struct record *record) {
-  int status = 0;
-  while (waitpid(bubblewrap, &status, 0) < 0 && errno == EINTR) continue;
+static void end_record(struct record *record) {
   const char *const end[] = {"."};
   const size_t one[] = {1};
   record_frame(record, end, one, 1);
   /* The station reads the programs that we hold open; it hangs up when it has. */
   struct pollfd station = {record->fd, POLLIN, 0};
   if (record_flush(record) && record->fd >= 0) poll(&station, 1, LAST_MS);
-  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+static _Noreturn void end_as(pid_t bubblewrap, struct record *record) {
+  int status = 0;
+  while (waitpid(bubblewrap, &status, 0) < 0 && errno == EINTR) continue;
+  end_record(record);
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  say(&channel, "{\"ended\":%d}", code);
+  _exit(code);
 }
 
 /* Nothing may go on unrecorded: bubblewrap dies with us, and all inside with it. */
 static _Noreturn void stop(pid_t bubblewrap) {
+  if (is_apart) _exit(125);
   outer = bubblewrap;
   end_all(0);
   _exit(125);
@@ -140,7 +157,7 @@ static bool hear_end_of_stage(int control, struct channel *channel) {
   char answer[64] = {0};
   int why, there;
   if (receive_with(control, answer, sizeof answer - 1, NULL, 0, NULL, NULL) <= 0) {
-    if (getsid(0) == getpid()) kill(getppid(), SIGUSR1); /* terminal.c: from now on every key is the program's */
+    if (terminal_pid > 0) kill(terminal_pid, SIGUSR1); /* terminal.c: from now on every key is the program's */
     say(channel, "{\"started\":1}");
     return false;
   }
@@ -161,7 +178,8 @@ static bool hear_client(struct watcher *watcher) {
 
 static bool hear_station(struct watcher *watcher) {
   char letter;
-  return recv(watcher->record->fd, &letter, 1, 0) == 1 && letter == 'k' && watch_release(watcher);
+  if (recv(watcher->record->fd, &letter, 1, 0) == 1 && letter == 'k') return watch_release(watcher);
+  return record_lose(watcher->record) && watch_release(watcher); /* nobody keeps anything any more */
 }
 
 enum { NOTICES, CLIENT, STATION, EXITS, CONTROL, WALL, WATCHED };
@@ -175,6 +193,7 @@ static _Noreturn void watch(struct watcher *watcher, int control, pid_t bubblewr
   fds[WALL].fd = (int)syscall(__NR_pidfd_open, bubblewrap, 0);
   if (fds[WALL].fd < 0) die("pidfd_open: %s", strerror(errno));
   for (;;) {
+    fds[STATION].fd = watcher->record->fd;
     int ready = poll(fds, WATCHED, watcher->record->filled > 0 ? FLUSH_MS : -1);
     if (ready < 0 && errno != EINTR) stop(bubblewrap);
     if (ready == 0 && !record_flush(watcher->record)) stop(bubblewrap);
@@ -194,9 +213,20 @@ static _Noreturn void watch(struct watcher *watcher, int control, pid_t bubblewr
     }
     if (fds[WALL].revents != 0) {
       if (!watch_exits(watcher)) stop(bubblewrap);
-      end_as(bubblewrap, watcher->record);
+      if (!is_apart) end_as(bubblewrap, watcher->record);
+      end_record(watcher->record);
+      _exit(0);
     }
   }
+}
+
+/* The parent of what records. Returns when that was killed, or cannot go on. */
+static void outlive(pid_t recorder, pid_t bubblewrap, struct record *record) {
+  int status = 0;
+  close(record->fd); /* the station hears the other end close */
+  record->fd = -1;
+  while (waitpid(recorder, &status, 0) < 0 && errno == EINTR) continue;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) end_as(bubblewrap, record);
 }
 
 static const char *const *split(char *list) {
@@ -208,7 +238,6 @@ static const char *const *split(char *list) {
 
 int launch(int argc, char **argv) {
   static struct record record;
-  static struct channel channel;
   static struct sockets sockets;
   const char *number = getenv("NODE_CHANNEL_FD");
   if (argc < 7 || number == NULL) die("the helper is started by the client");
@@ -221,6 +250,8 @@ int launch(int argc, char **argv) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) signal(KEYS[i], SIG_IGN);
+  if (getsid(0) == getpid()) terminal_pid = getppid();
+  groups_take();
   record_open(&record, argv[0]);
   int control[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0) die("socketpair: %s", strerror(errno));
@@ -230,8 +261,11 @@ int launch(int argc, char **argv) {
   outer = bubblewrap;
   close(control[1]);
   say(&channel, "{\"wall\":%d}", (int)bubblewrap);
+  groups_enter(bubblewrap);
   raise_descriptor_limit();
   pid_t stage = await_stage(control[0], bubblewrap, &record);
+  groups_enter_parent(stage);
+  groups_enter(stage);
   make_sockets(stage, atoi(argv[3]), strcmp(argv[4], "any") == 0, &sockets);
   give_sockets(&channel, &sockets);
   await_go(&channel);
@@ -253,6 +287,20 @@ int launch(int argc, char **argv) {
       .listener = listener,
       .may_change = record.fd < 0,
   };
+  watcher.carried = mmap(NULL, sizeof *watcher.carried, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (watcher.carried == MAP_FAILED) die("no memory");
+  record.may_be_lost = strchr(argv[2], 'o') != NULL;
+  const pid_t self = getpid(), recorder = record.may_be_lost && record.fd >= 0 ? fork() : -1;
+  is_apart = recorder == 0;
+  if (recorder > 0) {
+    outlive(recorder, bubblewrap, &record);
+    watcher.may_change = true;
+    watch_open(&watcher, stage);
+    watch_take_over(&watcher);
+    send_with(control[0], "k", 1, NULL, 0); /* heard by nobody, unless it was killed just before it said so */
+    watch(&watcher, control[0], bubblewrap);
+  }
+  if (is_apart && (prctl(PR_SET_PDEATHSIG, SIGKILL), getppid() != self)) _exit(125);
   watch_open(&watcher, stage);
   if (!send_with(control[0], "k", 1, NULL, 0)) end_as(bubblewrap, &record);
   /* Our own words of before; from here on standard error is the client's to read to its end. */

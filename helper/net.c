@@ -148,9 +148,11 @@ int listen_on(struct sockets *sockets, const uint8_t address[16], int port) {
   for (int i = 2 + WELL_KNOWN; i < sockets->count; i++) {
     int fd = sockets->fd[i];
     if (fd < 0) continue;
-    if (!bind_listen(fd, address, port)) return -1; /* a program inside has it */
+    const bool is_bound = bind_listen(fd, address, port);
+    if (!is_bound && errno != EINVAL) return -1; /* a program inside has it */
     sockets->fd[i] = -1;
-    return fd;
+    if (is_bound) return fd;
+    close(fd); /* a recorder that was killed had used it */
   }
   return -1;
 }

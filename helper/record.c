@@ -11,6 +11,8 @@
  *   L what                                         something could not be read from a program's memory
  *   .                                              the orderly end
  *
+ * Where the session may go on without a record (WATCH letter o) a station that has gone is a record that ends here.
+ *
  * The station says one thing, the letter k, when it has what the workspace held before: until then programs inside wait
  * where they would change it. Its hanging up ends the session.
  *
@@ -36,12 +38,20 @@ void record_open(struct record *record, const char *path) {
     die("the station's socket for the record: %s", strerror(errno));
 }
 
+bool record_lose(struct record *record) {
+  if (!record->may_be_lost) return false;
+  if (record->fd >= 0) close(record->fd);
+  record->fd = -1;
+  record->filled = 0;
+  return true;
+}
+
 bool record_flush(struct record *record) {
   size_t done = 0;
   while (record->fd >= 0 && done < record->filled) {
     ssize_t sent = send(record->fd, record->buffer + done, record->filled - done, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return false;
+    if (sent <= 0) return record_lose(record);
     done += (size_t)sent;
   }
   record->filled = 0;

@@ -2,7 +2,7 @@
  * The first program inside: `stage LIMITS WATCH PROGRAM…`.
  *
  *   LIMITS  `resource=value,…`, numbers of RLIMIT_*
- *   WATCH   letters: f programs and files, r also every file opened for reading, c connections; `-` nothing
+ *   WATCH   letters: f programs and files, r also files outside of the workspace that are opened for reading, c connections; `-` nothing
  *
  * The file /etc/sallyport/expect lists paths that must still be what the plan saw: path, device, inode, each ended by a NUL.
  *

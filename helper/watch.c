@@ -32,8 +32,6 @@ enum {
   MOST_WORDS = 4000,
   SEEN_ROOM = 1 << 17, /* remembered tellings; when full, things are told again */
   HELD = 128,          /* programs kept open, so that the station can hash the very file that was run */
-  MOST_WAITING = 256,
-  MOST_HELD = 4096,
 };
 
 /* A change that waits until the station has what the workspace held before. */
@@ -67,14 +65,18 @@ struct table {
   struct thread *threads[BUCKETS];
   int held[HELD];
   unsigned next_held;
-  struct {
-    uint8_t address[16];
-    int port;
-  } caught[SPARE];
-  int caught_count;
   uint32_t asked;
   int waiting_count;
 };
+
+/* Remembers (to: an id, from: 0) or forgets a notice that is not answered. */
+static void carry(uint64_t *ids, size_t room, uint64_t from, uint64_t to) {
+  for (size_t i = 0; i < room; i++)
+    if (ids[i] == from) {
+      ids[i] = to;
+      return;
+    }
+}
 
 static struct table *table_of(struct watcher *w) { return w->processes; }
 
@@ -369,7 +371,7 @@ static bool opened(struct watcher *w, pid_t tid, uint32_t command, int directory
   const char *const *granted = w->granted;
   while (*granted != NULL && !is_in(path, *granted, strlen(*granted))) granted++;
   if (*granted == NULL || !exists(w, path)) return true;
-  uint64_t hash = mix(mix(mix(MIX_START, "R", 1), &command, sizeof command), path, strlen(path));
+  uint64_t hash = mix(mix(MIX_START, "R", 1), path, strlen(path)); /* once in a session: who else read it says little more */
   if (!first_time(w, hash)) return true;
   char number[16];
   snprintf(number, sizeof number, "%u", command);
@@ -535,6 +537,7 @@ static bool ask_client(struct watcher *w, uint64_t id, uint32_t command, const u
   *one = (struct waiting){.id = id, .ask = ++table->asked, .command = command, .port = port, .next = w->waiting};
   memcpy(one->address, address, 16);
   w->waiting = one;
+  carry(w->carried->waiting, MOST_WAITING, 0, id);
   table->waiting_count++;
   char text[INET6_ADDRSTRLEN];
   address_text(address, text);
@@ -544,19 +547,19 @@ static bool ask_client(struct watcher *w, uint64_t id, uint32_t command, const u
 
 /* Whether somebody listens there from now on. */
 static bool ensure_listener(struct watcher *w, const uint8_t address[16], int port) {
-  struct table *table = table_of(w);
+  struct carried *carried = w->carried;
   for (int i = 0; i < WELL_KNOWN; i++)
     if (WELL_KNOWN_PORTS[i] == port) return true;
-  for (int i = 0; i < table->caught_count; i++)
-    if (table->caught[i].port == port && memcmp(table->caught[i].address, address, 16) == 0) return true;
+  for (int i = 0; i < carried->caught_count; i++)
+    if (carried->caught[i].port == port && memcmp(carried->caught[i].address, address, 16) == 0) return true;
   int fd = listen_on(w->sockets, address, port);
   if (fd < 0) return false;
   char message[32];
   snprintf(message, sizeof message, "{\"caught\":%d}", port);
   hand_over(w->channel, fd, "net.Server", message);
   close(fd);
-  memcpy(table->caught[table->caught_count].address, address, 16);
-  table->caught[table->caught_count++].port = port;
+  memcpy(carried->caught[carried->caught_count].address, address, 16);
+  carried->caught[carried->caught_count++].port = port;
   return true;
 }
 
@@ -573,6 +576,7 @@ bool watch_answer(struct watcher *w, const char *line) {
     const char *outcome = allowed == 0 ? "refused" : ensure_listener(w, one->address, one->port) ? "caught" : "too-many";
     bool told = tell_connection(w, one->command, "tcp", one->address, one->port, outcome, name);
     answer(w, one->id, outcome[1] == 'a' ? 0 : ECONNREFUSED);
+    carry(w->carried->waiting, MOST_WAITING, one->id, 0);
     free(one);
     return told;
   }
@@ -724,6 +728,7 @@ static bool hold_change(struct watcher *w, const struct seccomp_notif *notice) {
   if (w->held == NULL) w->last_held = &w->held;
   *w->last_held = change;
   w->last_held = &change->next;
+  if (w->held_count < MOST_HELD) w->carried->held[w->held_count] = notice->id;
   w->held_count++;
   return true;
 }
@@ -744,7 +749,20 @@ bool watch_release(struct watcher *w) {
     if (!told) return false;
   }
   w->held_count = 0;
+  memset(w->carried->held, 0, sizeof w->carried->held);
   return true;
+}
+
+void watch_take_over(struct watcher *w) {
+  struct carried *carried = w->carried;
+  if (carried->now != 0) answer(w, carried->now, 0);
+  for (int i = 0; i < MOST_HELD; i++)
+    if (carried->held[i] != 0) answer(w, carried->held[i], 0);
+  for (int i = 0; i < MOST_WAITING; i++)
+    if (carried->waiting[i] != 0) answer(w, carried->waiting[i], ECONNREFUSED);
+  carried->now = 0;
+  memset(carried->held, 0, sizeof carried->held);
+  memset(carried->waiting, 0, sizeof carried->waiting);
 }
 
 bool watch_one(struct watcher *w) {
@@ -755,12 +773,18 @@ bool watch_one(struct watcher *w) {
   } got;
   memset(&got, 0, sizeof got);
   if (ioctl(w->listener, SECCOMP_IOCTL_NOTIF_RECV, &got) != 0) return errno == EINTR || errno == ENOENT;
+  w->carried->now = got.notice.id;
   struct process *process = process_of(w, (pid_t)got.notice.pid, 0);
   bool held = false;
-  if (!w->may_change && is_change(w, &got.notice)) return hold_change(w, &got.notice);
+  if (!w->may_change && is_change(w, &got.notice)) {
+    const bool kept = hold_change(w, &got.notice);
+    w->carried->now = 0;
+    return kept;
+  }
   bool told = process == NULL || handle(w, &got.notice, process, &held);
   if (!told) return false;
   if (!held) answer(w, got.notice.id, 0);
+  w->carried->now = 0;
   return true;
 }
 

@@ -5,6 +5,7 @@ import net from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Fault } from "../core/index.ts";
+import { type EarlyOutside, outsideOf } from "../sandbox/launch.ts";
 import type { Places } from "./places.ts";
 import { type Hello, StationLine } from "./talk.ts";
 import { version } from "./version.ts";
@@ -47,14 +48,32 @@ export function lineToRunning(places: Places): Promise<StationLine | null> {
   });
 }
 
+/** What was begun before we were there: the question is asked, and the wall is being built where it can be. */
+export interface Early {
+  /** Null: the station has answered with a refusal, or not at all, or the wall is left to us. */
+  readonly outside: EarlyOutside | null;
+  readonly line: StationLine;
+}
+
 /**
- * The line on which helper/ask.c has asked the station for what this command line says, or null. It asks only a station of
- * this version, and only where the line says an agent to run.
+ * What helper/ask.c has begun for what this command line says, or null. It asks only a station of this version, and only
+ * where the line says an agent to run.
  */
-export function earlyLine(): StationLine | null {
-  const fd = Number(process.env["SALLYPORT_LINE"] ?? Number.NaN);
+export async function begunEarly(): Promise<Early | null> {
+  const numbers = [process.env["SALLYPORT_LINE"], ...(process.env["SALLYPORT_WALL"] ?? "").split(" ")].map(
+    Number,
+  );
   delete process.env["SALLYPORT_LINE"];
-  return Number.isSafeInteger(fd) && fd > 2 ? new StationLine(new net.Socket({ fd })) : null;
+  delete process.env["SALLYPORT_WALL"];
+  const [fd = 0, pid = 0, complaint = 0, information = 0] = numbers;
+  if (numbers.length !== 4 || !numbers.every((one) => Number.isSafeInteger(one) && one > 2)) return null;
+  const outside = outsideOf({ pid, complaint, information });
+  const isBuilding = await outside.isBuilding;
+  if (!isBuilding) {
+    outside.hangUp();
+    outside.close();
+  }
+  return { outside: isBuilding ? outside : null, line: new StationLine(new net.Socket({ fd })) };
 }
 
 /**

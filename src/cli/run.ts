@@ -12,7 +12,7 @@ import { asFault, type Fault } from "../core/index.ts";
 import { type Ended as Exit, type Launched, launch, type Target } from "../sandbox/launch.ts";
 import type { Places } from "./places.ts";
 import { faultText, gapTable, printable, wantsColor } from "./print.ts";
-import { earlyLine, reachStation } from "./reach.ts";
+import { begunEarly, type Early, reachStation } from "./reach.ts";
 import type { Ended, Explained, Question, Reached, Started, StationLine } from "./talk.ts";
 
 export interface RunOptions {
@@ -36,7 +36,7 @@ const GONE =
 
 /** Resolves to the agent's own exit code. Throws what the station or the sandbox refuse. */
 export async function run(options: RunOptions, places: Places): Promise<number> {
-  const early = earlyLine();
+  const early = await begunEarly();
   if (early !== null) {
     const done = await earlySession(early, options);
     if (done !== null) return after(done, options, places);
@@ -50,7 +50,7 @@ export async function run(options: RunOptions, places: Places): Promise<number> 
       return 0;
     }
     hearNews(line);
-    done = await session(line, options, await line.ask<Started>(questionOf(options)));
+    done = await session(line, options, await line.ask<Started>(questionOf(options)), null);
   } finally {
     line.close();
   }
@@ -79,28 +79,39 @@ async function after(
 }
 
 /** On a line that was asked before we were there. Null: the station has died before it answered, and nothing has begun. */
-async function earlySession(line: StationLine, options: RunOptions): Promise<Done | null> {
+async function earlySession({ line, outside }: Early, options: RunOptions): Promise<Done | null> {
   hearNews(line);
+  let isGiven = false;
   try {
     const started = await line.hear<Started>().catch((thrown: unknown) => {
       if (asFault(thrown).code === "station.lost") return null;
       throw thrown;
     });
-    return started === null ? null : await session(line, options, started);
+    if (started === null) return null;
+    isGiven = true;
+    return await session(line, options, started, outside);
   } finally {
     line.close();
+    if (!isGiven) outside?.hangUp(); // which ends it: nothing has started in there
   }
 }
 
 const hearNews = (line: StationLine): void =>
   line.onNews(({ line: text }) => text !== null && tellPerson(text));
 
-async function session(line: StationLine, options: RunOptions, started: Started): Promise<Done> {
+async function session(
+  line: StationLine,
+  options: RunOptions,
+  started: Started,
+  outside: Early["outside"],
+): Promise<Done> {
   if (started.note !== null && !options.quiet)
     process.stderr.write(`sallyport: ${printable(started.note)}\n`);
   let launched: Launched;
   try {
     launched = await launch(started.plan, {
+      outside,
+      ...(started.groups === null ? {} : { groups: started.groups }),
       onConnection: (socket, to) => join(socket, started.gatewaySocket, to),
       mayReach: async (host, port) => (await line.ask<Reached>({ op: "reach", host, port })).mayReach,
     });
@@ -111,13 +122,13 @@ async function session(line: StationLine, options: RunOptions, started: Started)
   const release = passSignals(launched);
   const ended = await launched.exit;
   release();
-  if (ended.fullDisk !== null)
-    process.stderr.write(
-      `\nsallyport: THE SESSION WAS ENDED: hardly any space is left on the disk of ${printable(ended.fullDisk)}\n`,
-    );
+  if (ended.diskEnd !== null) process.stderr.write(`\nsallyport: ${diskLine(ended.diskEnd)}\n`);
   const isWaiting = await finish(line, options, started.session, ended);
   return { code: ended.code, session: started.session, isWaiting };
 }
+
+const diskLine = ({ path, why }: NonNullable<Exit["diskEnd"]>): string =>
+  `THE SESSION WAS ENDED: ${why === "full" ? "hardly any space is left on" : "nobody can tell how much space is left on"} the disk of ${printable(path)}`;
 
 /**
  * What somebody sends to us is meant for the agent. A terminal's keys reach it by themselves; without a terminal whoever
@@ -175,6 +186,7 @@ function questionOf(options: RunOptions): Question {
     system: options.system,
     undo: options.undo,
     review: options.review,
+    isEarly: false,
   };
 }
 

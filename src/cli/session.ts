@@ -20,12 +20,16 @@ import type { TemplateInspector } from "../inspect/index.ts";
 import type { Policy } from "../policy/index.ts";
 import { type Declaration, declarationText, SessionFold } from "../report/index.ts";
 import {
+  type Cgroup,
+  earlyWall,
   javaTrustStore,
   makeOverlays,
+  openCgroup,
   planSandbox,
   Recorder,
   readHostFacts,
   type SandboxPlan,
+  type SandboxSpec,
   seatbeltProfile,
 } from "../sandbox/index.ts";
 import { beginHold, type Traces } from "../workspace/index.ts";
@@ -38,13 +42,17 @@ import { WatchedDocuments } from "./reload.ts";
 import type { Ended, Explained, Hello, Started } from "./talk.ts";
 import { watchTemplate } from "./template-watch.ts";
 import type { House } from "./wire.ts";
-import { finishWork } from "./work.ts";
+import { finishWork, type Work } from "./work.ts";
+
+/** The kernel ends what a killed client leaves. */
+const DYING_MS = 5_000;
 
 type Reason = Extract<EventBody, { kind: "session.ended" }>["reason"];
 
 export class ActiveSession {
   readonly id: SessionId;
-  readonly started: Started;
+  /** What the client is told, as bytes. */
+  readonly answer: Buffer;
   readonly summary: Hello["sessions"][number];
   readonly #house: House;
   readonly #folder: string;
@@ -59,6 +67,8 @@ export class ActiveSession {
   readonly #recorder: Recorder | null;
   readonly #saving: Saving;
   readonly #traces: Traces;
+  /** Its limits; null where nobody may set any, or the client sees to it. */
+  readonly #group: Cgroup | null;
   /** Set by the first ending; later ones get the same. */
   #ended: Promise<Ended> | null = null;
 
@@ -74,7 +84,11 @@ export class ActiveSession {
       recorder,
       saving,
       traces,
+      group,
+      isEarly,
     }: {
+      readonly group: Cgroup | null;
+      readonly isEarly: boolean;
       readonly build: string;
       readonly watched: TemplateInspector | null;
       readonly recorder: Recorder | null;
@@ -86,7 +100,8 @@ export class ActiveSession {
     this.#watched = watched;
     // The id was made by newSessionId and has travelled as text in `started` only.
     this.id = started.session as SessionId;
-    this.started = started;
+    const line = Buffer.from(`${JSON.stringify(started)}\n`);
+    this.answer = isEarly ? Buffer.concat([earlyWall(started.plan, started.groups ?? []), line]) : line;
     this.summary = { session: started.session, agent: prepared.agent.name, workspace: prepared.workspace };
     this.#house = house;
     this.#folder = folder;
@@ -96,6 +111,7 @@ export class ActiveSession {
     this.#recorder = recorder;
     this.#saving = saving;
     this.#traces = traces;
+    this.#group = group;
   }
 
   /**
@@ -117,7 +133,7 @@ export class ActiveSession {
     const keys = Object.fromEntries(
       heldKeys(agent.kind, spec.environment).map(({ variable }) => [variable, "[held by the gateway]"]),
     );
-    const record = { socket: join(places.run, "s", "explain", "record.sock"), reads: false };
+    const record = recordAt(join(places.run, "s", "explain"), { agent, policy });
     const hold = {
       folder: join(places.holds, "explain"),
       isWhole: question.review || policy.sandbox.review,
@@ -170,7 +186,7 @@ export class ActiveSession {
     const spec = {
       ...prepared.spec,
       environment: { ...prepared.spec.environment, ...sentinels(credentials) },
-      record: { socket: join(folder, "record.sock"), reads: false },
+      record: recordAt(folder, prepared),
       hold: { folder: join(places.holds, id), isWhole: isReviewed, tag: `sallyport-${id}` },
       ...(house.machine().javaStores.length === 0 ? {} : { javaStore: join(folder, "cacerts") }),
     };
@@ -186,6 +202,7 @@ export class ActiveSession {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const traces = house.tracesOf(id, prepared.workspace);
     let recorder: Recorder | null = null;
+    let group: Cgroup | null = null;
     try {
       const { caCertificate } = await house.gateway.openSession({
         id,
@@ -218,23 +235,28 @@ export class ActiveSession {
       await house.append(
         startedEvent(id, prepared, plan.kind, gaps, { ...admitted, hasTemplate: watched !== null }, indexes),
       );
-      if (plan.records) recorder = await recorderOf(house, id, prepared, spec.record.socket, saving);
+      if (plan.records) recorder = await recorderOf(house, id, prepared, spec.record.socket, saving, tell);
+      if (plan.stage === "helper" && plan.groupLimits !== null) group = openCgroup(plan.groupLimits, id);
       if (plan.kind !== "none") hold(plan, house, places, id, prepared);
       // What is not kept before the agent overwrites it is gone. Where the recorder is, it holds programs that would until
       // all is kept, and the agent starts meanwhile; else the agent waits.
       const unkept = plan.records ? null : (await saving).note;
       if (plan.records) void saving.then(({ note }) => note !== null && tell(note));
       const note = [admitted.note, unkept].filter((one) => one !== null).join("; ");
-      const started: Started = { session: id, plan, gatewaySocket, note: note === "" ? null : note };
+      const groups = plan.stage === "helper" ? (group?.directories ?? []) : null;
+      const started: Started = { session: id, plan, groups, gatewaySocket, note: note === "" ? null : note };
       return new ActiveSession(house, folder, fold, started, prepared, {
         build: admitted.build,
         watched,
         recorder,
         saving,
         traces,
+        group,
+        isEarly: question.isEarly,
       });
     } catch (error) {
       await recorder?.finish(false);
+      group?.close();
       await house.workspaces.ask({ do: "finish", session: id, isGone: true });
       await house.unwatch(id);
       await house.gateway.closeSession(id);
@@ -298,6 +320,14 @@ export class ActiveSession {
     return ended;
   }
 
+  async #bringIn(isGone: boolean): Promise<Work & { readonly snapshot: SnapshotTally | null }> {
+    const work = await finishWork(this.#house, this.id, this.summary.workspace, isGone);
+    return {
+      ...work,
+      snapshot: (await this.#saving).hasSnapshot ? await snapshotAfter(this.#house, this.id) : null,
+    };
+  }
+
   async #finish(
     reason: Reason,
     exitCode: number | null,
@@ -306,16 +336,16 @@ export class ActiveSession {
     consoleAt: string | null,
   ): Promise<Ended> {
     await this.#house.gateway.closeSession(this.id);
-    await this.#recorder?.finish(reason === "exited", reason === "client-lost");
+    const isGone = reason !== "client-lost" && reason !== "station-lost";
+    const told = this.#recorder?.finish(reason === "exited", reason === "client-lost");
+    // Where somebody has seen the end of everything inside, the record's last lines and the work need not wait for each other.
+    if (!isGone) await told;
+    const [{ setAside, appeared, isWaiting, snapshot }] = await Promise.all([this.#bringIn(isGone), told]);
     await this.#traces.finish();
+    this.#group?.close();
+    // Nobody has seen the end of what is in it.
+    if (reason === "client-lost") setTimeout(() => this.#group?.close(), DYING_MS).unref();
     const emptied = rm(this.#folder, { recursive: true, force: true });
-    const { setAside, appeared, isWaiting } = await finishWork(
-      this.#house,
-      this.id,
-      this.summary.workspace,
-      reason !== "client-lost" && reason !== "station-lost",
-    );
-    const snapshot = (await this.#saving).hasSnapshot ? await snapshotAfter(this.#house, this.id) : null;
     if (this.#watched !== null)
       await this.#house.append({
         kind: "template.compared",
@@ -363,13 +393,17 @@ const ownCredentials = (destinations: ReadonlyMap<string, OwnDestination>): read
           },
         ],
   );
-/** Nothing may leave once what happens inside cannot be recorded; the helper stops the session itself. */
+/**
+ * Nothing may leave once what happens inside cannot be recorded, unless the profile lets the session go on; the helper stops
+ * the session itself.
+ */
 const recorderOf = (
   house: House,
   session: SessionId,
   prepared: Prepared,
   socket: string,
   known: Promise<unknown>,
+  tell: (line: string) => void,
 ): Promise<Recorder> =>
   Recorder.listen({
     session,
@@ -378,8 +412,24 @@ const recorderOf = (
     ...{ socket, known },
     append: house.append,
     hashOf: (identity, path) => house.hashOf(identity, path),
-    onLost: () => void house.gateway.closeSession(session),
+    goesOn: prepared.policy.sandbox.unrecorded,
+    onLost: () => {
+      if (prepared.policy.sandbox.unrecorded) tell(UNRECORDED);
+      else void house.gateway.closeSession(session);
+    },
   });
+
+/** The agent reads its own program at each start, which is no news. */
+const recordAt = (
+  folder: string,
+  { agent, policy }: Pick<Prepared, "agent" | "policy">,
+): NonNullable<SandboxSpec["record"]> => ({
+  ...{ socket: join(folder, "record.sock"), reads: true, quiet: agent.folders },
+  goesOn: policy.sandbox.unrecorded,
+});
+
+const UNRECORDED =
+  "WHAT HAPPENS INSIDE IS NOT RECORDED ANY MORE; the session goes on, as its profile says (sandbox.unrecorded)";
 
 /** The directories for what is written apart, and the note by which it is brought in, whatever ends the session. */
 function hold(plan: SandboxPlan, house: House, places: Places, session: SessionId, prepared: Prepared): void {

@@ -237,7 +237,7 @@ class Station {
             this.#sessions.set(answer.id, answer);
             clearTimeout(this.#idle);
             this.#listening.set(socket, answer.id);
-            socket.write(`${JSON.stringify(answer.started)}\n`);
+            socket.write(answer.answer);
           } else socket.write(`${JSON.stringify(answer)}\n`);
           if (answer === SUBSCRIBED) this.#listening.set(socket, null);
         });

@@ -36,6 +36,8 @@ export type Question =
       readonly undo: boolean;
       /** The whole workspace is copy-on-write, and nothing is changed before somebody has looked at it. */
       readonly review: boolean;
+      /** Asked by helper/ask.c, before the client is there: the answer begins with how to build the wall (sandbox/early.ts). */
+      readonly isEarly: boolean;
     }
   | {
       readonly op: "ended";
@@ -183,6 +185,8 @@ export interface Hello {
 export interface Started {
   readonly session: string;
   readonly plan: SandboxPlan;
+  /** Directories of the control groups that the station has made for it; null: the client makes its own, where it can. */
+  readonly groups: readonly string[] | null;
   /** Connections from inside the sandbox are joined to this socket. */
   readonly gatewaySocket: string;
   /** A line for the person before the agent starts: that its build is not vetted. */

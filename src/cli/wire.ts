@@ -3,8 +3,8 @@
  * whoever needs it as a function. What it opens it closes, in reverse order.
  */
 import { createHmac } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync, writeFileSync } from "node:fs";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { rootCertificates } from "node:tls";
 import {
@@ -159,7 +159,8 @@ export async function openHouse(
     refreshRegister: () => destinations.refresh(),
     watch: async (session, fold) => {
       folds.set(session, fold);
-      await writeFile(join(places.state, "open", session), String(ledger.size), { mode: 0o600 });
+      // At once: in its turn through the thread pool this would cost each start a millisecond or two.
+      writeFileSync(join(places.state, "open", session), String(ledger.size), { mode: 0o600 });
     },
     unwatch: async (session) => {
       folds.delete(session);

@@ -630,10 +630,10 @@ export type EventBody =
       readonly changes: readonly ChangedFile[];
     }
   | {
-      /** Files outside of the workspace and the system, opened for reading; where the session records that. */
+      /** Files outside of the workspace and the system, opened for reading: in what the profile shows of the machine beside both. */
       readonly kind: "file.read";
       readonly session: SessionId;
-      /** The same by the same command is told once. */
+      /** Each file once in a session, with the first command that read it. */
       readonly reads: readonly { readonly command: number; readonly path: string }[];
     }
   | {
@@ -644,7 +644,7 @@ export type EventBody =
       readonly connections: readonly TriedConnection[];
     }
   | {
-      /** The record of what happened inside ended before the session. The session was stopped. */
+      /** The record of what happened inside ended before the session, which was stopped, unless the profile lets it go on: then `detail` says so. */
       readonly kind: "recorder.lost";
       readonly session: SessionId;
       /** How it ended. */

@@ -94,6 +94,8 @@ function loosening(data: PolicyData): Contradiction | null {
     return { path: ["sandbox", "mode"], detail: "switches the sandbox off", remedy };
   if (data.sandbox?.nested === true)
     return { path: ["sandbox", "nested"], detail: "allows nested sandboxes", remedy };
+  if (data.sandbox?.unrecorded === true)
+    return { path: ["sandbox", "unrecorded"], detail: "lets sessions go on without a record", remedy };
   if (data.approvals?.self === "allow")
     return { path: ["approvals", "self"], detail: "lets people answer their own questions", remedy };
   if (data.repository?.settings === "use")

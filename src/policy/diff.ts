@@ -170,6 +170,7 @@ const sandboxGrants = ({ sandbox }: Policy): readonly string[] => [
   ...(sandbox.mode === "none" ? ["off"] : []),
   ...(sandbox.nested ? ["nested sandboxes"] : []),
   ...(sandbox.review ? [] : ["changes without a review"]),
+  ...(sandbox.unrecorded ? ["going on without a record"] : []),
 ];
 
 /** Without a list any server may be used, those of the other policy among them. */

@@ -189,10 +189,11 @@ const sections = {
       mode: z.enum(["bubblewrap", "none"]).optional(),
       nested: z.boolean().optional(),
       review: z.boolean().optional(),
+      unrecorded: z.boolean().optional(),
     })
     .optional()
     .describe(
-      "`nested`: the agent may build a sandbox of its own inside ours; `review`: nothing of the workspace changes before a person has looked at it, as with `run --review`",
+      "`nested`: the agent may build a sandbox of its own inside ours; `review`: nothing of the workspace changes before a person has looked at it, as with `run --review`; `unrecorded`: a session goes on when what its programs do can no longer be recorded, instead of being stopped",
     ),
   files: z
     .strictObject({

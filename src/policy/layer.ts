@@ -94,6 +94,8 @@ export interface Policy {
     readonly nested: boolean;
     /** Whether changes to the workspace are held back for a person to look at. */
     readonly review: boolean;
+    /** Whether a session goes on, and says so in the record, when its recorder dies. */
+    readonly unrecorded: boolean;
   };
   readonly files: {
     /** Read-only beside the workspace; absolute, or beginning with `~/`. What does not exist is passed over. */
@@ -176,6 +178,12 @@ export function layer(documents: readonly PolicyDocument[]): Policy {
         (data) => data.sandbox?.review,
         false,
         (a, b) => a || b,
+      ),
+      unrecorded: layered(
+        sorted,
+        (data) => data.sandbox?.unrecorded,
+        false,
+        (a, b) => a && b,
       ),
     },
     files: {

@@ -170,6 +170,10 @@ function grantsOf(data: PolicyDocument["data"]): readonly SaidGrant[] {
     ["sandbox.mode", one(sandbox?.mode)],
     ["sandbox.nested", sandbox?.nested === undefined ? undefined : [sandbox.nested ? "yes" : "no"]],
     ["sandbox.review", sandbox?.review === undefined ? undefined : [sandbox.review ? "yes" : "no"]],
+    [
+      "sandbox.unrecorded",
+      sandbox?.unrecorded === undefined ? undefined : [sandbox.unrecorded ? "yes" : "no"],
+    ],
     ["files.read", data.files?.read],
     ["files.write", data.files?.write],
     ["files.hide", data.files?.hide],

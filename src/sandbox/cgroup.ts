@@ -26,9 +26,11 @@ export interface CgroupLimits {
 }
 
 export interface Cgroup {
+  /** Its directories. */
+  readonly directories: readonly string[];
   /** Moves the process, unless it is in the group already. What it starts from then on is in it too. */
   enter(pid: number): void;
-  /** Removes the group; call when nothing is in it any more. */
+  /** Removes the group; call when nothing is in it any more, or again later. */
   close(): void;
 }
 
@@ -54,7 +56,7 @@ export function openCgroup(
   if (places === null) return null;
   const made: string[] = [];
   const close = (): void => {
-    for (const directory of made.splice(0)) remove(directory);
+    for (const directory of made) remove(directory);
   };
   try {
     for (const { parent, settings } of places) {
@@ -69,6 +71,7 @@ export function openCgroup(
     return null; // not ours to limit after all
   }
   return {
+    directories: [...made],
     enter: (pid) => {
       for (const directory of made)
         if (!isIn(pid, directory.slice(root.length + 1)))

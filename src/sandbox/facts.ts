@@ -77,8 +77,15 @@ export interface SandboxHold {
 export interface SandboxRecord {
   /** Unix socket, on the host. */
   readonly socket: string;
-  /** Also files outside of the workspace that are opened for reading; costs some 8 µs for each file opened. */
+  /**
+   * Also files opened for reading in what `read` and `write` show of the machine beside the workspace, the system's own
+   * places and `quiet` left out; each once. Costs some 8 µs for each file opened, and nothing where nothing is shown.
+   */
   readonly reads: boolean;
+  /** Absolute: places whose reading is no news, as the agent's own program. Default: none. */
+  readonly quiet?: readonly string[];
+  /** The session goes on when the record is lost; else it is stopped. */
+  readonly goesOn: boolean;
 }
 
 export interface Cover {

@@ -1,3 +1,5 @@
+export { type Cgroup, openCgroup } from "./cgroup.ts";
+export { earlyWall } from "./early.ts";
 export {
   type HostFacts,
   type MachineFacts,

@@ -13,20 +13,20 @@
  *
  * Failure contract: `launch` either resolves with a running program, or rejects with a Fault and leaves nothing running.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { Socket as DatagramSocket } from "node:dgram";
-import { closeSync, constants, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
+import { readFileSync, readSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { constants as osConstants, tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { constants as osConstants } from "node:os";
 import { isatty } from "node:tty";
 import { Fault } from "../core/index.ts";
 import { type Cgroup, openCgroup } from "./cgroup.ts";
-import { watchDisk } from "./disk.ts";
+import { type DiskEnd, watchDisk } from "./disk.ts";
 import { Names } from "./names.ts";
+import { exitCode, type Outside, startOutside } from "./outside.ts";
 import type { SandboxPlan } from "./plan.ts";
-import { DESCRIPTOR } from "./stage.ts";
+
+export { type EarlyOutside, outsideOf } from "./outside.ts";
 
 export interface Launched {
   /** Never rejects. */
@@ -40,8 +40,8 @@ export interface Ended {
   readonly code: number;
   /** Control sequences that would have used the person's terminal against them, and did not reach it. */
   readonly withheld: number;
-  /** The disk that was too full, if that ended it. */
-  readonly fullDisk: string | null;
+  /** The disk that ended it: too full, or not to be asked. */
+  readonly diskEnd: DiskEnd | null;
 }
 
 export interface LaunchOptions {
@@ -55,6 +55,10 @@ export interface LaunchOptions {
    * judged again. Left out: nowhere but to the proxy.
    */
   mayReach?(host: string, port: number | null): Promise<boolean>;
+  /** Where the plan's wall is being built already. It is given up with everything else that fails. */
+  readonly outside?: Outside | null;
+  /** Directories of control groups that whoever planned has made for the session. Left out: it gets its own here, where it can. */
+  readonly groups?: readonly string[];
 }
 
 /** Where a program wanted to go: a name if it asked for one, else an address. */
@@ -67,10 +71,6 @@ export interface Target {
 const START_LIMIT_MS = 20_000;
 /** Between passing SIGTERM or SIGHUP on and killing what is left. */
 const GRACE_MS = 5_000;
-/** Of bubblewrap's own words, kept for the error message. */
-const MAX_COMPLAINT_BYTES = 8_192;
-/** Linux, all architectures Node runs on: __O_TMPFILE; with O_DIRECTORY an unnamed file. */
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 
 /**
  * Resolves when the program has started. Rejects with `program.missing` (exit code 127), `program.unusable` (126), or
@@ -82,18 +82,17 @@ export async function launch(plan: SandboxPlan, options: LaunchOptions): Promise
 
 async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<Launched> {
   const isOnTerminal = plan.stage === "helper" && isatty(0) && isatty(1);
-  const { child, information } = spawnWithDescriptors(plan, isOnTerminal);
-  const group = plan.groupLimits === null ? null : openCgroup(plan.groupLimits, String(child.pid));
+  const outside = options.outside ?? startOutside(plan, isOnTerminal, options.groups ?? []);
+  const group =
+    plan.groupLimits === null || options.groups !== undefined
+      ? null
+      : openCgroup(plan.groupLimits, String(outside.pid));
   // The first move makes the kernel wait for some milliseconds, which bubblewrap uses to mount. Not the helper: it must
   // live where a program inside eats all memory, and says bubblewrap's number itself.
-  if (plan.stage !== "helper") enter(group, child.pid);
-  const exited = new Promise<{ code: number }>((resolve) => {
-    child.once("exit", (code, signal) => resolve({ code: exitCode(code, signal) }));
-  });
-  const complaint = collect(child.stderr, MAX_COMPLAINT_BYTES);
+  if (plan.stage !== "helper") enter(group, outside.pid);
   const heard: Heard = {
     ...{ listener: null, program: null, isStarting: false, refusal: null, problem: "", withheld: 0 },
-    caught: new Catching(child, options),
+    caught: new Catching(outside, options),
     onWall: (pid) => enter(group, pid),
     onStarted: () => {},
   };
@@ -101,56 +100,66 @@ async function launchInside(plan: SandboxPlan, options: LaunchOptions): Promise<
     heard.problem = problem;
     // The inner half may not be bound to the outer one yet: the helper sees to both, and otherwise the first stage must
     // not get its answer.
-    child.kill(plan.stage === "helper" ? "SIGTERM" : "SIGKILL");
-    if (child.connected) child.disconnect();
+    outside.kill(plan.stage === "helper" ? "SIGTERM" : "SIGKILL");
+    outside.hangUp();
   };
   const release = holdKeys(() => abandon("interrupted"));
-  hear(child, heard, options, () => {
-    heard.program = findProgram(information);
+  const isOver = new Promise<Error | null>((resolve) => {
+    void outside.ended.then((end) => end instanceof Error && resolve(end));
+    // Without the helper, the end of the channel: the stage has become the program, or has ended.
+    void outside.silent.then(() => resolve(null));
+    heard.onStarted = () => resolve(null);
+  });
+  hear(outside, heard, options, () => {
+    heard.program = findProgram(outside.information);
     // What bubblewrap had started before the move; the stage starts nothing until it is answered.
     enter(group, heard.program?.parent);
     enter(group, heard.program?.pid);
     release.started();
   });
-  void exited.then(() => {
+  void outside.ended.then(() => {
     release.all();
     heard.listener?.close();
     heard.caught.close();
   });
   const giveUp = setTimeout(() => abandon(`not started within ${START_LIMIT_MS / 1000} s`), START_LIMIT_MS);
-  const failure = await new Promise<Error | null>((resolve) => {
-    child.once("error", resolve);
-    // Without the helper, the end of the channel: the stage has become the program, or has ended.
-    child.once("disconnect", () => resolve(null));
-    heard.onStarted = () => resolve(null);
-  });
+  const failure = await isOver;
   clearTimeout(giveUp);
-  closeSync(information);
   if (failure !== null) {
     release.all();
+    outside.close();
     throw new Fault("sandbox.failed", { detail: failure.message, cause: failure });
   }
   if (heard.listener !== null && heard.isStarting && heard.refusal === null && heard.problem === "") {
-    let fullDisk: string | null = null;
-    const stopWatching = watchDisk(plan.disk, (path) => {
-      fullDisk = path;
-      child.kill(plan.stage === "helper" ? "SIGTERM" : "SIGKILL");
-    });
-    const exit = exited.then(async ({ code }) => {
-      stopWatching();
-      await vanished(heard.program?.parent ?? 0);
-      group?.close();
-      return { code, withheld: heard.withheld, fullDisk };
-    });
-    return { exit, signal: sender((name) => sendTo(heard.program, name), child) };
+    outside.close();
+    return running(plan, outside, heard, group);
   }
-  const { code } = await exited;
+  const code = await outside.ended;
   group?.close();
   const { refusal } = heard;
-  if (refusal !== null) throw programFault(plan.program[0] ?? "", refusal.execError, refusal.there === 1);
-  await complaint.ended;
-  const detail = heard.problem || oneLine(complaint.text()) || `it ended with code ${code}`;
+  if (refusal !== null) {
+    outside.close();
+    throw programFault(plan.program[0] ?? "", refusal.execError, refusal.there === 1);
+  }
+  const detail = heard.problem || oneLine(await outside.complaint()) || `it ended with code ${code}`;
+  outside.close();
   throw new Fault("sandbox.failed", { detail });
+}
+
+function running(plan: SandboxPlan, outside: Outside, heard: Heard, group: Cgroup | null): Launched {
+  let diskEnd: DiskEnd | null = null;
+  const stopWatching = watchDisk(plan.disk, (end) => {
+    diskEnd = end;
+    outside.kill(plan.stage === "helper" ? "SIGTERM" : "SIGKILL");
+  });
+  const exit = outside.ended.then(async (code) => {
+    stopWatching();
+    await vanished(heard.program?.parent ?? 0);
+    group?.close();
+    // An error is one of starting, and it has started.
+    return { code: typeof code === "number" ? code : 1, withheld: heard.withheld, diskEnd };
+  });
+  return { exit, signal: sender((name) => sendTo(heard.program, name), outside) };
 }
 
 function enter(group: Cgroup | null, pid: number | undefined): void {
@@ -162,15 +171,15 @@ function enter(group: Cgroup | null, pid: number | undefined): void {
 }
 
 /** Listens to the first stage; `onListener` runs while it waits for its answer. */
-function hear(child: ChildProcess, heard: Heard, options: LaunchOptions, onListener: () => void): void {
-  child.on("message", (message: unknown, handle: unknown) => {
+function hear(outside: Outside, heard: Heard, options: LaunchOptions, onListener: () => void): void {
+  outside.hear((message: unknown, handle: unknown) => {
     if (message === "listener" && heard.listener === null && isServer(handle)) {
       heard.listener = handle;
       // Read for each connection (lib/net.js), though not in the published types: a reply may follow the end of a request.
       Object.assign(handle, { allowHalfOpen: true });
       handle.on("connection", (socket: Socket) => options.onConnection(socket, null));
       onListener();
-      child.send("go", () => {}); // a stage that has gone ends the channel, which is heard on its own
+      outside.say("go");
     } else if (message === "starting") heard.isStarting = true;
     else if (isRefusal(message)) {
       heard.refusal = message;
@@ -208,15 +217,15 @@ interface Heard {
 
 /** Connections of programs that know of no proxy: their names, whether they may be made, and where they lead. */
 class Catching {
-  readonly #child: ChildProcess;
+  readonly #outside: Outside;
   readonly #options: LaunchOptions;
   readonly #names = new Names();
   /** Sockets that live in the sandbox's network; closed when it has gone. */
   readonly #open: { close(): unknown }[] = [];
   #isClosed = false;
 
-  constructor(child: ChildProcess, options: LaunchOptions) {
-    this.#child = child;
+  constructor(outside: Outside, options: LaunchOptions) {
+    this.#outside = outside;
     this.#options = options;
   }
 
@@ -245,8 +254,7 @@ class Catching {
   async decide([id, address, port]: readonly unknown[]): Promise<void> {
     const host = this.#names.hostAt(String(address));
     const isAllowed = host !== null && (await this.#mayReach(host, Number(port)));
-    // A child that has gone ends the channel, which is heard on its own.
-    if (this.#child.connected) this.#child.send({ answer: [id, isAllowed ? 1 : 0, host ?? ""] }, () => {});
+    this.#outside.say({ answer: [id, isAllowed ? 1 : 0, host ?? ""] });
   }
 
   /** No answer is a no. */
@@ -291,64 +299,6 @@ function holdKeys(abandon: () => void): { started(): void; all(): void } {
   };
 }
 
-/** `isOnTerminal`: the program gets a terminal of its own, by the helper. */
-function spawnWithDescriptors(
-  plan: SandboxPlan,
-  isOnTerminal: boolean,
-): {
-  readonly child: ChildProcess;
-  /** The file that bubblewrap writes its `--info-fd` to; the caller closes it. */
-  readonly information: number;
-} {
-  const opened: number[] = [];
-  const hold = (bytes: Uint8Array): number => {
-    const fd = unnamedFile(bytes);
-    opened.push(fd);
-    return fd;
-  };
-  try {
-    // A file, not a pipe: if we die early, a broken pipe would end bubblewrap's outer half while its inner half, not yet
-    // bound to it, waits for it for ever.
-    const information = unnamedFile(new Uint8Array());
-    const stdio: ("inherit" | "pipe" | "ipc" | "ignore" | number)[] = ["inherit", "inherit", "pipe"];
-    stdio[DESCRIPTOR.channel] = "ipc";
-    stdio[DESCRIPTOR.stderr] = 2;
-    stdio[DESCRIPTOR.information] = information;
-    stdio[plan.argsDescriptor] = hold(Buffer.from(plan.bwrapArgs.map((arg) => `${arg}\0`).join("")));
-    stdio[plan.seccompDescriptor] = hold(Buffer.from(plan.seccomp, "base64"));
-    for (const { fd, text } of plan.descriptors) stdio[fd] = hold(Buffer.from(text));
-    const args = isOnTerminal ? ["terminal", plan.file, ...plan.args] : plan.args;
-    const child = spawn(plan.file, args, {
-      stdio,
-      env: { ...plan.environment },
-      cwd: "/",
-      shell: false,
-      serialization: "json",
-    });
-    return { child, information };
-  } finally {
-    for (const fd of opened) closeSync(fd);
-  }
-}
-
-/** A readable descriptor of these bytes, at offset 0, that has no name: a killed client leaves nothing behind. */
-function unnamedFile(bytes: Uint8Array): number {
-  for (const directory of ["/dev/shm", tmpdir()]) {
-    try {
-      const fd = openSync(directory, O_TMPFILE | constants.O_RDWR, 0o600);
-      writeSync(fd, bytes, 0, bytes.length, 0);
-      return fd;
-    } catch {
-      // This file system has no unnamed files; try the next.
-    }
-  }
-  const name = join(tmpdir(), `sallyport-${process.pid}-${performance.now()}`);
-  const fd = openSync(name, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
-  rmSync(name);
-  writeSync(fd, bytes, 0, bytes.length, 0);
-  return fd;
-}
-
 /** Without a wall: a listener on the host's loopback, then the program as it is. */
 async function launchBare(plan: SandboxPlan, options: LaunchOptions): Promise<Launched> {
   const server = createServer({ allowHalfOpen: true }, (socket) => options.onConnection(socket, null));
@@ -368,7 +318,7 @@ async function launchBare(plan: SandboxPlan, options: LaunchOptions): Promise<La
   });
   const exited = new Promise<Ended>((resolve) => {
     child.once("exit", (code, signal) =>
-      resolve({ code: exitCode(code, signal), withheld: 0, fullDisk: null }),
+      resolve({ code: exitCode(code, signal), withheld: 0, diskEnd: null }),
     );
   });
   await new Promise<void>((resolve, reject) => {
@@ -383,7 +333,8 @@ async function launchBare(plan: SandboxPlan, options: LaunchOptions): Promise<La
     release.all();
     server.close();
   });
-  return { exit: exited, signal: sender((name) => child.exitCode === null && child.kill(name), child) };
+  const bare = { ended: exited, kill: (name: NodeJS.Signals) => child.kill(name) };
+  return { exit: exited, signal: sender((name) => child.exitCode === null && child.kill(name), bare) };
 }
 
 function programFault(program: string, errno: number, isThere: boolean): Fault {
@@ -416,14 +367,14 @@ async function vanished(pid: number): Promise<void> {
 /** Sends, and after a request to end sees to it that the program does. */
 function sender(
   send: (name: NodeJS.Signals) => boolean,
-  child: ChildProcess,
+  outside: { readonly ended: Promise<unknown>; kill(name: NodeJS.Signals): boolean },
 ): (name: NodeJS.Signals) => boolean {
   let killer: NodeJS.Timeout | undefined;
-  child.once("exit", () => clearTimeout(killer));
+  void outside.ended.then(() => clearTimeout(killer));
   return (name) => {
     const isSent = send(name);
     if (isSent && (name === "SIGTERM" || name === "SIGHUP"))
-      killer ??= setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+      killer ??= setTimeout(() => outside.kill("SIGKILL"), GRACE_MS);
     return isSent;
   };
 }
@@ -461,30 +412,6 @@ function sendTo(program: ProgramPid | null, name: NodeJS.Signals): boolean {
   } catch {
     return false; // it ended in between
   }
-}
-
-function exitCode(code: number | null, signal: NodeJS.Signals | null): number {
-  return code ?? 128 + (signal === null ? 0 : osConstants.signals[signal]);
-}
-
-interface Collected {
-  text(): string;
-  readonly ended: Promise<void>;
-}
-
-function collect(stream: Readable | null | undefined, maxBytes: number): Collected {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const ended = new Promise<void>((resolve) => {
-    if (!stream) return resolve();
-    stream.on("data", (chunk: Buffer) => {
-      if (size < maxBytes) chunks.push(chunk);
-      size += chunk.length;
-    });
-    stream.once("close", () => resolve());
-    stream.on("error", () => resolve());
-  });
-  return { text: () => Buffer.concat(chunks).toString("utf8"), ended };
 }
 
 const oneLine = (text: string): string =>

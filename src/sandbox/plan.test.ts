@@ -169,7 +169,7 @@ describe("the plan is what was reviewed", () => {
     [
       "helper-recording",
       () => [
-        spec({ record: { socket: "/run/user/1001/sallyport/s/1/record.sock", reads: true } }),
+        spec({ record: { socket: "/run/user/1001/sallyport/s/1/record.sock", reads: true, goesOn: false } }),
         facts({ helper: HELPER }),
       ],
     ],

@@ -19,6 +19,7 @@ import {
   type MachineFacts,
   type PathFact,
   type SandboxLimits,
+  type SandboxRecord,
   type SandboxSpec,
   within,
 } from "./facts.ts";
@@ -169,7 +170,8 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   const expectations = [...grants.bound, ...guardBound, ...pins.bound]
     .filter((fact) => !isOverlaid(fact.path))
     .map(expect);
-  const stage = chooseStage(facts, arch, limits, spec, expectations);
+  const places = readPlaces(spec, facts, workspace);
+  const stage = chooseStage(facts, arch, limits, spec, expectations, places);
   explain.push(
     `limits: ${limits.processes} processes, ${limits.openFiles} open files, ${limits.fileBytes / MIB} MiB per file, ${limits.tmpBytes / MIB} MiB in /tmp, no core dumps; ${limits.memoryBytes / MIB} MiB of memory for a process, and where the machine allows it for all; the session ends when less than ${limits.freeBytes / MIB} MiB are left on its disks`,
   );
@@ -192,11 +194,11 @@ export function planSandbox(spec: SandboxSpec, facts: HostFacts): SandboxPlan {
   ];
   explain.push("network: none but 127.0.0.1; port ".concat(`${spec.proxyPort} is the gateway`));
   const records = stage.kind === "helper" && (spec.record ?? null) !== null;
-  explain.push(...watchingLines(facts, stage.kind, records, spec.record?.reads === true));
+  explain.push(...watchingLines(facts, stage.kind, records ? (spec.record ?? null) : null, places));
   if (spec.nested) explain.push("nested: the agent may make its own namespaces and mounts inside");
   return {
     kind: "bubblewrap",
-    ...startedBy(facts, spec, workspace, grantedPaths(facts), [
+    ...startedBy(facts, spec, workspace, places, [
       ...overlayCommand(facts, spec, overlays),
       ...[bubblewrap, "--args", String(DESCRIPTOR.first), "--"],
       ...[...stage.command, ...spec.program],
@@ -407,6 +409,7 @@ function chooseStage(
   limits: SandboxLimits,
   spec: SandboxSpec,
   expectations: readonly StageExpectation[],
+  places: readonly string[],
 ): Stage {
   const rows = stageLimits(limits);
   const port = String(spec.proxyPort);
@@ -415,7 +418,7 @@ function chooseStage(
     return {
       kind: "helper",
       file: { path: EXPECT_PATH, text: expectationFile(expectations) },
-      command: [STAGE_PATH, "stage", list, watched(spec)],
+      command: [STAGE_PATH, "stage", list, watched(spec, places)],
       mounts: ["--ro-bind", facts.helper.path, STAGE_PATH],
     };
   if (facts.perl !== null)
@@ -443,8 +446,18 @@ function chooseStage(
 }
 
 /** The helper's letters: connections always, programs and files when somebody records, reads when asked for. */
-const watched = ({ record }: SandboxSpec): string =>
-  (record ?? null) === null ? "c" : record?.reads === true ? "cfr" : "cf";
+const watched = ({ record }: SandboxSpec, places: readonly string[]): string =>
+  (record ?? null) === null ? "c" : `cf${places.length > 0 ? "r" : ""}${record?.goesOn === true ? "o" : ""}`;
+
+/** Software for all, like the system's own: that it is read says nothing. */
+const SHARED_SOFTWARE = ["/usr", "/opt", ...SYSTEM_DIRECTORIES];
+
+/** Where reading is told. */
+function readPlaces({ record }: SandboxSpec, facts: HostFacts, workspace: string): readonly string[] {
+  if (record?.reads !== true) return [];
+  const left = [...SHARED_SOFTWARE, ...(record.quiet ?? []), workspace];
+  return grantedPaths(facts).filter((path) => !left.some((place) => within(path, place)));
+}
 
 const grantedPaths = ({ read, write }: HostFacts): readonly string[] => [
   ...new Set([...read, ...write].flatMap(({ path, real }) => (real === null ? [] : [path, real]))),
@@ -454,7 +467,7 @@ function startedBy(
   facts: MachineFacts,
   spec: SandboxSpec,
   workspace: string,
-  granted: readonly string[],
+  places: readonly string[],
   command: readonly string[],
 ): Pick<SandboxPlan, "file" | "args"> {
   if (facts.helper.path === null)
@@ -463,9 +476,8 @@ function startedBy(
   return {
     file: facts.helper.path,
     args: [
-      ...["launch", spec.record?.socket ?? "-", workspace, watched(spec), String(spec.proxyPort), "any"],
-      // What is neither the workspace, nor the system's, nor private to the session.
-      ...[granted.join("\n"), ...command],
+      ...["launch", spec.record?.socket ?? "-", workspace, watched(spec, places)],
+      ...[String(spec.proxyPort), "any", places.join("\n"), ...command],
     ],
   };
 }
@@ -473,8 +485,8 @@ function startedBy(
 function watchingLines(
   facts: MachineFacts,
   stage: Stage["kind"],
-  records: boolean,
-  reads: boolean,
+  record: SandboxRecord | null,
+  places: readonly string[],
 ): readonly string[] {
   if (stage !== "helper")
     return [
@@ -483,8 +495,8 @@ function watchingLines(
     ];
   return [
     "programs that ignore proxy settings: names are answered inside, connections to any address are led to the gateway or refused at once; no datagram leaves",
-    records
-      ? `recorded: programs that start, files of the workspace that change, connections that are tried${reads ? ", files outside of the workspace that are read" : ""}; if that cannot be recorded the session stops`
+    record !== null
+      ? `recorded: programs that start, files of the workspace that change, connections that are tried${places.length > 0 ? `, files that are read in ${places.join(", ")}` : ""}; if that cannot be recorded the session ${record.goesOn ? "GOES ON WITHOUT A RECORD, as the profile says" : "stops"}`
       : "not recorded: programs that start and files that change",
   ];
 }

@@ -266,7 +266,7 @@ async function tryWall(facts: MachineFacts): Promise<Trial> {
       caBundle: join(folder, "ca.pem"),
       proxyPort,
       nested: false,
-      record: { socket, reads: false },
+      record: { socket, reads: false, goesOn: false },
     };
     const launched = await launch(planSandbox(spec, readHostFacts(spec, facts)), {
       onConnection: (connection, to) => {

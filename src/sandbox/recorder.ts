@@ -37,8 +37,10 @@ export interface RecorderOptions {
   readonly hashOf: (identity: string, path: string) => Promise<string | null>;
   /** Resolves when it is known what the workspace holds: programs wait until then where they would change it. Default: now. */
   readonly known?: Promise<unknown>;
-  /** The record has an end before the session has one; nothing may leave any more. */
+  /** The record has an end before the session has one; nothing may leave any more, unless the session may go on. */
   readonly onLost: (fault: Fault | null) => void;
+  /** The session goes on without a record, which is told at once. Default: false. */
+  readonly goesOn?: boolean;
 }
 
 type Of<K extends Observation["kind"]> = Extract<Observation, { kind: K }>;
@@ -46,8 +48,9 @@ type Of<K extends Observation["kind"]> = Extract<Observation, { kind: K }>;
 const GROUP_MS = 200;
 /** Between two looks at the socket while much happens: each costs as much as reading a hundred frames. */
 const LOOK_MS = 20;
-/** Frames that come closer together than this are many. */
+/** So many that come closer together than this. A program that does little starts and ends in fewer. */
 const BUSY_MS = 3;
+const MANY = 8;
 /** A program that has started: what it sends should come after it in the ledger. */
 const URGENT_MS = 5;
 /** Observations in one event of the ledger. */
@@ -73,8 +76,10 @@ export class Recorder {
   #isUrgent = false;
   #flushedAt = 0;
   #heardAt = 0;
+  #inARow = 0;
   #appending: Promise<void> = Promise.resolve();
   #isComplete = false;
+  #isLossTold = false;
   #isOver = false;
   #fault: Fault | null = null;
   readonly #closed: Promise<void>;
@@ -129,10 +134,22 @@ export class Recorder {
     this.#isOver = true;
     await this.#appending;
     if (this.#isComplete || !wasRun) return;
-    const detail =
+    this.#tellLoss();
+    await this.#appending;
+  }
+
+  /** Once, after all that was told before. */
+  #tellLoss(): void {
+    if (this.#isLossTold) return;
+    this.#isLossTold = true;
+    this.#flush();
+    const { append, session, goesOn } = this.#options;
+    const how =
       this.#fault?.message ?? (this.#socket === null ? "it never came" : "it ended before the session");
-    const { append, session } = this.#options;
-    await append({ kind: "recorder.lost", session, detail }).catch(() => {}); // what cannot be written ends the session's line too
+    const detail = goesOn === true ? `${how}; the profile lets the session go on without it` : how;
+    this.#appending = this.#appending
+      .then(async () => void (await append({ kind: "recorder.lost", session, detail })))
+      .catch(() => {}); // what cannot be written ends the session's line too
   }
 
   #take(socket: Socket): void {
@@ -154,16 +171,20 @@ export class Recorder {
     });
     socket.on("close", () => {
       this.#close();
-      if (!this.#isComplete) this.#options.onLost(this.#fault);
+      if (this.#isComplete) return;
+      if (this.#options.goesOn === true && !this.#isOver) {
+        this.#tellLoss();
+        void this.#appending.then(() => this.#options.onLost(this.#fault)); // on the record before anybody is told
+      } else this.#options.onLost(this.#fault);
     });
   }
 
   /** While much happens, what comes waits in the socket, where no program inside can reach it. */
   #rest(socket: Socket): void {
     const now = performance.now();
-    const isBusy = now - this.#heardAt < BUSY_MS;
+    this.#inARow = now - this.#heardAt < BUSY_MS ? this.#inARow + 1 : 0;
     this.#heardAt = now;
-    if (!isBusy) return;
+    if (this.#inARow < MANY) return;
     socket.pause();
     setTimeout(() => {
       if (this.#waiting.length <= MOST_WAITING) socket.resume();

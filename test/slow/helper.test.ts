@@ -21,6 +21,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { LedgerEvent } from "../../src/core/index.ts";
 import { readEntries } from "../../src/ledger/index.ts";
+import { readyProfile } from "../../src/policy/index.ts";
 import { buildHelper, findHelper, HELPER_FOLDER, helperStamp, isPinned } from "../../src/sandbox/helper.ts";
 import { readMachineFacts, type SandboxSpec } from "../../src/sandbox/index.ts";
 import { FrameReader, type Observation } from "../../src/sandbox/record.ts";
@@ -139,7 +140,11 @@ describe.each<[string, number | null]>([
         program: ["bash", "-c", script],
         ...{ workspace: at("work"), homeDirectory: at("agent-home"), read: [], write: [], hide: [] },
         ...{ environment: { TERM: "dumb" }, caCertificate: at("ca.pem"), caBundle: at("ca.pem") },
-        ...{ proxyPort: 3128, nested: false, record: { socket: at("record.sock"), reads: false } },
+        ...{
+          proxyPort: 3128,
+          nested: false,
+          record: { socket: at("record.sock"), reads: false, goesOn: false },
+        },
         ...spec,
       },
       facts: {},
@@ -241,7 +246,7 @@ describe.each<[string, number | null]>([
         {},
         {
           read: [at("tool")],
-          record: { socket: at("record.sock"), reads: true },
+          record: { socket: at("record.sock"), reads: true, goesOn: false },
         },
       );
       expect(told.filter((one) => one.kind === "read")).toEqual([
@@ -277,6 +282,20 @@ describe.each<[string, number | null]>([
       await closed;
       expect(told.some((one) => one.kind === "end")).toBe(false);
       expect(readdirSync(at("work"))).toEqual(["started"]);
+    });
+
+    it("nobody takes the record any more, and the session may go on: it does", async () => {
+      const session = start(
+        "echo > started; until [ -e go ]; do sleep 0.05; done; echo > late; exit 3",
+        {},
+        { record: { socket: at("record.sock"), reads: false, goesOn: true } },
+      );
+      await expect.poll(() => readdirSync(at("work")), { timeout: 20_000 }).toContain("started");
+      hangUp();
+      await closed;
+      writeFileSync(at("work/go"), "");
+      expect((await session.ended).code).toBe(3);
+      expect(readdirSync(at("work"))).toContain("late");
     });
 
     it("nobody takes the record any more: the session stops", async () => {
@@ -387,18 +406,92 @@ describe("in the ledger", () => {
     }
   });
 
+  /** Of the session that runs there, oldest first. */
+  const recorders = (place: Place): readonly number[] =>
+    execFileSync("pgrep", ["-f", `sallyport-helper.* launch ${place.state}`], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map(Number);
+
+  /** A ready profile with changes of its own. */
+  const profileIn = (place: Place, from: string, changes: readonly [RegExp, string][]): string => {
+    const file = join(place.folder, "own.yaml");
+    const text = changes.reduce((whole, [what, by]) => {
+      expect(whole).toMatch(what);
+      return whole.replace(what, by);
+    }, readyProfile(from) ?? "");
+    writeFileSync(file, text);
+    return file;
+  };
+
   it("the recorder is killed: the session ends, and the ledger says that the record was lost", async () => {
     const place = new Place();
     try {
       const running = place.start(["run", "--", "bash", "-c", "echo up; sleep 60"]);
       await running.until("stdout", "up");
-      const helper = execFileSync("pgrep", ["-f", `sallyport-helper.* launch ${place.state}`], {
-        encoding: "utf8",
-      });
-      process.kill(Number(helper.trim().split("\n")[0]), "SIGKILL");
+      process.kill(recorders(place)[0] ?? 0, "SIGKILL");
       expect((await running.finished).code).toBe(137);
       const kinds = (await entriesOf(place)).map(({ kind }) => kind);
       expect(kinds.slice(-2)).toEqual(["recorder.lost", "session.ended"]);
+    } finally {
+      await place.close();
+    }
+  });
+
+  it("the recorder is killed, and the profile lets the session go on: it does, and the ledger says so at once", async () => {
+    const place = new Place();
+    try {
+      const profile = profileIn(place, "default", [
+        [/sandbox: \{ mode: bubblewrap,/, "sandbox: { unrecorded: true, mode: bubblewrap,"],
+      ]);
+      const explained = await place.run(["run", "--explain", "-p", profile, "true"]);
+      expect(explained.stdout).toContain("GOES ON WITHOUT A RECORD");
+      const script =
+        "echo up; echo before > before; until [ -e go ]; do sleep 0.05; done; echo after > after; (exec 3<>/dev/tcp/127.0.0.1/3128 && echo reached); (exec 3<>/dev/tcp/10.1.1.1/443) 2>/dev/null || echo refused; exit 7";
+      const running = place.start(["run", "-p", profile, "--", "bash", "-c", script]);
+      await running.until("stdout", "up");
+      const [guard, recorder] = recorders(place);
+      expect(readFileSync(`/proc/${recorder}/stat`, "utf8").split(") ")[1]?.split(" ")[1]).toBe(`${guard}`);
+      process.kill(recorder ?? 0, "SIGKILL");
+      await running.until("stderr", "NOT RECORDED ANY MORE");
+      expect((await entriesOf(place)).at(-1)).toMatchObject({
+        kind: "recorder.lost",
+        detail: expect.stringContaining("the profile lets the session go on"),
+      });
+      writeFileSync(join(place.workspace, "go"), "");
+      const { code, stdout } = await running.finished;
+      expect([code, stdout]).toEqual([7, "up\nreached\nrefused\n"]);
+      expect(readFileSync(join(place.workspace, "after"), "utf8")).toBe("after\n");
+      const events = await entriesOf(place);
+      expect(events.filter(({ kind }) => kind === "recorder.lost")).toHaveLength(1);
+      expect(events.at(-1)).toMatchObject({ kind: "session.ended", reason: "exited", exitCode: 7 });
+      const changed = events.flatMap((one) => (one.kind === "file.changed" ? one.changes : []));
+      expect(changed.map(({ path }) => path)).toEqual(["before"]);
+    } finally {
+      await place.close();
+    }
+  });
+
+  it("what the profile shows of the machine beside the workspace: each file that is read, once; nothing of the system", async () => {
+    const place = new Place();
+    try {
+      const shown = join(place.folder, "shown");
+      mkdirSync(join(shown, "deep"), { recursive: true });
+      for (const name of ["a", "deep/b", "unread"]) writeFileSync(join(shown, name), "x");
+      const profile = profileIn(place, "default", [[/ {4}- \/opt/, `    - ${shown}`]]);
+      const script = `cat ${shown}/a; cd ${shown}; cat a deep/b; ls -R . >/dev/null; cat none; cat /etc/hosts /usr/bin/env README.md >/dev/null; exit 0`;
+      const explained = await place.run(["run", "--explain", "-p", profile, "true"]);
+      expect(explained.stdout).toContain(`files that are read in ${shown}`);
+      const ran = await place.run(["run", "-p", profile, "--", "bash", "-c", script]);
+      expect([ran.code, ran.stdout]).toEqual([0, "xxx"]);
+      const events = await entriesOf(place);
+      const first = events
+        .flatMap((one) => (one.kind === "command.started" ? one.commands : []))
+        .find(({ program }) => program.endsWith("/cat"))?.command;
+      expect(events.flatMap((one) => (one.kind === "file.read" ? one.reads : []))).toEqual([
+        { command: first, path: `${shown}/a` },
+        { command: (first ?? 0) + 1, path: `${shown}/deep/b` },
+      ]);
     } finally {
       await place.close();
     }

@@ -1,6 +1,6 @@
 // What starts before the client is whole: the client in one file, and the question that is asked while Node starts.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -56,6 +56,31 @@ describe("the station is asked while Node starts", () => {
     expect(late).toEqual(early);
     const sessions = (await place.run(["log", "--json"])).stdout.trim().split("\n");
     expect(sessions).toHaveLength(2);
+  });
+
+  it("and the wall is built meanwhile: it is the client's own child, and dies with it", async () => {
+    const running = place.start(["run", "-q", "--", "sh", "-c", "echo up; sleep 60"]);
+    await running.until("stdout", "up");
+    const found = execFileSync("pgrep", ["-f", `sallyport-helper.* launch ${place.state}`], {
+      encoding: "utf8",
+    });
+    const wall = Number(found.trim().split("\n")[0]);
+    const client = running.child.pid ?? 0;
+    const parent = readFileSync(`/proc/${wall}/stat`, "utf8").split(") ")[1]?.split(" ")[1];
+    expect(Number(parent)).toBe(client);
+    expect(readFileSync(`/proc/${client}/environ`, "latin1")).toContain(`SALLYPORT_WALL=${wall} `);
+    process.kill(client, "SIGKILL");
+    await running.finished;
+    await expect.poll(() => existsSync(`/proc/${wall}`), { timeout: 10_000 }).toBe(false);
+  });
+
+  it("and a program that cannot start is told as ever", async () => {
+    const file = join(place.workspace, "no-interpreter");
+    writeFileSync(file, "#!/no/such/interpreter\n", { mode: 0o755 });
+    const done = await place.run(["run", "-q", "--", file]);
+    expect([done.code, done.stderr]).toEqual([126, expect.stringContaining("interpreter")]);
+    rmSync(file);
+    expect((await place.run(["run", "-q", "--", "sh", "-c", "kill -9 $$"])).code).toBe(137);
   });
 
   it("and not where a station of another version is said to listen: it is asked which it is", async () => {
