@@ -94,7 +94,7 @@ async function measure(script: string, isRecorded: boolean): Promise<Cost> {
     write: [at("cache")],
     environment: { PATH: `${process.env["PATH"]}` },
     ...{ caCertificate: at("ca.pem"), caBundle: at("ca.pem") },
-    record: isRecorded ? { socket, reads: false } : null,
+    record: isRecorded ? { socket, reads: false, goesOn: false } : null,
   };
   const facts = readHostFacts(
     spec,
