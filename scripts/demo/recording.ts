@@ -66,8 +66,15 @@ export function readRecordings(): readonly Recording[] {
   return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Recording]));
 }
 
+/** Where programs lay on the machine that recorded: nobody's business, so each stands where a reader would have it. */
+const PLACES: readonly (readonly [RegExp, string])[] = [
+  [/\/(?:[\w.@-]+\/)+node_modules\/node\/bin\/node\b/g, "/usr/bin/node"],
+  [/(?:\/root|\/home\/[\w.-]+)(?=\/\.)/g, "/home/dev"],
+];
+
 export function writeRecordings(recordings: readonly Recording[]): number {
-  const text = recordings.map((one) => `${JSON.stringify(one)}\n`).join("");
+  let text = recordings.map((one) => `${JSON.stringify(one)}\n`).join("");
+  for (const [place, shown] of PLACES) text = text.replace(place, shown);
   const bytes = zlib.zstdCompressSync(Buffer.from(text), {
     params: {
       [zlib.constants.ZSTD_c_compressionLevel]: 19,

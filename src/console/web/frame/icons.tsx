@@ -33,6 +33,7 @@ const PATHS: Readonly<Record<PageId | IconName, string>> = {
   system: "M3 4h14v9.500H3zM7 17h6M10 13.500V17",
   allow: "M4 10.500 8 14.500 16 6",
   redact: "M3 7h14v6H3zM6 7v6M9 7v6M12 7v6M15 7v6",
+  normalise: "M3 6h14M3 10h14M3 14h14M8 4.500v3M13 8.500v3M6 12.500v3",
   reroute: "M3 14h5c4 0 2-8 6-8h3M14 3l3 3-3 3",
   ask: "M7 7.500a3 3 0 1 1 4.500 2.600c-1 .600-1.500 1.200-1.500 2.400M10 15.500h.01",
   deny: "M10 17.500a7.500 7.500 0 1 0 0-15 7.500 7.500 0 0 0 0 15zM4.800 4.800l10.400 10.400",
@@ -64,6 +65,7 @@ export type IconName =
   | "system"
   | "allow"
   | "redact"
+  | "normalise"
   | "reroute"
   | "ask"
   | "deny"

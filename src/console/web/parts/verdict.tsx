@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Icon } from "../frame/icons.tsx";
 import { Text } from "./text.tsx";
 
-export const VERDICTS = ["allow", "redact", "reroute", "ask", "deny"] as const;
+export const VERDICTS = ["allow", "normalise", "redact", "reroute", "ask", "deny"] as const;
 export type VerdictName = (typeof VERDICTS)[number];
 export const isVerdict = (text: string): text is VerdictName => VERDICTS.some((name) => name === text);
 

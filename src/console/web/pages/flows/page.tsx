@@ -11,6 +11,7 @@ import { Page, Panel } from "../../parts/page.tsx";
 import { plainText } from "../../parts/points.ts";
 import { RangePicker } from "../../parts/range-picker.tsx";
 import { Answered, Empty } from "../../parts/state.tsx";
+import { VERDICTS } from "../../parts/verdict.tsx";
 import { useRange } from "../../station/range.ts";
 import { useRead } from "../../station/read.ts";
 import { ExchangeTable, RowTable } from "./lists.tsx";
@@ -200,7 +201,7 @@ function Legend(): JSX.Element {
   const { t } = useTranslation("flows");
   return (
     <ul className="legend" aria-label={t("legend.title")}>
-      {(["allow", "redact", "reroute", "ask", "deny"] as const).map((verdict) => (
+      {VERDICTS.map((verdict) => (
         <li key={verdict}>
           <span className="legend-swatch" data-verdict={verdict} aria-hidden="true" />
           {verdict === "deny" ? t("legend.deny") : t(`frame:verdict.${verdict}`)}

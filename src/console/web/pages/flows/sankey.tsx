@@ -8,6 +8,7 @@ import type { FlowLink, FlowNode, Flows } from "../../../api/flows.ts";
 import { bytesText, numberText } from "../../parts/figures.tsx";
 import { plainText } from "../../parts/points.ts";
 import { useWidth } from "../../parts/room.ts";
+import { isVerdict, type VerdictName } from "../../parts/verdict.tsx";
 import { useFlowNames } from "./names.ts";
 import { COLUMNS, type Layout, layOut, type Measure, type Place } from "./sankey-layout.ts";
 
@@ -94,8 +95,7 @@ function Told({
   );
 }
 
-const verdictOf = (text: string): "allow" | "redact" | "reroute" | "ask" | "deny" =>
-  text === "redact" || text === "reroute" || text === "ask" || text === "deny" ? text : "allow";
+const verdictOf = (text: string): VerdictName => (isVerdict(text) ? text : "allow");
 
 interface DrawingProps {
   readonly layout: Layout;
