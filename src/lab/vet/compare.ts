@@ -88,8 +88,8 @@ export class Side {
 
   /** A line at that place in all runs that reads like this one and is not it; null where there is none. */
   twinOf(key: string, line: string | null): string | null {
-    const wanted = line === null ? "" : folded(line);
-    if (wanted === "") return null;
+    if (line === null || !isProse(line)) return null;
+    const wanted = folded(line);
     for (const id of this.#byPlace().get(key) ?? []) {
       const text = this.#all.get(id)?.text ?? null;
       if (text !== null && text !== line && this.inAll(id) && folded(text) === wanted) return text;
@@ -136,7 +136,7 @@ export function effectsBetween(
     facts.filter((fact) => fact.section !== "presence" && !whole.has(fact.request));
   const isUnsteady = (fact: Fact): boolean => a.isUnsteadyAt(fact) || b.isUnsteadyAt(fact);
   const fromFile = (line: string | null): string | null => {
-    const text = line === null ? undefined : quoted.get(folded(line));
+    const text = line === null || !isProse(line) ? undefined : quoted.get(folded(line));
     const bare = line?.trim() ?? "";
     return text === undefined || text === bare ? null : (line ?? "").replace(bare, () => text);
   };
@@ -155,6 +155,9 @@ function withoutCompany(effects: readonly Effect[]): readonly Effect[] {
   const told = new Set(effects.filter((effect) => effect.kind !== "marker").map(requestOf));
   return effects.filter((effect) => !(isBlank(effect) && told.has(requestOf(effect))));
 }
+
+/** A sentence that stands twice is a copy; `AGENTS.md` and `agents_md` are two names. */
+const isProse = (line: string): boolean => /\S\s+\S/.test(line) && folded(line).length >= 12;
 
 const isSpacing = (text: string): boolean => /^[ \t\r\n]*$/.test(text);
 
@@ -188,6 +191,9 @@ function requestEffects(facts: readonly Fact[], side: "added" | "removed"): Effe
     });
 }
 
+/** Nothing, or the name that stands for a line of a file. */
+const isNamed = (line: string | null): boolean => line === null || /^\s*‹line of [^›]*›\s*$/.test(line);
+
 /** Lines of the other side that read like one which that side seems to lack. */
 interface Twins {
   readonly before: (key: string, line: string | null) => string | null;
@@ -211,7 +217,8 @@ function lineEffects(
   const effects: Effect[] = [];
   const add = (key: string, place: Place, lineA: string | null, lineB: string | null): void => {
     // A line of which the other side has a twin that reads alike was not added but changed, in one of its copies.
-    const [x, y] = [lineA ?? twins.before(key, lineB), lineB ?? twins.after(key, lineA)];
+    const x = isNamed(lineA) ? (twins.before(key, lineB) ?? lineA) : lineA;
+    const y = isNamed(lineB) ? (twins.after(key, lineA) ?? lineB) : lineB;
     const effect = lineEffect(place, x, y);
     // Two lines that stand for each other are no chance; a line that only came or went may be.
     const isChance = unsteady.has(key) && (x === null || y === null);

@@ -150,7 +150,8 @@ export class Vetting {
     this.#literals = fileLiterals(
       plan.factors.flatMap(({ levels }) => levels.flatMap(({ patches }) => patches)),
     );
-    this.#quoted = new Map(this.#literals.map(([text]) => [folded(text), text]));
+    const lines = this.#literals.filter(([, name]) => name.startsWith("line of"));
+    this.#quoted = new Map(lines.map(([text]) => [folded(text), text]));
     this.#screening = new Screening({
       look: (row, canWait) => this.#look(row, canWait),
       effects: (run) => this.#effectsOf([run]),

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import type { ReadRun } from "../observe/fold.ts";
+import { Noise } from "../observe/noise.ts";
+import { effectsBetween, folded, Side } from "./compare.ts";
+
+const REQUEST = "POST ‹base-url›/v1/messages";
+const run = (...texts: string[]): ReadRun => ({
+  echoed: new Set(),
+  requests: [
+    {
+      name: REQUEST,
+      lines: texts.map((text) => ({
+        ...{ section: "body" as const, path: "/system", text },
+        place: `${REQUEST}\nbody\n/system`,
+      })),
+    },
+  ],
+});
+const between = (a: readonly string[], b: readonly string[], quoted: readonly string[] = []): string[] => {
+  const noise = new Noise();
+  const named = new Map(quoted.map((text) => [folded(text), text]));
+  return effectsBetween(new Side([run(...a)], noise), new Side([run(...b)], noise), noise, named).map(
+    (effect) => `${effect.kind} ${effect.a} → ${effect.b}`,
+  );
+};
+
+const LINE = "Adds up columns of numbers.";
+const ALTERED = LINE.replace("a", "\u0430").replace("columns", "c\u043elumns");
+
+describe("a line that only seems to be new", () => {
+  it("is the same text in other characters, where its twin stands beside it", () => {
+    expect(between([LINE, LINE], [LINE, ALTERED])).toEqual(["marker o → о"]);
+  });
+  it("or where the twin is a line of a file, for which a name stands", () => {
+    expect(between(["‹line of README.md›\n"], [`${ALTERED}\n`], [LINE])).toEqual(["marker o → о"]);
+    expect(
+      between(["x", "‹line of README.md›\n"], ["x", "‹line of README.md›\n", `${ALTERED}\n`], [LINE]),
+    ).toEqual(["marker o → о"]);
+  });
+  it("is new, where two names merely resemble each other", () => {
+    expect(between(["AGENTS.md"], ["AGENTS.md", "agents_md"], ["AGENTS.md"])).toEqual([
+      "added null → agents_md",
+    ]);
+    expect(between(["TodoWrite"], ["TodoWrite", "todo_write"])).toEqual(["added null → todo_write"]);
+  });
+});
