@@ -43,7 +43,7 @@ export async function consoleCommand(
     }
     case "stop":
       await askRunning({ do: "stop" }, places);
-      return said(flags, { running: false }, "the console does not run");
+      return said(flags, { running: false }, "the console is stopped");
     default:
       throw new Fault("usage.invalid", {
         detail: `unknown action \`console ${action}\``,

@@ -1,4 +1,5 @@
 // The frame: signing in, what keys do, what is loaded and what is not.
+import { hash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -157,6 +158,29 @@ describe("content", () => {
     expect(told).toContain("incident 7");
     expect(told).toContain("is it a live token?");
     await log.close();
+  });
+
+  it("is exported for a reason, and anybody can check each piece against its entry", async () => {
+    const page = await rig.look("/ledger/access");
+    await page.getByRole("button", { name: "Export evidence" }).click();
+    await page.getByLabel("Session").fill(SESSION);
+    await page.getByRole("textbox", { name: "Reason" }).fill("request 12 of the works council");
+    const download = page.waitForEvent("download");
+    await page.getByRole("dialog").getByRole("button").last().click();
+    const saved = readFileSync(await (await download).path(), "utf8");
+    const pieces = saved
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Readonly<Record<"base64" | "salt" | "commitment", string>>);
+    expect(pieces.length).toBeGreaterThan(0);
+    for (const { base64, salt, commitment } of pieces) {
+      const inner = hash("sha256", Buffer.from(base64, "base64"), "buffer");
+      expect(hash("sha256", Buffer.concat([Buffer.from(salt, "hex"), inner]))).toBe(commitment);
+    }
+    await expect
+      .poll(() => page.locator("main").innerText(), { timeout: 30_000 })
+      .toContain("request 12 of the works council");
+    await page.close();
   });
 
   it("is not there for those who may not read it", async () => {
