@@ -113,6 +113,8 @@ export async function openWorld(): Promise<World> {
 function addressOf(host: string): string {
   if (/(^|\.)localhost$/.test(host)) return "127.0.0.1";
   if (/^metadata(\.google\.internal)?$/.test(host)) return "169.254.169.254";
+  // Public names that lead to this machine, made for developers.
+  if (/(^|\.)(?:localtest\.me|lvh\.me|vcap\.me)$/.test(host)) return "127.0.0.1";
   // Public name services that answer with the address in the name (nip.io, sslip.io and their like).
   const spelt = /(?:^|[.-])(\d{1,3})[.-](\d{1,3})[.-](\d{1,3})[.-](\d{1,3})\.(?:nip|sslip|xip)\.io$/.exec(
     host,

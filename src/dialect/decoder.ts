@@ -40,7 +40,7 @@ import type {
 import { signInCuts } from "./sign-in.ts";
 import { escaped, parsed } from "./token.ts";
 import { filesIn, type ToolUse, workspacePath } from "./tool.ts";
-import { oddNames, type Unit, unitsOf } from "./unit.ts";
+import { namedIn, oddNames, tells, type Unit, unitsOf } from "./unit.ts";
 import { boundaryOf, readUpload } from "./upload.ts";
 
 const MIN_COMPARED_BYTES = 4 * 1024;
@@ -249,6 +249,12 @@ function decodeJson(
   // Names at the top stand between the elements, and hide text as well as any.
   const names = oddNames(outline.members.map(({ name }) => name));
   if (names !== "") tell(turn, unitsOf({ pointer: "", value: names, role: "metadata" }), turn.parts);
+  for (const { container, name, at } of outline.members) {
+    const item = container === "" ? itemAt(outline.items, at) : undefined;
+    const named = item === undefined || !tells(name) ? null : namedIn(name, valueIn(item));
+    const role = protocol === unknown ? "user" : "metadata";
+    if (named !== null) tell(turn, unitsOf({ pointer: `/${escaped(name)}`, value: named, role }), turn.parts);
+  }
   const undo = isSmall ? null : remember(memory, { protocol, outline, read }, from);
   return {
     dialect: protocol.name,

@@ -24,7 +24,7 @@ export function headParts({ seenHeads }: Memory, request: RequestView): readonly
   const own: string[] = [];
   for (const [name, value] of request.headers) {
     const lower = name.toLowerCase();
-    if (name.length > LONG_NAME) tell("metadata", name);
+    if (name.length > LONG_NAME || (name.length > SHORT_NAME && ODD_NAME.test(name))) tell("metadata", name);
     if (CREDENTIAL_FIELDS.has(lower)) tell("credential", value);
     // The value alone: with its name before it, `session-id: 01a1…` looks like the assignment of a credential.
     else if (!FLAGS.test(value) && FORMS[lower]?.test(value) !== true) {
@@ -70,6 +70,9 @@ function spelledHost({ host, headers }: RequestView): string {
 const MAX_HEADS = 5000;
 /** Longer names are read, too. */
 const LONG_NAME = 24;
+/** … and shorter ones with more than a word's capitals or a digit among letters. */
+const SHORT_NAME = 15;
+const ODD_NAME = /[A-Z]{6}|[A-Za-z]\d[A-Za-z]/;
 /** Dated features of a vendor's protocol (`anthropic-beta: thinking-token-count-2026-05-13,…`), which read like a secret. */
 const FLAG = "[a-z_]{1,24}(?:-[a-z0-9]{1,14}){0,5}[-=]20\\d\\d-?\\d\\d-?\\d\\d";
 const FLAGS = new RegExp(`^${FLAG}(?:, ?${FLAG}){0,40}$`);

@@ -135,6 +135,8 @@ function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark
   }
   if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return;
   if (Array.isArray(value)) {
+    const spelt = speltIn(value);
+    if (spelt !== null) tell(pointer, role, spelt, isMark);
     for (let i = 0; i < value.length; i++)
       collect(value[i], `${pointer}/${i}`, role, tell, isMark, depth + 1);
     return;
@@ -148,9 +150,43 @@ function collect(value: unknown, pointer: string, role: Role, tell: Tell, isMark
     const inner = isEncoded && typeof field === "string" && ENCODED.test(field) ? "encoded" : role;
     collect(field, `${pointer}/${escaped(name)}`, inner, tell, isMark || CACHE_MARKS.has(name), depth + 1);
   }
+  // Behind all of them: a token may be cut over members that follow each other.
+  for (const [name, field] of Object.entries(object)) {
+    const named = namedIn(name, field);
+    if (named !== null) tell(`${pointer}/${escaped(name)}`, role, named, isMark);
+  }
   const names = oddNames(Object.keys(object));
   if (names !== "") tell(pointer, "metadata", names, isMark);
 }
+
+/** What only its name tells from any other word is told with it once more; null: the name says nothing of the kind. */
+export function namedIn(name: string, field: unknown): string | null {
+  if (!tells(name)) return null;
+  if (typeof field === "number") return `${name} = "${field}"`;
+  return typeof field === "string" && field.length >= MIN_NAMED && field.length <= MOST_NAMED
+    ? `${name} = "${field}"`
+    : null;
+}
+
+export const tells = (name: string): boolean => name.length <= LONGEST_NAME && TELLING_NAME.test(name);
+
+const TELLING_NAME =
+  /(?:^|[_.-]|[a-z](?=[A-Z]))(?:pass(?:word|wd|phrase)|pwd|(?:client|shared|app|signing|webhook)[_-]?secret|secret(?:[_-]?key)?|(?:api|private|access|account|encryption|wallet)[_-]?key|(?:auth|access|refresh|bearer)[_-]?token|ssn|social[_-]?security(?:[_-]?number)?|routing(?:[_-]?number)?|aba|mnemonic|seed[_-]?phrase)$/i;
+const LONGEST_NAME = 64;
+const MIN_NAMED = 6;
+const MOST_NAMED = 1200;
+
+/** A list of single characters, or of their codes, is read as the text that it spells. */
+function speltIn(list: readonly unknown[]): string | null {
+  if (list.length < MIN_SPELT) return null;
+  if (list.every((item) => typeof item === "string" && item.length === 1)) return list.join("");
+  const isCode = (item: unknown): item is number =>
+    typeof item === "number" && Number.isInteger(item) && item >= 0x20 && item < 0x7f;
+  return list.every(isCode) ? String.fromCharCode(...list.slice(0, MOST_SPELT)) : null;
+}
+
+const MIN_SPELT = 16;
+const MOST_SPELT = 10_000;
 
 /** The names that are no protocol's, a line for each. */
 export const oddNames = (names: readonly string[]): string =>

@@ -126,7 +126,8 @@ function isRandomPiece(value: string): boolean {
   if (value.length < SHORTEST_RANDOM || !/^[A-Za-z0-9+_~.-]+={0,2}$/.test(value)) return false;
   // The longest run counts: words joined by dashes and dots are no random text, however many.
   const run = value.split(/[-_.~]/).reduce((best, part) => (part.length > best.length ? part : best), "");
-  if (run.length < SHORTEST_RANDOM || /^[0-9a-fA-F]+$/.test(run) || isPicture(value)) return false;
+  if (run.length < SHORTEST_RANDOM || isPicture(value)) return false;
+  if (/^[0-9a-fA-F]+$/.test(run)) return isLongHex(run);
   const hasCases = /[a-z]/.test(run) && /[A-Z]/.test(run);
   if (!/\d/.test(run)) return false;
   if (!hasCases && run.length < SHORTEST_ONE_CASE) return false;
@@ -134,6 +135,10 @@ function isRandomPiece(value: string): boolean {
   const mixed = run.length <= LONGEST_ID ? 0.75 : hasCases ? 0.35 : 0.25;
   return entropy(run) > (hasCases ? 4 : 3.8) && changes(run) > run.length * mixed;
 }
+
+/** Digests have a few lengths, and two beside each other twice those; other long runs name nothing. */
+const isLongHex = (run: string): boolean =>
+  run.length >= 68 && ![96, 128, 256].includes(run.length) && entropy(run) > 3.2;
 
 /** How often the kind of character changes: a word in capitals or a number has few, random text many. */
 function changes(run: string): number {

@@ -220,11 +220,13 @@ export function createInspector(options: InspectorOptions): Inspector {
             findings.push({ ...foundByPath(label, part, options.key), part: index });
           const previous = parts[index - 1];
           if (previous === undefined || !(part.isNew || previous.isNew) || !areJoined(previous, part)) return;
-          for (const { ends, begins } of crossing(previous.text, part.text, false)) {
-            const { length } = previous.text;
-            findings.push({ ...ends, part: index - 1, start: length - ends.end + ends.start, end: length });
-            findings.push({ ...begins, part: index });
-          }
+          const { length } = previous.text;
+          for (const head of [previous.text, ...piecesBefore(parts, index)])
+            for (const { ends, begins } of crossing(head, part.text, false)) {
+              const start = Math.max(0, length - ends.end + ends.start);
+              findings.push({ ...ends, part: index - 1, start, end: length });
+              findings.push({ ...begins, part: index });
+            }
         });
         return { findings, tally: tally(findings) };
       }),
@@ -368,9 +370,28 @@ const shortPhrases = (text: string): Match[] =>
     ? []
     : seedPhrasesIn(text).map((span) => ({ ...span, detector: SEED_PHRASE, rank: 0 }));
 
+/** A token may be cut in more than two: what stands before the part at `index`, two of its pieces joined, three, and so on. */
+function piecesBefore(parts: readonly InspectedPart[], index: number): readonly string[] {
+  const last = parts[index];
+  if (last === undefined || last.role === "fragment" || !PIECE.test(last.text)) return NOTHING;
+  const heads: string[] = [];
+  let head = "";
+  for (let at = index - 1; at >= 0 && index - at <= MOST_PIECES; at--) {
+    const piece = parts[at];
+    if (piece === undefined || !areJoined(piece, last) || !PIECE.test(piece.text)) break;
+    head = piece.text + head;
+    if (index - at > 1) heads.push(head);
+  }
+  return heads;
+}
+
+/** No text, and no whole token of its own. */
+const PIECE = /^[\w+/=.~-]{2,48}$/;
+const MOST_PIECES = 8;
+
 /** What two neighbouring parts hold only together. */
 interface Crossing {
-  /** Seen from the first of what was looked at of the first part; it ends where the part ends. */
+  /** Seen from the first of what was looked at of the first part, or of the pieces before it; it ends where the part ends. */
   readonly ends: Found;
   /** In the second part. */
   readonly begins: Found;

@@ -29,6 +29,8 @@ export interface View {
 export function decodedView(text: string): View | null {
   const pieces: View[] = [];
   encodedRuns(text, pieces);
+  if (mayList(text)) listedBytes(text, pieces);
+  if (text.includes("\udb40")) taggedText(text, pieces);
   rewritten(text, pieces);
   if (pieces.length === 0) return null;
   const separator = "\n\u0001\n";
@@ -137,7 +139,7 @@ function decodeRun(raw: string): string | null {
   if (!/[A-Z]/.test(run) || !/[a-z]/.test(run)) return inBase32(run);
   const probe = Buffer.from(run.slice(0, PROBE_CHARACTERS), "base64");
   if (isCompressed(probe)) return unfold(Buffer.from(run, "base64"));
-  if (looksUtf16(probe)) return Buffer.from(run, "base64").toString("utf16le").replaceAll("\0", "");
+  if (looksUtf16(probe)) return utf16In(Buffer.from(run, "base64"));
   if (!isReadable(probe)) return null;
   return Buffer.from(run, "base64").toString("utf8");
 }
@@ -166,6 +168,15 @@ const looksUtf16 = (bytes: Buffer): boolean => {
 
 const isPrintable = (byte: number): boolean =>
   (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13;
+
+/** Big end first where the first of each two bytes is the empty one. */
+function utf16In(bytes: Buffer): string {
+  const even = bytes.subarray(0, bytes.length & ~1);
+  let empty = 0;
+  for (let at = 0; at < Math.min(even.length, PROBE_CHARACTERS); at += 2) if (even[at] === 0) empty += 4;
+  const ordered = empty > Math.min(even.length, PROBE_CHARACTERS) ? Buffer.from(even).swap16() : even;
+  return ordered.toString("utf16le").replaceAll("\0", "");
+}
 
 /** More than 92 in 100 bytes are printable ASCII. */
 function isReadable(bytes: Buffer): boolean {
@@ -200,6 +211,57 @@ function opaque(decoded: string, start: number, end: number, text: string): View
   places.fill(start, head.length, head.length + decoded.length);
   places[head.length + decoded.length] = end;
   return { text: head + decoded, places };
+}
+
+// --- bytes listed one by one --------------------------------------------------------------------------------------
+
+/** `67:68:70`, `=67=68`, `0x67, 0x68`, `\147\150`, `01100111 01101000`: how bytes are written one by one, and read back. */
+const LISTS: readonly (readonly [pattern: RegExp, piece: RegExp, base: number])[] = [
+  [/[0-9a-f]{2}([:=, -])[0-9a-f]{2}(?:\1[0-9a-f]{2}){13,4000}/gi, /[0-9a-f]{2}/gi, 16],
+  [/0x[0-9a-f]{2}(?:[, ]{1,2}0x[0-9a-f]{2}){14,4000}/gi, /(?<=0x)[0-9a-f]{2}/gi, 16],
+  [/\\[0-3][0-7]{2}(?:\\{1,2}[0-3][0-7]{2}){14,4000}/g, /[0-3][0-7]{2}/g, 8],
+  [/[01]{8}(?:[ ,]?[01]{8}){14,4000}/g, /[01]{8}/g, 2],
+];
+
+/** The shortest list has 44 characters, so it holds one of these windows whole. */
+const LIST_STEP = 16;
+const LIST_WINDOW = 12;
+const LISTED = new Uint8Array(128);
+for (const char of "0123456789abcdefABCDEFx:=, -\\") LISTED[char.charCodeAt(0)] = 1;
+
+/** Whether a list may stand in it: a window of nothing but its characters, with a separator or in two digits alone. */
+function mayList(text: string): boolean {
+  for (let from = 0; from + LIST_WINDOW <= text.length; from += LIST_STEP) {
+    let at = from;
+    let signs = 0;
+    let bits = 0;
+    for (; at < from + LIST_WINDOW; at++) {
+      const code = text.charCodeAt(at);
+      if (code > 127 || LISTED[code] === 0) break;
+      if (code === 48 || code === 49) bits++;
+      else if (code < 48 || code === 58 || code === 61 || code === 92) signs++;
+    }
+    if (at === from + LIST_WINDOW && (signs >= 2 || bits >= LIST_WINDOW - 2)) return true;
+  }
+  return false;
+}
+
+function listedBytes(text: string, pieces: View[]): void {
+  for (const [pattern, piece, base] of LISTS)
+    for (const { 0: run, index } of text.matchAll(pattern)) {
+      const bytes = Buffer.from((run.match(piece) ?? []).map((digits) => Number.parseInt(digits, base)));
+      if (isReadable(bytes)) pieces.push(opaque(bytes.toString("utf8"), index, index + run.length, text));
+    }
+}
+
+/** Characters of the tag block (U+E0020 to U+E007E) are invisible, and spell ASCII that a model reads. */
+function taggedText(text: string, pieces: View[]): void {
+  for (const { 0: run, index } of text.matchAll(/(?:\udb40[\udc20-\udc7e]){4,4000}/g)) {
+    const said = run
+      .replaceAll("\udb40", "")
+      .replace(/[\udc20-\udc7e]/g, (low) => String.fromCharCode(low.charCodeAt(0) - 0xdc00));
+    pieces.push(opaque(said, index, index + run.length, text));
+  }
 }
 
 // --- escapes and characters, place by place -----------------------------------------------------------------------

@@ -96,6 +96,9 @@ const isProse = ({ name, operator, value, start }: Candidate, text: string): boo
   return operator === "space" && text[start - 1] === "`" && WORDS.test(value);
 };
 
+/** Of a signed link: which key signed it, and for what. */
+const KEY_ID = /x-(?:amz|goog)-credential$/i;
+
 const ASSIGNED: Reader = {
   id: "assigned-credential",
   class: "secret",
@@ -105,6 +108,7 @@ const ASSIGNED: Reader = {
   read: (text, start, end) => {
     const found = readCandidate(text, start, end);
     if (found === null || isTemplate(found.value) || isProse(found, text)) return null;
+    if (KEY_ID.test(found.name)) return null;
     if (score(features(text, found)) < THRESHOLD) return [];
     return { start: found.start, end: found.end, verified: false };
   },
@@ -122,6 +126,7 @@ const ASSIGNED: Reader = {
     '{"account_uuid":"","session_id":"6c6fedc2-8998-4589-8174-1c4772499ce8"}',
     "Session folder: /home/agent/.copilot/session-state/01a1fa06-1975-4640-963d-9014820a88ae",
     "thinking-token-count-2026-05-13,advanced-tool-use-2025-11-20,mid-conversation-2026",
+    "?X-Amz-Credential=ASIAQWERTYUIOPASDFGH/20261130/us-east-1/s3/aws4_request&x=1",
   ],
 };
 

@@ -23,7 +23,7 @@ const turned: Disguise = (text) =>
     return String.fromCharCode(((letter.charCodeAt(0) - first + 13) % 26) + first);
   });
 
-const TELLING = /^(?=.{4,24}$)(?:akia|asia|[a-z0-9]{1,12}[_-][a-z0-9_-]{0,14})$/;
+const TELLING = /^(?=.{4,24}$)(?:akia|asia|abia|acca|[a-z0-9]{1,12}[_-][a-z0-9_-]{0,14})$/;
 
 /** Formats with a beginning of four characters or more that is no word, and a body after it. */
 const KEYS: readonly Detector[] = [
@@ -37,6 +37,8 @@ const KEYS: readonly Detector[] = [
 ]
   .flatMap(({ detectors }) => detectors)
   .filter((detector): detector is Detector => !isReader(detector) && detector.lead === undefined)
+  // A shorter beginning among others tells nothing here: every third word has it backwards.
+  .map((detector) => ({ ...detector, anchors: detector.anchors.filter((anchor) => anchor.length > 3) }))
   .filter(({ anchors, offset = 0 }) => offset === 0 && anchors.every((anchor) => TELLING.test(anchor)));
 
 const RUN = /[\w.+/=~-]/;

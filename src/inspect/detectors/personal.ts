@@ -72,6 +72,10 @@ const dated = (year: string, month: string, day: string): boolean =>
   isDate(1900 + Number(year), Number(month), Number(day)) ||
   isDate(2000 + Number(year), Number(month), Number(day));
 
+/** The weights 3, 7, 1 over nine digits. */
+const isRouting = (digits: string): boolean =>
+  [...digits].reduce((sum, digit, i) => sum + Number(digit) * ([3, 7, 1][i % 3] ?? 0), 0) % 10 === 0;
+
 const NUMBERS: readonly Reader[] = [
   number({
     id: "payment-card",
@@ -94,9 +98,20 @@ const NUMBERS: readonly Reader[] = [
       !/0000$/.test(digits) &&
       // Numbers of advertisements count where somebody calls them one.
       (!["078051120", "219099999", "123456789"].includes(digits) ||
-        /(?:ssn|social.security)\W{0,6}$/.test(before)),
+        /(?:ssn|social.security)\W{0,6}$/.test(before) ||
+        /(?:^|[,;\t"])(?:ssn|social.security(?:.number)?)["]?(?:[,;\t]|\n)[\s\S]*[,;\t]"?$/.test(before)),
     examples: ["ssn 536-90-4399"],
     counterexamples: ["666-12-3456", "900-12-3456", "123-45-6789", "536904399"],
+  }),
+  number({
+    id: "us-bank-routing",
+    title: "US bank routing number",
+    source: "https://www.aba.com/about-us/routing-number",
+    digits: [9],
+    named: /routing|\baba\b|\brtn\b/,
+    check: (digits) => /^(?:0\d|1[0-2]|2[1-9]|3[0-2]|6[1-9]|7[0-2]|80)/.test(digits) && isRouting(digits),
+    examples: ["routing_number: 021000021"],
+    counterexamples: ["routing_number: 021000022", "id 021000021"],
   }),
   number({
     id: "us-itin",

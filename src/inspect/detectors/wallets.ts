@@ -6,6 +6,8 @@ import { SEED_PHRASE } from "../seed-phrase.ts";
 const VALUE =
   /^[A-Za-z .:#=_"'?&/\\-]{0,24}?((?<![A-Za-z0-9])(?:0x[0-9a-fA-F]{40}|[a-z]{2,12}1[02-9ac-hj-np-z]{20,110}|[1-9A-HJ-NP-Za-km-z]{25,52}))(?![A-Za-z0-9])/;
 
+const HEX_KEY = /^(?:[ _-]?(?:hex|raw))?[ "':=\\>]{1,12}(?:is )?((?:0x)?[0-9a-fA-F]{64})(?![0-9a-zA-Z])/;
+
 /** A value that follows a name and whose own checksum holds. */
 const checked = (
   reader: Omit<Reader, "on" | "read">,
@@ -42,6 +44,22 @@ export const WALLETS: Family = {
       ["wif", "private", "privkey"],
       isWalletKey,
     ),
+    {
+      id: "wallet-private-key",
+      class: "secret",
+      title: "Private key of 32 bytes in hexadecimal, named as one (Ethereum and its kin)",
+      source: "https://ethereum.org/developers/docs/accounts/",
+      on: { anchors: ["private_key", "private key", "privatekey", "private-key", "privkey", "priv_key"] },
+      read: (text, _, end) => {
+        const match = HEX_KEY.exec(text.slice(end, end + 120));
+        const value = match?.[1];
+        if (match === null || value === undefined || new Set(value.toLowerCase()).size < 8) return null;
+        const start = end + match[0].length - value.length;
+        return { start, end: start + value.length, verified: false };
+      },
+      examples: ['"private_key": "0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"'],
+      counterexamples: [`private_key = 0x${"0".repeat(64)}`, "private key of 64 digits"],
+    },
     checked(
       {
         id: "crypto-address",
