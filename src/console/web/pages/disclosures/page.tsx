@@ -3,7 +3,8 @@ import type { JSX } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import type { DisclosureOverview, RepositoryDisclosure } from "../../../api/disclosures.ts";
-import { Bytes, Num, When } from "../../parts/figures.tsx";
+import { bytesColumn, countColumn, timeColumn } from "../../parts/columns.tsx";
+import { Num } from "../../parts/figures.tsx";
 import { Page, Panel } from "../../parts/page.tsx";
 import { RangePicker } from "../../parts/range-picker.tsx";
 import { Answered, Empty, Note } from "../../parts/state.tsx";
@@ -88,13 +89,7 @@ function Repositories({
       value: ({ share }) => share,
       numeric: true,
     },
-    {
-      id: "lines",
-      title: t("lines"),
-      cell: ({ lines }) => <Num>{lines}</Num>,
-      value: ({ lines }) => lines,
-      numeric: true,
-    },
+    countColumn("lines", t("lines"), ({ lines }) => lines),
     {
       id: "of",
       title: t("ofLines"),
@@ -102,40 +97,11 @@ function Repositories({
       value: ({ measured }) => measured?.lines ?? null,
       numeric: true,
     },
-    {
-      id: "files",
-      title: t("files"),
-      cell: ({ files }) => <Num>{files}</Num>,
-      value: ({ files }) => files,
-      numeric: true,
-    },
-    {
-      id: "recipients",
-      title: t("recipients"),
-      cell: ({ recipients }) => <Num>{recipients.length}</Num>,
-      value: ({ recipients }) => recipients.length,
-      numeric: true,
-    },
-    {
-      id: "unmatched",
-      title: t("unmatched"),
-      cell: ({ unmatchedBytes }) => <Bytes>{unmatchedBytes}</Bytes>,
-      value: ({ unmatchedBytes }) => unmatchedBytes,
-      numeric: true,
-    },
-    {
-      id: "exchanges",
-      title: t("exchanges"),
-      cell: ({ exchanges }) => <Num filter={filter}>{exchanges}</Num>,
-      value: ({ exchanges }) => exchanges,
-      numeric: true,
-    },
-    {
-      id: "last",
-      title: t("last"),
-      cell: ({ last }) => (last === null ? "–" : <When at={last} />),
-      value: ({ last }) => last,
-    },
+    countColumn("files", t("files"), ({ files }) => files),
+    countColumn("recipients", t("recipients"), ({ recipients }) => recipients.length),
+    bytesColumn("unmatched", t("unmatched"), ({ unmatchedBytes }) => unmatchedBytes),
+    countColumn("exchanges", t("exchanges"), ({ exchanges }) => exchanges, filter),
+    timeColumn("last", t("last"), ({ last }) => last),
   ];
   return (
     <Table caption={t("repositories")} columns={columns} rows={rows} rowKey={({ workspace }) => workspace} />

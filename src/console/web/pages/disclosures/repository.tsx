@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import type { DisclosedPlace, Recipient, RepositoryDetail } from "../../../api/disclosures.ts";
 import { Choice } from "../../parts/choice.tsx";
+import { countColumn, timeColumn } from "../../parts/columns.tsx";
 import { Figure, Figures } from "../../parts/facts.tsx";
 import { Num, When } from "../../parts/figures.tsx";
 import { Panel } from "../../parts/page.tsx";
@@ -189,29 +190,11 @@ function Recipients({
       value: ({ share }) => share,
       numeric: true,
     },
-    {
-      id: "lines",
-      title: t("lines"),
-      cell: ({ lines }) => <Num>{lines}</Num>,
-      value: ({ lines }) => lines,
-      numeric: true,
-    },
-    {
-      id: "files",
-      title: t("files"),
-      cell: ({ files }) => <Num>{files}</Num>,
-      value: ({ files }) => files,
-      numeric: true,
-    },
-    {
-      id: "exchanges",
-      title: t("exchanges"),
-      cell: ({ exchanges }) => <Num>{exchanges}</Num>,
-      value: ({ exchanges }) => exchanges,
-      numeric: true,
-    },
-    { id: "first", title: t("first"), cell: ({ first }) => <When at={first} />, value: ({ first }) => first },
-    { id: "last", title: t("last"), cell: ({ last }) => <When at={last} />, value: ({ last }) => last },
+    countColumn("lines", t("lines"), ({ lines }) => lines),
+    countColumn("files", t("files"), ({ files }) => files),
+    countColumn("exchanges", t("exchanges"), ({ exchanges }) => exchanges),
+    timeColumn("first", t("first"), ({ first }) => first),
+    timeColumn("last", t("last"), ({ last }) => last),
   ];
   return (
     <Table
@@ -294,13 +277,7 @@ function Places({
       value: shareOf,
       numeric: true,
     },
-    {
-      id: "lines",
-      title: t("lines"),
-      cell: ({ lines }) => <Num>{lines}</Num>,
-      value: ({ lines }) => lines,
-      numeric: true,
-    },
+    countColumn("lines", t("lines"), ({ lines }) => lines),
     {
       id: "of",
       title: t("ofLines"),
@@ -313,26 +290,9 @@ function Places({
       value: ({ of }) => of,
       numeric: true,
     },
-    {
-      id: "files",
-      title: t("files"),
-      cell: ({ files }) => <Num>{files}</Num>,
-      value: ({ files }) => files,
-      numeric: true,
-    },
-    {
-      id: "exchanges",
-      title: t("exchanges"),
-      cell: ({ exchanges }) => <Num>{exchanges}</Num>,
-      value: ({ exchanges }) => exchanges,
-      numeric: true,
-    },
-    {
-      id: "last",
-      title: t("last"),
-      cell: ({ last }) => (last === null ? "–" : <When at={last} />),
-      value: ({ last }) => last,
-    },
+    countColumn("files", t("files"), ({ files }) => files),
+    countColumn("exchanges", t("exchanges"), ({ exchanges }) => exchanges),
+    timeColumn("last", t("last"), ({ last }) => last),
   ];
   return (
     <Table

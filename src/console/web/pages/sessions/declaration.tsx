@@ -2,15 +2,30 @@
 import type { JSX } from "react";
 import { useTranslation } from "react-i18next";
 import type { SessionDetail } from "../../../api/sessions.ts";
+import { bytesColumn, countColumn, textColumn } from "../../parts/columns.tsx";
 import { Command } from "../../parts/copy-button.tsx";
-import { Bytes, Num } from "../../parts/figures.tsx";
 import { Panel } from "../../parts/page.tsx";
-import { Table } from "../../parts/table.tsx";
+import { type Column, Table } from "../../parts/table.tsx";
 import { Text } from "../../parts/text.tsx";
+
+type Declaration = SessionDetail["declaration"];
 
 export function DeclarationPanel({ detail }: { readonly detail: SessionDetail }): JSX.Element {
   const { t } = useTranslation("sessions");
   const { declaration, text } = detail;
+  const sent: readonly Column<Declaration["sent"][number]>[] = [
+    textColumn("host", t("sent.host"), (row) => row.host, { isHead: true }),
+    textColumn("sentTo", t("sent.sentTo"), (row) => row.rerouted ?? row.sentTo, { isCode: true }),
+    textColumn("models", t("sent.models"), (row) => row.models.join(", ")),
+    countColumn("requests", t("column.requests"), (row) => row.requests),
+    bytesColumn("bytes", t("column.bytes"), (row) => row.requestBytes),
+    bytesColumn("received", t("sent.received"), (row) => row.responseBytes),
+  ];
+  const refused: readonly Column<Declaration["refused"][number]>[] = [
+    textColumn("host", t("sent.host"), (row) => row.host, { isHead: true }),
+    textColumn("rule", t("refused.rule"), (row) => row.rule, { isCode: true }),
+    countColumn("count", t("refused.count"), (row) => row.count),
+  ];
   return (
     <>
       {declaration.sent.length > 0 && (
@@ -20,52 +35,7 @@ export function DeclarationPanel({ detail }: { readonly detail: SessionDetail })
             rows={declaration.sent}
             rowKey={(row) => `${row.host} ${row.sentTo} ${row.rerouted ?? ""}`}
             sorting={{ column: "bytes", direction: "descending" }}
-            columns={[
-              {
-                id: "host",
-                title: t("sent.host"),
-                isHead: true,
-                value: (row) => row.host,
-                cell: (row) => <Text>{row.host}</Text>,
-              },
-              {
-                id: "sentTo",
-                title: t("sent.sentTo"),
-                value: (row) => row.rerouted ?? row.sentTo,
-                cell: (row) => (
-                  <span className="mono">
-                    <Text>{row.rerouted ?? row.sentTo}</Text>
-                  </span>
-                ),
-              },
-              {
-                id: "models",
-                title: t("sent.models"),
-                value: (row) => row.models.join(" "),
-                cell: (row) => <Text>{row.models.join(", ")}</Text>,
-              },
-              {
-                id: "requests",
-                title: t("column.requests"),
-                numeric: true,
-                value: (row) => row.requests,
-                cell: (row) => <Num>{row.requests}</Num>,
-              },
-              {
-                id: "bytes",
-                title: t("column.bytes"),
-                numeric: true,
-                value: (row) => row.requestBytes,
-                cell: (row) => <Bytes>{row.requestBytes}</Bytes>,
-              },
-              {
-                id: "received",
-                title: t("sent.received"),
-                numeric: true,
-                value: (row) => row.responseBytes,
-                cell: (row) => <Bytes>{row.responseBytes}</Bytes>,
-              },
-            ]}
+            columns={sent}
           />
         </Panel>
       )}
@@ -75,32 +45,7 @@ export function DeclarationPanel({ detail }: { readonly detail: SessionDetail })
             caption={t("refused.title")}
             rows={declaration.refused}
             rowKey={(row) => `${row.host} ${row.rule}`}
-            columns={[
-              {
-                id: "host",
-                title: t("sent.host"),
-                isHead: true,
-                value: (row) => row.host,
-                cell: (row) => <Text>{row.host}</Text>,
-              },
-              {
-                id: "rule",
-                title: t("refused.rule"),
-                value: (row) => row.rule,
-                cell: (row) => (
-                  <span className="mono">
-                    <Text>{row.rule}</Text>
-                  </span>
-                ),
-              },
-              {
-                id: "count",
-                title: t("refused.count"),
-                numeric: true,
-                value: (row) => row.count,
-                cell: (row) => <Num>{row.count}</Num>,
-              },
-            ]}
+            columns={refused}
           />
         </Panel>
       )}
