@@ -348,6 +348,37 @@ describe("what is new", () => {
     expect(second.elements.filter((e) => e.isNew)).toHaveLength(1);
   });
 
+  it("what follows a conversation is told as the very same parts, though the body ends in an id of its own", () => {
+    const turn = (said: readonly string[], id: string, about = "Reads a file"): RequestView =>
+      view(
+        "/v1/messages",
+        anthropic(
+          said.map((content) => ({ role: "user", content })),
+          { tools: [{ name: "Read", description: about }, { name: "Write" }], diagnostics: { id } },
+        ),
+      );
+    const decoder = newDecoder();
+    const first = decoder.decode(turn(["one"], "req-aaaa"));
+    const second = decoder.decode(turn(["one", "two"], "req-bbbb"));
+    const whole = newDecoder().decode(turn(["one", "two"], "req-bbbb"));
+    expect(second.parts.map(({ pointer, role, text }) => [pointer, role, text])).toEqual(
+      whole.parts.map(({ pointer, role, text }) => [pointer, role, text]),
+    );
+    expect(second.elements.map(({ start, end }) => [start, end])).toEqual(
+      whole.elements.map(({ start, end }) => [start, end]),
+    );
+    const third = decoder.decode(turn(["one", "two", "three"], "req-cccc"));
+    const tool = ({ parts }: Decoded): unknown => parts.find(({ text }) => text === "Write");
+    expect(tool(third)).toBe(tool(second));
+    expect(news(third)).toEqual(["three", "req-cccc"]);
+    expect(news(first)).toContain("req-aaaa");
+    // Of the same length, and another.
+    expect(news(decoder.decode(turn(["one", "two", "three"], "req-cccc", "Reads a disk")))).toEqual([
+      "Read",
+      "Reads a disk",
+    ]);
+  });
+
   it("does not turn on a moved cache mark, nor on a string written as a list", () => {
     const decoder = newDecoder();
     const marked = [

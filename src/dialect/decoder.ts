@@ -289,7 +289,15 @@ function readItems(
   const { items, body } = outline;
   const head = from === null ? 0 : outline.sameHead;
   const tail = from === null ? 0 : outline.sameTail;
-  const fresh = readFresh(turn, protocol, body, items.slice(head, items.length - tail), valueIn);
+  const twins = from === null ? NO_TWINS : twinsOf(outline, from);
+  const between = items.slice(head, items.length - tail);
+  const fresh = readFresh(
+    turn,
+    protocol,
+    body,
+    between.filter((item) => !twins.has(item)),
+    valueIn,
+  );
   if (fresh === null) return null;
 
   const read: ReadItem[] = [];
@@ -297,13 +305,40 @@ function readItems(
     const one = from?.read[i];
     if (one !== undefined) tellOld(turn, read, one);
   }
-  for (const one of fresh) tellFresh(turn, read, one);
+  let next = 0;
+  for (const item of between) {
+    const twin = twins.get(item);
+    const one = twin === undefined ? fresh[next++] : undefined;
+    if (twin !== undefined) tellOld(turn, read, moved(twin, item));
+    else if (one !== undefined) tellFresh(turn, read, one);
+  }
   for (let i = items.length - tail; i < items.length; i++) {
     const item = items[i];
     const one = from?.read[from.read.length - items.length + i];
     if (item !== undefined && one !== undefined) tellOld(turn, read, moved(one, item));
   }
   return read;
+}
+
+const NO_TWINS: ReadonlyMap<Item, ReadItem> = new Map();
+
+/**
+ * Elements between the common start and the common end whose bytes are those of the earlier body's at the same place,
+ * counted from the end: where a body ends in an id of its own, all that follows the conversation would be read anew.
+ */
+function twinsOf({ body, items, sameHead, sameTail }: Outline, from: Snapshot): ReadonlyMap<Item, ReadItem> {
+  const twins = new Map<Item, ReadItem>();
+  const shift = from.read.length - items.length;
+  for (let i = items.length - sameTail - 1; i >= sameHead; i--) {
+    const item = items[i];
+    const twin = i + shift < sameHead ? undefined : from.read[i + shift];
+    if (item === undefined || twin === undefined) break;
+    const { container, name, index, start, end } = twin.item;
+    if (container !== item.container || name !== item.name || index !== item.index) break;
+    if (end - start !== item.end - item.start) continue;
+    if (body.compare(from.outline.body, start, end, item.start, item.end) === 0) twins.set(item, twin);
+  }
+  return twins;
 }
 
 interface Fresh {

@@ -98,6 +98,21 @@ describe("the inspector", () => {
     expect(findings.length).toBe(1);
   });
 
+  test("a key in the middle of long URL-safe base64 is found by its checksum or its long beginning", () => {
+    const noise = (from: number): string =>
+      Array.from({ length: 400 }, (_, n) =>
+        createHash("sha256")
+          .update(`${from + n}`)
+          .digest("base64url"),
+      ).join("");
+    const inspector = createInspector({ key });
+    const found = (text: string): readonly string[] =>
+      inspector.inspect([{ text, isNew: true, role: "encoded" }]).findings.map(({ detector }) => detector);
+    expect(found(`${noise(0)}${noise(400)}`)).toEqual([]);
+    const long = `-github_pat_11ABCDEFG0aB3dE5gH7iJ9_${"aB3dE5gH7i".repeat(6)}-`;
+    expect(found(`${noise(0)}${long}${noise(400)}`)).toEqual(["github-fine-grained-token"]);
+  });
+
   test("the organisation's own words are found in any case, over line ends and encoded", () => {
     const inspector = createInspector({
       key,

@@ -111,7 +111,7 @@ export function createInspector(options: InspectorOptions): Inspector {
   const codes = options.code ?? [];
   const paths = options.paths ?? [];
   const labels = (part: InspectedPart): readonly PathLabel[] =>
-    part.files === undefined && part.named === undefined
+    paths.length === 0 || (part.files === undefined && part.named === undefined)
       ? NO_LABELS
       : paths.filter(({ covers }) => [...(part.files ?? []), ...(part.named ?? [])].some(covers));
 
@@ -173,6 +173,11 @@ export function createInspector(options: InspectorOptions): Inspector {
     return found;
   };
 
+  /** The parts inspected last: those of the next turn are mostly the very same objects, told at the same places. */
+  let last: { readonly parts: readonly InspectedPart[]; readonly found: readonly (readonly Found[])[] } = {
+    parts: [],
+    found: [],
+  };
   const foundIn = ({ text, role }: InspectedPart): readonly Found[] =>
     role === "fragment" ? NOTHING : judgeOnce(text, role);
 
@@ -214,8 +219,14 @@ export function createInspector(options: InspectorOptions): Inspector {
     inspect: (parts) =>
       told(() => {
         const findings: Finding[] = [];
-        parts.forEach((part, index) => {
-          for (const found of foundIn(part)) findings.push({ ...found, part: index });
+        const { parts: before, found: foundBefore } = last;
+        const foundNow = parts.map((part, index) =>
+          part === before[index] ? (foundBefore[index] ?? NOTHING) : foundIn(part),
+        );
+        last = { parts, found: foundNow };
+        foundNow.forEach((foundHere, index) => {
+          const part = parts[index] as InspectedPart; // one for each part
+          for (const found of foundHere) findings.push({ ...found, part: index });
           for (const label of labels(part))
             findings.push({ ...foundByPath(label, part, options.key), part: index });
           const previous = parts[index - 1];
@@ -235,17 +246,21 @@ export function createInspector(options: InspectorOptions): Inspector {
 
 /**
  * What an image, a signature or another binary value holds. Its base64 says nothing as text, and matches by chance: read
- * are the formats of tokens that make up most of it, or stand in what is no pure base64, and every readable stretch of its
- * bytes (the whole value is then the place). A text in base64 is a part of its own: the dialect has taken it apart.
+ * are the formats of tokens that make up most of it, stand in what is no pure base64, have a checksum that fits or a long
+ * beginning, and every readable stretch of its bytes (the whole value is then the place). A text in base64 is a part of its
+ * own: the dialect has taken it apart.
  */
 function matchesInMedia(scanner: Scanner, text: string): readonly Match[] {
-  const isMixed = /[-_]/.test(text) && /[+/]/.test(text);
-  const plain = isMixed || text.length <= 2 * LONGEST_TOKEN ? scanner.scan(text) : [];
+  const hasUrlSigns = /[-_]/.test(text);
+  const isMixed = hasUrlSigns && /[+/]/.test(text);
+  const plain = hasUrlSigns || text.length <= 2 * LONGEST_TOKEN ? scanner.scan(text) : [];
   const stretches = readableIn(Buffer.from(text.slice(text.indexOf(",") + 1), "base64"));
   return disjoint([
     ...plain.filter(
-      ({ detector, start, end }) =>
-        detector.class === "secret" && !isReader(detector) && (isMixed || (end - start) * 2 >= text.length),
+      ({ detector, start, end, verified }) =>
+        detector.class === "secret" &&
+        !isReader(detector) &&
+        (isMixed || verified || isLongNamed(detector) || (end - start) * 2 >= text.length),
     ),
     ...(stretches === "" ? [] : scanner.scan(stretches)).map((match) => ({
       ...match,
@@ -255,6 +270,10 @@ function matchesInMedia(scanner: Scanner, text: string): readonly Match[] {
   ]);
 }
 const LONGEST_TOKEN = 4096;
+/** A beginning of eight given characters stands in random base64 once in 64^8. */
+const LONG_NAME = 8;
+const isLongNamed = ({ anchors, offset = 0, lead }: Detector): boolean =>
+  offset === 0 && lead === undefined && anchors.every(({ length }) => length >= LONG_NAME);
 
 /** Stretches of printable ASCII too long to be there by chance, a line each; of what is compressed, its content. */
 function readableIn(bytes: Buffer): string {
