@@ -52,6 +52,26 @@ describe("what only looks like an assignment", () => {
   ])("%s", (_, text) => expect(found(text)).toEqual([]));
 });
 
+test("digests in a table are no credentials, a key among a few fields is one", () => {
+  const digest = (at: number): string =>
+    ((at + 3) * 0x9e3779b97f4a7).toString(16).padStart(16, "5c0ffee1").slice(0, 16);
+  const row = (name: string, at: number): string => `  "Service::${name}": "${digest(at)}",\n`;
+  const names = [
+    "Alarm",
+    "Bucket",
+    "ApiKey",
+    "Cluster",
+    "Function",
+    "SecretKey",
+    "Queue",
+    "Topic",
+    "Table",
+    "Group",
+  ];
+  expect(found(names.map(row).join(""))).toEqual([]);
+  expect(found(["Alarm", "ApiKey", "SecretKey"].map(row).join(""))).not.toEqual([]);
+});
+
 test("the model's inputs have one name each", () => {
   const text = `token = "${random}"`;
   const candidate = readCandidate(text, 0, 5);

@@ -89,15 +89,58 @@ const isTemplate = (value: string): boolean =>
  */
 const WORDS = /^(?:[A-Za-z]+|\d{1,4})(?:[-_., /](?:[A-Za-z]+|\d{1,4}))*$/;
 const UUID = /(?:^|\/)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** What a declaration says about a field, and how its value may be encrypted. */
+const TYPE =
+  /^(?:number|string|boolean|bool|str|bytes|int(?:\d+|eger)?|float\d*|double|object|any|unknown|void|never|optional)$/i;
+const CIPHER_SUITE = /^(?:TLS|SSL|ECDHE|DHE|EDH|ECDH|AES\d*|CAMELLIA\d*|CHACHA20|PSK)[-_][A-Z0-9_-]+$/;
 const isProse = ({ name, operator, value, start }: Candidate, text: string): boolean => {
   // A session's UUID names it; a session's token opens it, and says so in its name.
   if (UUID.test(value) && /session/i.test(name) && !/token|secret|key|auth|cookie/i.test(name)) return true;
-  if (operator === "comma") return WORDS.test(value);
+  if (TYPE.test(value) || CIPHER_SUITE.test(value)) return true;
+  // The next of a list of names, as bundlers write them: `isKeyboardOpen, $2224c9ee07fd529d$export$c57958e3 as …`.
+  if (operator === "comma") return WORDS.test(value) || /^\$[\w$]+$/.test(value);
   return operator === "space" && text[start - 1] === "`" && WORDS.test(value);
 };
 
 /** Of a signed link: which key signed it, and for what. */
 const KEY_ID = /x-(?:amz|goog)-credential$/i;
+
+/**
+ * Digests in a table are no credentials, though some of their names speak of one (`"AWS::KMS::Key": "8095f49d3b9d3b1a"`
+ * among hundreds): round such a value stand others of the same length and alphabet whose names do not.
+ */
+const TABLE_REACH = 1_000;
+const TABLE_ROWS = 6;
+const NAME_REACH = 64;
+const SPEAKS = new RegExp(CREDENTIAL_WORDS.map((word) => word.trim()).join("|"), "i");
+
+const isOfTable = (text: string, { value, start, end }: Candidate): boolean => {
+  const alphabet = /^[0-9a-f]+$/.test(value)
+    ? "0-9a-f"
+    : /^[0-9A-F]+$/.test(value)
+      ? "0-9A-F"
+      : /^[A-Za-z0-9+/]+={0,2}$/.test(value)
+        ? "A-Za-z0-9+/="
+        : null;
+  if (alphabet === null || value.length < SHORTEST_DIGEST || value.length > LONGEST_DIGEST) return false;
+  const from = Math.max(0, start - TABLE_REACH);
+  const round = text.slice(from, end + TABLE_REACH);
+  const alike = new RegExp(`(?<![${alphabet}])[${alphabet}]{${value.length}}(?![${alphabet}])`, "g");
+  let rows = 0;
+  for (const { index, 0: other } of round.matchAll(alike)) {
+    if (index + from === start || !/\d/.test(other) || !/[A-Za-z]/.test(other)) continue;
+    const before = round.slice(Math.max(0, index - NAME_REACH), index);
+    const name = before.slice(Math.max(before.lastIndexOf("\n"), before.lastIndexOf(",")) + 1);
+    if (!SPEAKS.test(name) && ++rows === TABLE_ROWS) return true;
+  }
+  return false;
+};
+const SHORTEST_DIGEST = 8;
+const LONGEST_DIGEST = 128;
+
+const DIGESTS = ["Alarm", "Bucket", "Cluster", "ApiKey", "Function", "Group", "Queue", "Topic"]
+  .map((name, at) => `    "Service::${name}": "${filler("hex", 40).slice(at * 2, at * 2 + 16)}",\n`)
+  .join("");
 
 const ASSIGNED: Reader = {
   id: "assigned-credential",
@@ -109,7 +152,7 @@ const ASSIGNED: Reader = {
     const found = readCandidate(text, start, end);
     if (found === null || isTemplate(found.value) || isProse(found, text)) return null;
     if (KEY_ID.test(found.name)) return null;
-    if (score(features(text, found)) < THRESHOLD) return [];
+    if (score(features(text, found)) < THRESHOLD || isOfTable(text, found)) return [];
     return { start: found.start, end: found.end, verified: false };
   },
   examples: [
@@ -127,6 +170,10 @@ const ASSIGNED: Reader = {
     "Session folder: /home/agent/.copilot/session-state/01a1fa06-1975-4640-963d-9014820a88ae",
     "thinking-token-count-2026-05-13,advanced-tool-use-2025-11-20,mid-conversation-2026",
     "?X-Amz-Credential=ASIAQWERTYUIOPASDFGH/20261130/us-east-1/s3/aws4_request&x=1",
+    DIGESTS,
+    "interface Grader { pass_threshold?: number; }",
+    '"ciphers": ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"]',
+    "export { $2224c9ee07fd529d$export$b1f1c83775b8b5f7 as isKeyboardOpen, $2224c9ee07fd529d$export$c57958e35f31ed73 as x }",
   ],
 };
 
