@@ -3,13 +3,14 @@ import { buildCodeIndex, openCodeIndex } from "./fingerprint.ts";
 import { createInspector } from "./inspect.ts";
 
 const key = Buffer.alloc(32, 6);
-/** Code nobody else has: different in every line. */
-const code = (name: string, lines: number): string =>
-  Array.from(
-    { length: lines },
-    (_, i) =>
-      `    const ${name}${i * 7919} = compute_${name}(${i}, table["${(i * 31337).toString(36)}"]) ?? ${i * i};`,
-  ).join("\n");
+/** Code nobody else has: different in every line, and in every number from code of another name. */
+const code = (name: string, lines: number): string => {
+  const own = [...name].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 999_983, 7);
+  return Array.from({ length: lines }, (_, n) => {
+    const i = n * 3 + own;
+    return `    const ${name}${i * 7919} = compute_${name}(${i}, table["${(i * 31337).toString(36)}"]) ?? ${i * i};`;
+  }).join("\n");
+};
 const secretCode = code("ledger", 200);
 
 function indexOf(...except: string[]) {
@@ -50,6 +51,15 @@ describe("classified code", () => {
     const made = openCodeIndex(key, builder.encode());
     expect(made.match(`${licence}\n${code("something else", 60)}`)).toEqual([]);
     expect(made.match(code("own words of file 3", 60))).toHaveLength(1);
+  });
+  test("what a good part of the files repeat is recognised by more of it than what is one file's own", () => {
+    const repeated = code("generated client", 60).split("\n");
+    const builder = buildCodeIndex(key);
+    for (let i = 0; i < 30; i++)
+      builder.add("payments", `${i < 10 ? repeated.join("\n") : ""}\n${code(`own words of file ${i}`, 60)}`);
+    const made = openCodeIndex(key, builder.encode());
+    expect(made.match(repeated.slice(20, 40).join("\n"))).toHaveLength(1);
+    expect(made.match(repeated[20] ?? "")).toEqual([]);
   });
   test("reveals no line", () => {
     expect(Buffer.from(indexOf()).toString("latin1")).not.toMatch(/ledger|compute/);

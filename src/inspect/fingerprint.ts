@@ -6,11 +6,13 @@
  * stretch gives the same positions wherever it stands); each picked position stands for the SPAN characters before it.
  * (Xia et al., FastCDC, 2016, for the gear hash; Schleimer, Wilkerson, Aiken, Winnowing, 2003, for the idea.)
  *
- * The index holds, per label, a Golomb-coded set of keyed hashes: about 11 bits each, no code, and without the key no
- * guess can be tested. It answers "maybe" wrongly once in FALSE_RATE; a match needs MATCH_HITS within WINDOW characters.
+ * The index holds, per label, Golomb-coded sets of keyed hashes, of what is one file's own and of what its files repeat:
+ * about 11 bits each, no code, and without the key no guess can be tested. It answers "maybe" wrongly once in FALSE_RATE; a
+ * match needs MATCH_HITS different ones within WINDOW characters, or OWN_WEIGHT times as many of what is repeated.
  *
- * Format of an encoded index, big-endian: "SPF3", 8 bytes that tell the key, then per label: u16 length and UTF-8 label, u32 count, u32 modulus,
- * u32 length and bits of the Golomb-Rice coded differences (quotient in unary ones, zero, RICE_BITS of remainder).
+ * Format of an encoded index, big-endian: "SPF4", 8 bytes that tell the key, then per label: u16 length and UTF-8 label, and
+ * the two sets, each u32 count, u32 modulus, u32 length and bits of the Golomb-Rice coded differences (quotient in unary
+ * ones, zero, RICE_BITS of remainder).
  */
 import { createHmac } from "node:crypto";
 import { Fault } from "../core/index.ts";
@@ -22,11 +24,15 @@ const SAMPLE_ONE_IN = 17;
  * Normalised characters that one fingerprint stands for, about a line: a longer stretch seldom is free of a name that
  * was changed, a shorter one stands in many projects (bench/inspect/code.ts).
  */
-const SPAN = 36;
+const SPAN = 28;
 const FALSE_RATE = 1_024;
 const RICE_BITS = 10;
-/** What stands in so many files of one label is a licence, a preamble or generated: other projects have it too. */
-const BOILERPLATE_FILES = 8;
+/**
+ * What stands in so many files of one label is a preamble, an idiom or generated, and other projects may have it, too: it
+ * counts for less than what is one file's own. What stands in most files is a preamble, and counts for nothing.
+ */
+const REPEATED_FILES = 8;
+const OWN_WEIGHT = 3;
 const MATCH_HITS = 3;
 /** Source characters within which the hits must lie. */
 const WINDOW = 800;
@@ -34,8 +40,9 @@ const WINDOW = 800;
 const IMPORT_HITS = 6;
 /** And so far apart, or they are one idiom. */
 const SPREAD = 12;
-const MAGIC = "SPF3";
-const OLDER_MAGIC = "SPF2";
+const MAGIC = "SPF4";
+const OLDER_MAGIC = /^SPF[123]$/;
+const SET_HEAD_BYTES = 12;
 const KEY_TAG_BYTES = 8;
 const HEAD_BYTES = MAGIC.length + KEY_TAG_BYTES;
 const MAX_LABEL_BYTES = 512;
@@ -182,6 +189,7 @@ export function buildCodeIndex(key: Uint8Array): {
   const sample = createSampler(key);
   /** By label: in how many files each fingerprint stands. */
   const sets = new Map<string, Map<number, number>>();
+  const files = new Map<string, number>();
   const common = new Set<number>();
   for (const notice of NOTICES) sample(notice, (hash) => common.add(hash));
   return {
@@ -192,6 +200,7 @@ export function buildCodeIndex(key: Uint8Array): {
         sets.set(label, set);
       }
       const into = set;
+      files.set(label, (files.get(label) ?? 0) + 1);
       const own = new Set<number>();
       sample(text, (hash) => own.add(hash));
       for (const hash of own) into.set(hash, (into.get(hash) ?? 0) + 1);
@@ -205,10 +214,16 @@ export function buildCodeIndex(key: Uint8Array): {
       const chunks: Buffer[] = [Buffer.from(MAGIC), keyTag(key)];
       for (const [label, set] of sets)
         chunks.push(
-          encodeSet(
-            label,
-            [...set].flatMap(([hash, files]) =>
-              files < BOILERPLATE_FILES && !common.has(hash) ? [hash] : [],
+          encodeLabel(label),
+          ...[false, true].map((isRepeated) =>
+            encodeSet(
+              [...set].flatMap(([hash, times]) =>
+                times >= REPEATED_FILES === isRepeated &&
+                (!isRepeated || times * 2 <= (files.get(label) ?? 0)) &&
+                !common.has(hash)
+                  ? [hash]
+                  : [],
+              ),
             ),
           ),
         );
@@ -229,9 +244,15 @@ const requireKey = (key: Uint8Array): void => {
 /** A 48-bit hash as a number below the modulus, order kept. */
 const reduced = (hash: number, modulus: number): number => Math.floor((hash / 2 ** 48) * modulus);
 
-function encodeSet(label: string, hashes: readonly number[]): Buffer {
+function encodeLabel(label: string): Buffer {
   const name = Buffer.from(label, "utf8");
   if (name.length > MAX_LABEL_BYTES) throw new Fault("inspect.full", { detail: "a label is too long" });
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(name.length);
+  return Buffer.concat([length, name]);
+}
+
+function encodeSet(hashes: readonly number[]): Buffer {
   const modulus = Math.min(0xffffffff, Math.max(1, hashes.length) * FALSE_RATE);
   const members = [...new Set(hashes.map((hash) => reduced(hash, modulus)))].sort((a, b) => a - b);
   const bits: number[] = [];
@@ -249,20 +270,26 @@ function encodeSet(label: string, hashes: readonly number[]): Buffer {
     put(0);
     for (let bit = RICE_BITS - 1; bit >= 0; bit--) put((difference >>> bit) & 1);
   }
-  const head = Buffer.alloc(2 + name.length + 12);
-  head.writeUInt16BE(name.length, 0);
-  name.copy(head, 2);
-  head.writeUInt32BE(members.length, 2 + name.length);
-  head.writeUInt32BE(modulus, 6 + name.length);
-  head.writeUInt32BE(bits.length, 10 + name.length);
+  const head = Buffer.alloc(SET_HEAD_BYTES);
+  head.writeUInt32BE(members.length, 0);
+  head.writeUInt32BE(modulus, 4);
+  head.writeUInt32BE(bits.length, 8);
   return Buffer.concat([head, Buffer.from(bits)]);
+}
+
+interface Members {
+  readonly modulus: number;
+  readonly members: ReadonlySet<number>;
 }
 
 interface LabelSet {
   readonly label: string;
-  readonly modulus: number;
-  readonly members: ReadonlySet<number>;
+  readonly own: Members;
+  /** What stands in many of its files. */
+  readonly repeated: Members;
 }
+
+const isIn = ({ members, modulus }: Members, hash: number): boolean => members.has(reduced(hash, modulus));
 
 /** Reads an encoded index. Throws Fault("inspect.index") for bytes that are none, or were made under another key. */
 export function openCodeIndex(key: Uint8Array, encoded: Uint8Array): CodeIndex {
@@ -279,8 +306,9 @@ export function openCodeIndex(key: Uint8Array, encoded: Uint8Array): CodeIndex {
       sample(text, (hash, place) => {
         for (let i = 0; i < sets.length; i++) {
           const set = sets[i];
-          if (set?.members.has(reduced(hash, set.modulus)))
-            places[i]?.push({ place, isImport: isImport(text, place) });
+          if (set === undefined) continue;
+          const weight = isIn(set.own, hash) ? OWN_WEIGHT : isIn(set.repeated, hash) ? 1 : 0;
+          if (weight > 0) places[i]?.push({ hash, place, weight, isImport: isImport(text, place) });
         }
       });
       return sets.flatMap(({ label }, i) => stretches(label, places[i] ?? []));
@@ -290,7 +318,7 @@ export function openCodeIndex(key: Uint8Array, encoded: Uint8Array): CodeIndex {
 
 function decodeSets(bytes: Buffer): LabelSet[] {
   const broken = (): Fault => new Fault("inspect.index", { detail: "it is no index of code" });
-  if (bytes.toString("latin1", 0, MAGIC.length) === OLDER_MAGIC)
+  if (OLDER_MAGIC.test(bytes.toString("latin1", 0, MAGIC.length)))
     throw new Fault("inspect.index", {
       detail: "it was made by an earlier version",
       remedy: "make it again with `sallyport classify`",
@@ -300,40 +328,55 @@ function decodeSets(bytes: Buffer): LabelSet[] {
   for (let at = HEAD_BYTES; at < bytes.length; ) {
     if (at + 2 > bytes.length) throw broken();
     const length = bytes.readUInt16BE(at);
-    const head = at + 2 + length;
-    if (length > MAX_LABEL_BYTES || head + 12 > bytes.length) throw broken();
-    const [count, modulus, size] = [
-      bytes.readUInt32BE(head),
-      bytes.readUInt32BE(head + 4),
-      bytes.readUInt32BE(head + 8),
-    ];
-    const end = head + 12 + size;
-    if (end > bytes.length || count > MAX_LABEL_FINGERPRINTS) throw broken();
-    const members = new Set<number>();
-    let bit = (head + 12) * 8;
-    const next = (): number => {
-      if (bit >= end * 8) throw broken();
-      const value = ((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1;
-      bit++;
-      return value;
-    };
-    let member = 0;
-    for (let n = 0; n < count; n++) {
-      let difference = 0;
-      while (next() === 1) difference += 2 ** RICE_BITS;
-      let rest = 0;
-      for (let k = 0; k < RICE_BITS; k++) rest = rest * 2 + next();
-      member += difference + rest;
-      members.add(member);
-    }
-    sets.push({ label: bytes.toString("utf8", at + 2, head), modulus, members });
-    at = end;
+    const named = at + 2 + length;
+    if (length > MAX_LABEL_BYTES || named > bytes.length) throw broken();
+    const own = decodeMembers(bytes, named);
+    const repeated = own === null ? null : decodeMembers(bytes, own.end);
+    if (own === null || repeated === null) throw broken();
+    sets.push({ label: bytes.toString("utf8", at + 2, named), own, repeated });
+    at = repeated.end;
   }
   return sets;
 }
 
+/** The set that begins there, and where it ends; null: there is none. */
+function decodeMembers(bytes: Buffer, at: number): (Members & { readonly end: number }) | null {
+  if (at + SET_HEAD_BYTES > bytes.length) return null;
+  const [count, modulus, size] = [
+    bytes.readUInt32BE(at),
+    bytes.readUInt32BE(at + 4),
+    bytes.readUInt32BE(at + 8),
+  ];
+  const end = at + SET_HEAD_BYTES + size;
+  if (end > bytes.length || count > MAX_LABEL_FINGERPRINTS) return null;
+  const members = new Set<number>();
+  let bit = (at + SET_HEAD_BYTES) * 8;
+  let isBroken = false;
+  const next = (): number => {
+    if (bit >= end * 8) {
+      isBroken = true;
+      return 0;
+    }
+    const value = ((bytes[bit >> 3] ?? 0) >> (7 - (bit & 7))) & 1;
+    bit++;
+    return value;
+  };
+  let member = 0;
+  for (let n = 0; n < count && !isBroken; n++) {
+    let difference = 0;
+    while (next() === 1) difference += 2 ** RICE_BITS;
+    let rest = 0;
+    for (let k = 0; k < RICE_BITS; k++) rest = rest * 2 + next();
+    member += difference + rest;
+    members.add(member);
+  }
+  return isBroken ? null : { members, modulus, end };
+}
+
 interface Hit {
+  readonly hash: number;
   readonly place: number;
+  readonly weight: number;
   readonly isImport: boolean;
 }
 
@@ -346,25 +389,37 @@ function isImport(text: string, place: number): boolean {
   return IMPORT.test(text);
 }
 
-/** Hits that lie close enough together, joined. */
+/** Hits that lie close enough together and weigh enough, joined. The same line twice says no more than once. */
 function stretches(label: string, hits: readonly Hit[]): CodeMatch[] {
   const found: CodeMatch[] = [];
-  let first = 0;
-  const placeOf = (at: number): number => hits[at]?.place ?? 0;
-  /** Imports within the window. */
-  let imports = 0;
+  const within = new Map<number, number>();
+  let [first, weight, imports] = [0, 0, 0];
   for (let last = 0; last < hits.length; last++) {
-    const end = placeOf(last);
-    if (hits[last]?.isImport === true) imports++;
-    for (; end - placeOf(first) > WINDOW; first++) if (hits[first]?.isImport === true) imports--;
-    const count = last - first + 1;
-    if (count < MATCH_HITS || (count === imports && count < IMPORT_HITS) || end - placeOf(first) < SPREAD)
-      continue;
-    const start = Math.max(0, placeOf(first) - SPAN);
+    const hit = hits[last] as Hit; // last < length
+    const times = within.get(hit.hash) ?? 0;
+    within.set(hit.hash, times + 1);
+    if (times === 0) {
+      weight += hit.weight;
+      if (hit.isImport) imports += hit.weight;
+    }
+    for (; hit.place - (hits[first] as Hit).place > WINDOW; first++) {
+      const gone = hits[first] as Hit; // first <= last
+      const left = (within.get(gone.hash) ?? 1) - 1;
+      if (left > 0) within.set(gone.hash, left);
+      else {
+        within.delete(gone.hash);
+        weight -= gone.weight;
+        if (gone.isImport) imports -= gone.weight;
+      }
+    }
+    const start = (hits[first] as Hit).place;
+    const isEnough = weight >= (weight === imports ? IMPORT_HITS : MATCH_HITS) * OWN_WEIGHT;
+    if (!isEnough || hit.place - start < SPREAD) continue;
+    const from = Math.max(0, start - SPAN);
     const open = found.at(-1);
-    if (open !== undefined && start <= open.end)
-      found[found.length - 1] = { ...open, end, hits: open.hits + 1 };
-    else found.push({ label, start, end, hits: last - first + 1 });
+    if (open !== undefined && from <= open.end)
+      found[found.length - 1] = { ...open, end: hit.place, hits: open.hits + 1 };
+    else found.push({ label, start: from, end: hit.place, hits: last - first + 1 });
   }
   return found;
 }
