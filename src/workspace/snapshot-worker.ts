@@ -1,7 +1,10 @@
 /** The thread that takes snapshots (snapshots.ts). It remembers the newest state of the workspace it saw last. */
 import { parentPort, workerData } from "node:worker_threads";
-import { asFault } from "../core/index.ts";
-import { finishHold } from "./finish.ts";
+import { asFault, type SessionId } from "../core/index.ts";
+import { heldOf } from "./decide.ts";
+import { type Finished, finishHold } from "./finish.ts";
+import { readHold, removeHold } from "./hold.ts";
+import { changesIn } from "./review.ts";
 import type { SnapshotAnswer, SnapshotOptions, SnapshotQuestion } from "./snapshots.ts";
 import { SnapshotStore } from "./store.ts";
 import { differences } from "./tree.ts";
@@ -14,8 +17,18 @@ function storeOf(workspace: string): SnapshotStore {
   return last.store;
 }
 
+/** Where nothing has changed nobody is asked to look. */
+function finishAll(session: SessionId, isGone: boolean): Finished | null {
+  const finished = finishHold(holds, session, isGone);
+  const hold = finished?.isWaiting === true ? readHold(holds, session) : null;
+  if (finished === null || hold === null || changesIn(holds, hold).length + heldOf(holds, hold).length > 0)
+    return finished;
+  removeHold(holds, session);
+  return { ...finished, isWaiting: false };
+}
+
 function answer(question: SnapshotQuestion): SnapshotAnswer {
-  if (question.do === "finish") return { finished: finishHold(holds, question.session, question.isGone) };
+  if (question.do === "finish") return { finished: finishAll(question.session, question.isGone) };
   if (question.do === "begin") {
     const { workspace, session, isRecorded, now } = question;
     const store = storeOf(workspace);

@@ -258,6 +258,13 @@ describe("run --review", { timeout: 150_000 }, () => {
     expect(shape(place.workspace)).toEqual(original);
   });
 
+  it("where nothing has changed nothing waits, and nobody is told to look", async () => {
+    const before = (await place.run(["review", "--json"])).stdout;
+    const ran = await place.run(["run", "--review", "--", "sh", "-c", "echo x > t; rm t; cat a.txt"]);
+    expect([ran.code, ran.stderr]).toEqual([0, expect.not.stringContaining("wait for a review")]);
+    expect((await place.run(["review", "--json"])).stdout).toBe(before);
+  });
+
   it("a profile can require it; where it cannot be held back the session does not start", async () => {
     const profile = join(place.folder, "careful.yaml");
     const ready = (await place.run(["profiles", "engineer"])).stdout;
