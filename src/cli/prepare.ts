@@ -55,6 +55,8 @@ export interface Prepared {
   readonly known: readonly string[];
   /** What the agent was told to hold itself to, and who holds what it does not. */
   readonly native: study.NativeSettings;
+  /** Absolute: the agent's own program, and the toolchains that the ready profiles show. That these are read is no news. */
+  readonly software: readonly string[];
 }
 
 export interface SessionFiles {
@@ -131,6 +133,7 @@ export async function prepare(
     inner: { obeyed, repositories },
   };
   return {
+    software: [...agent.folders, ...toolchains(parse)],
     agent,
     policy,
     workspace,
@@ -362,6 +365,10 @@ const nameMatches = (pattern: string, name: string): boolean =>
   pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
 
 const expandHome = (path: string): string => (path.startsWith("~/") ? join(homedir(), path.slice(2)) : path);
+
+/** A build opens thousands of their files: telling each would cost it more than the record may (docs/benchmarks.md). */
+const toolchains = (parse: typeof parseDocument): readonly string[] =>
+  (parse(readyProfile("default") ?? "", "default (ready profile)").data.files?.read ?? []).map(expandHome);
 
 /** What is found in a workspace before a session, absolute. */
 interface Survey {

@@ -124,7 +124,7 @@ export class ActiveSession {
 
   /** The plan a `run` would have, without starting or recording anything. */
   static async explain(house: House, places: Places, question: RunQuestion): Promise<Explained> {
-    const { spec, policy, agent, native } = await prepare(
+    const { spec, policy, agent, native, software } = await prepare(
       question,
       places,
       filesIn(join(places.run, "s", "explain")),
@@ -133,7 +133,7 @@ export class ActiveSession {
     const keys = Object.fromEntries(
       heldKeys(agent.kind, spec.environment).map(({ variable }) => [variable, "[held by the gateway]"]),
     );
-    const record = recordAt(join(places.run, "s", "explain"), { agent, policy });
+    const record = recordAt(join(places.run, "s", "explain"), { policy, software });
     const hold = {
       folder: join(places.holds, "explain"),
       isWhole: question.review || policy.sandbox.review,
@@ -419,12 +419,11 @@ const recorderOf = (
     },
   });
 
-/** The agent reads its own program at each start, which is no news. */
 const recordAt = (
   folder: string,
-  { agent, policy }: Pick<Prepared, "agent" | "policy">,
+  { policy, software }: Pick<Prepared, "policy" | "software">,
 ): NonNullable<SandboxSpec["record"]> => ({
-  ...{ socket: join(folder, "record.sock"), reads: true, quiet: agent.folders },
+  ...{ socket: join(folder, "record.sock"), reads: true, quiet: software },
   goesOn: policy.sandbox.unrecorded,
 });
 

@@ -480,6 +480,8 @@ describe("in the ledger", () => {
       for (const name of ["a", "deep/b", "unread"]) writeFileSync(join(shown, name), "x");
       const profile = profileIn(place, "default", [[/ {4}- \/opt/, `    - ${shown}`]]);
       const script = `cat ${shown}/a; cd ${shown}; cat a deep/b; ls -R . >/dev/null; cat none; cat /etc/hosts /usr/bin/env README.md >/dev/null; exit 0`;
+      const usual = await place.run(["run", "--explain", "true"]);
+      expect(usual.stdout).not.toContain("files that are read");
       const explained = await place.run(["run", "--explain", "-p", profile, "true"]);
       expect(explained.stdout).toContain(`files that are read in ${shown}`);
       const ran = await place.run(["run", "-p", profile, "--", "bash", "-c", script]);
