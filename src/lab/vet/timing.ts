@@ -14,6 +14,8 @@ export interface Timing {
 }
 
 const LEAST_MS = 100;
+/** Of the slowest control: on a machine that others use, a few pairs of slow runs differ by a sixth for no reason. */
+const LEAST_SHARE = 1 / 3;
 
 type Gaps = ReadonlyMap<string, number>;
 
@@ -41,7 +43,8 @@ export function slower(controls: readonly Gaps[], runs: readonly Gaps[]): readon
     const after = runs.map((gaps) => gaps.get(wait)).filter((ms) => ms !== undefined);
     if (before.length < controls.length || after.length < runs.length) continue;
     const [low, high, least] = [Math.min(...before), Math.max(...before), Math.min(...after)];
-    if (least > high + Math.max(LEAST_MS, high - low)) out.push({ wait, a: high, b: least });
+    if (least > high + Math.max(LEAST_MS, high - low, high * LEAST_SHARE))
+      out.push({ wait, a: high, b: least });
   }
   return out;
 }

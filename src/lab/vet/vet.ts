@@ -339,8 +339,14 @@ export class Vetting {
       const [controls, runs]: [ReadonlyMap<string, number>[], ReadonlyMap<string, number>[]] = [[], []];
       let timings: readonly Timing[] = [];
       for (let pair = 0; pair < pairs; pair += 1) {
-        const control = await this.#bench.run([], { prompts: PROMPTS.slice(0, prompts.length) });
-        const run = await this.#bench.run(level.patches, { prompts });
+        const inTurn = [
+          () => this.#bench.run([], { prompts: PROMPTS.slice(0, prompts.length) }),
+          () => this.#bench.run(level.patches, { prompts }),
+        ] as const;
+        // Each goes first in turn: a machine that grows busier makes the second one slow.
+        const early = pair % 2 === 0 ? null : await inTurn[1]();
+        const control = await inTurn[0]();
+        const run = early ?? (await inTurn[1]());
         if (control === null || run === null) return;
         controls.push(gapsOf(control));
         runs.push(gapsOf(run));
