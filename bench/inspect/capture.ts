@@ -1,10 +1,10 @@
 /**
  * Sessions of the real agents as the gateway saw them, for warm.ts.
  *
- *   [STEPS=144] node bench/inspect/capture.ts <directory of ordinary source> <out> [agent …]
+ *   [STEPS=144] [PLANTED=1] node bench/inspect/capture.ts <directory of ordinary source> <out> [agent …]
  *
  * Each agent of the register works through a script of reads, commands and edits (144 steps unless told otherwise, files of about 5.5 KB, a secret
- * planted in every fourth) against the scripted model on loopback, under the default profile, which masks the secrets. What
+ * planted in every fourth; with PLANTED=0 none) against the scripted model on loopback, under the default profile, which masks the secrets. What
  * it sent to the model, and tried to send elsewhere, is taken from the ledger's evidence: one file an agent, a line of JSON
  * for each request or message of a WebSocket, in order.
  */
@@ -23,6 +23,7 @@ import { sourceFiles } from "./corpus.ts";
 
 const [from = "", out = "", ...wanted] = process.argv.slice(2);
 const STEPS = Number(process.env["STEPS"] ?? 144);
+const isPlanted = process.env["PLANTED"] !== "0";
 const source = sourceFiles(from, 2_000_000)
   .map(({ text }) => text)
   .join("\n");
@@ -31,7 +32,7 @@ const planted = DETECTORS.filter((d) => d.class === "secret").map((d) => d.examp
 const files = Object.fromEntries(
   Array.from({ length: STEPS }, (_, i) => [
     `part${i}.py`,
-    `${source.slice(i * 6_000, i * 6_000 + 5_500)}\n${i % 4 === 0 ? planted[(i * 7) % planted.length] : ""}\n# end of part ${i}\n`,
+    `${source.slice(i * 6_000, i * 6_000 + 5_500)}\n${isPlanted && i % 4 === 0 ? planted[(i * 7) % planted.length] : ""}\n# end of part ${i}\n`,
   ]),
 );
 const steps = Array.from({ length: STEPS }, (_, i): Step => {
