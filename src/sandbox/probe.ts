@@ -244,7 +244,11 @@ async function tryWall(facts: MachineFacts): Promise<Trial> {
     socket.on("error", () => {}); // the trial's own end
     socket.write(MAY_CHANGE);
     socket.on("data", (bytes) => {
-      for (const one of reader.read(bytes)) if (one.kind === "started") told.push(basename(one.program));
+      for (const one of reader.read(bytes)) {
+        if (one.kind === "started") told.push(basename(one.program));
+        // The helper keeps the last programs open for us until we hang up (helper/launch.c), for seconds.
+        if (one.kind === "end") socket.end();
+      }
     });
   });
   try {
