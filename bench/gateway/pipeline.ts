@@ -1,11 +1,16 @@
 /**
  * The pipeline without sockets: what one request costs between the wires, step by step, on one thread. The peer answers at
  * once and the ledger is a real one whose disk takes everything at once, so that what is left is computing.
- * `node bench/gateway/pipeline.ts [size] [stream: 0 or 1] [rounds]`: µs of wall time, median and least of the rounds.
+ * µs of wall time, median and least of the rounds.
+ *
+ *   node bench/gateway/pipeline.ts [size] [stream: 0 or 1] [rounds] [--captured claude.jsonl [--turns 40-55]]
+ *
+ * With --captured (bench/inspect/capture.ts) the turns of a real agent's session take the place of made bodies.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { newSessionId, systemClock, Turns } from "../../src/core/index.ts";
 import { createDecoder } from "../../src/dialect/index.ts";
 import { Approvals } from "../../src/gateway/approvals.ts";
@@ -25,9 +30,13 @@ import { Rulebook } from "../../src/gateway/standing.ts";
 import { createInspector, createVault } from "../../src/inspect/index.ts";
 import { openLedgerWith } from "../../src/ledger/ledger.ts";
 import { layer, parseDocument, readyProfile } from "../../src/policy/index.ts";
-import { JSON_REPLY, requestBody, SSE_HEAD, SSE_TAIL, sseDelta } from "./bodies.ts";
+import { capturedTurns, JSON_REPLY, requestBody, SSE_HEAD, SSE_TAIL, sseDelta } from "./bodies.ts";
 
-const [size = 2048, streams = 0, rounds = 20] = process.argv.slice(2).map(Number);
+const { positionals, values } = parseArgs({
+  options: { captured: { type: "string", default: "" }, turns: { type: "string", default: "40-55" } },
+  allowPositionals: true,
+});
+const [size = 2048, streams = 0, rounds = 20] = positionals.map(Number);
 const folder = mkdtempSync(join(tmpdir(), "bench-pipeline-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
@@ -166,16 +175,38 @@ const reply: Reply = {
   },
 };
 
-const { bytes, markAt } = requestBody(size, streams === 1, 1);
-const headBytes = Buffer.from(
-  `POST /api.anthropic.com/v1/messages HTTP/1.1\r\nhost: 127.0.0.1:3128\r\ncontent-type: application/json\r\nx-api-key: sk-bench\r\nanthropic-version: 2023-06-01\r\nuser-agent: bench/1\r\naccept: application/json\r\ncontent-length: ${bytes.length}\r\n\r\n`,
-);
-let count = 0;
+/** The next body, unlike any before. */
+const nextBody: () => Buffer = values.captured === "" ? madeBodies() : turnsOf(values.captured);
+
+function madeBodies(): () => Buffer {
+  const { bytes, markAt } = requestBody(size, streams === 1, 1);
+  let count = 0;
+  return () => {
+    const body = Buffer.from(bytes);
+    body.write((++count).toString(16).padStart(16, "0"), markAt);
+    return body;
+  };
+}
+
+function turnsOf(file: string): () => Buffer {
+  const [first = 40, last = first] = values.turns.split("-").map(Number);
+  const turns = capturedTurns({ file, turns: [first, last] });
+  let count = 0;
+  return () => {
+    const turn = turns[count % turns.length];
+    if (turn === undefined) throw new Error(`${file} has no turns ${values.turns}`);
+    return turn.withPass(Math.floor(count++ / turns.length));
+  };
+}
+
+const headBytes = (length: number): Buffer =>
+  Buffer.from(
+    `POST /api.anthropic.com/v1/messages HTTP/1.1\r\nhost: 127.0.0.1:3128\r\ncontent-type: application/json\r\nx-api-key: sk-bench\r\nanthropic-version: 2023-06-01\r\nuser-agent: bench/1\r\naccept: application/json\r\ncontent-length: ${length}\r\n\r\n`,
+  );
 async function one(): Promise<void> {
-  const body = Buffer.from(bytes);
-  body.write((++count).toString(16).padStart(16, "0"), markAt);
+  const body = nextBody();
   lap = clock();
-  const head = parseRequestHead(headBytes);
+  const head = parseRequestHead(headBytes(body.length));
   const inbound: Inbound = {
     door: "base",
     protocol: "http/1.1",
@@ -194,7 +225,8 @@ async function one(): Promise<void> {
   tick("after append");
 }
 
-const perRound = size > 100_000 ? 100 : 1000;
+const last = nextBody();
+const perRound = last.length > 100_000 ? 100 : 1000;
 for (let i = 0; i < perRound * 3; i++) await one();
 const all: Record<string, number[]> = {};
 for (let round = 0; round < rounds; round++) {
@@ -218,10 +250,10 @@ for (const [name, list] of Object.entries(all)) {
 const parse: number[] = [];
 for (let round = 0; round < rounds; round++) {
   const from = clock();
-  for (let i = 0; i < perRound; i++) JSON.parse(bytes.toString("utf8"));
+  for (let i = 0; i < perRound; i++) JSON.parse(last.toString("utf8"));
   parse.push((clock() - from) / perRound);
 }
 console.log(
-  `${"floor: JSON.parse of the body".padEnd(28)} least ${Math.min(...parse).toFixed(1)} µs, ${size} bytes`,
+  `${"floor: JSON.parse of the body".padEnd(28)} least ${Math.min(...parse).toFixed(1)} µs, ${last.length} bytes`,
 );
 process.exit(0);

@@ -34,15 +34,40 @@ function closingQuote(bytes: Buffer, from: number): number {
 
 const unreadable = (detail: string): Fault => new Fault("inspect.unreadable", { detail });
 
+/** Behind a comma between two values: all that the rest of a walk depends on, but for the bytes themselves. */
+export interface WalkPoint {
+  /** Byte offset behind the comma. */
+  readonly at: number;
+  /** One a container that is open: its pointer, */
+  readonly pointers: readonly string[];
+  /** and the next index (array) or -1 (object). */
+  readonly indices: readonly number[];
+  readonly pointer: string;
+  readonly isKey: boolean;
+}
+
+interface WalkOptions {
+  /** Where an earlier walk of the same bytes was. */
+  readonly from: WalkPoint | null;
+  /** Commas with no more than this many open containers are told of; */
+  readonly maxDepth: number;
+  /** the walk ends where this returns false, and what follows is not looked at. */
+  readonly pass: (at: number, point: () => WalkPoint) => boolean;
+}
+
 /** Calls `visit` for every string in document order, keys included. */
-export function walkStrings(document: Uint8Array, visit: (string: JsonString) => void): void {
+export function walkStrings(
+  document: Uint8Array,
+  visit: (string: JsonString) => void,
+  options?: WalkOptions,
+): void {
   const bytes = asBuffer(document);
-  // One frame a container: its pointer, and the next index (array) or -1 (object).
-  const pointers: string[] = [];
-  const indices: number[] = [];
-  let pointer = "";
-  let isKey = false;
-  for (let at = 0; at < bytes.length; at++) {
+  const from = options?.from ?? null;
+  const pointers = [...(from?.pointers ?? [])];
+  const indices = [...(from?.indices ?? [])];
+  let pointer = from?.pointer ?? "";
+  let isKey = from?.isKey ?? false;
+  for (let at = from?.at ?? 0; at < bytes.length; at++) {
     const byte = bytes[at];
     if (byte === QUOTE) {
       const end = closingQuote(bytes, at + 1);
@@ -73,6 +98,16 @@ export function walkStrings(document: Uint8Array, visit: (string: JsonString) =>
         indices[indices.length - 1] = index + 1;
         pointer = `${pointers.at(-1) ?? ""}/${index + 1}`;
       }
+      if (options === undefined || pointers.length > options.maxDepth) continue;
+      const here = at + 1;
+      const point = (): WalkPoint => ({
+        at: here,
+        pointers: [...pointers],
+        indices: [...indices],
+        pointer,
+        isKey,
+      });
+      if (!options.pass(here, point)) return;
     }
   }
   if (pointers.length > 0) throw unreadable("the document breaks off");

@@ -15,15 +15,14 @@ import {
   applyEdits,
   asBuffer,
   type ByteEdit,
-  bytesOfUnits,
   decodeString,
   encodeInside,
   type JsonString,
-  walkStrings,
 } from "./json-strings.ts";
 import { type ManyStrings, manyStrings } from "./many.ts";
 import { placeholder } from "./placeholder.ts";
 import { createEventRestorer, type EventRestorer, type Known, type RestorerOptions } from "./restore.ts";
+import { createSpots, type Spot, type Spots, spotOf } from "./spots.ts";
 
 /** More values than this in one session are refused. */
 const MAX_VALUES = 5_000;
@@ -98,6 +97,11 @@ interface Search {
   readonly strings: ManyStrings;
 }
 
+/** Everything that is known, and where it stood in the bodies that came before. */
+interface Everything extends Search {
+  readonly spots: Spots<Place>;
+}
+
 /** Members of a body that are signed or sealed by the vendor: an edit inside makes the vendor refuse the request. */
 const SEALED =
   /\/(?:signature|thinking|encrypted_content|thoughtSignature|thought_signature|redacted_thinking)(?:\/|$)/;
@@ -126,8 +130,9 @@ export function createVault(options: {
   const byValue = new Map<string, string>();
   /** By placeholder: the files that the value was read from. */
   const sources = new Map<string, Set<string>>();
-  /** By classes; "" for all. */
+  /** By classes. */
   const searches = new Map<string, Search>();
+  let everything: Everything | null = null;
   const back: { plain: ManyStrings | null; escaped: ManyStrings | null; words: string[] } = {
     plain: null,
     escaped: null,
@@ -136,6 +141,7 @@ export function createVault(options: {
 
   const changed = (): void => {
     searches.clear();
+    everything = null;
     back.plain = null;
     back.escaped = null;
   };
@@ -195,16 +201,35 @@ export function createVault(options: {
     changed();
   };
 
-  const searchFor = (classes: readonly string[] | null): Search => {
-    const name = classes === null ? "" : [...classes].sort().join(" ");
-    const made = searches.get(name);
-    if (made !== undefined) return made;
-    const wanted = [...entries.values()].filter(
-      (entry) => classes === null || classes.some((dataClass) => entry.classes.has(dataClass)),
-    );
-    const search = { entries: wanted, strings: manyStrings(wanted.map(({ sought }) => sought)) };
-    searches.set(name, search);
-    return search;
+  const searchOf = (wanted: readonly Entry[]): Search => ({
+    entries: wanted,
+    strings: manyStrings(wanted.map(({ sought }) => sought)),
+  });
+
+  const searchAll = (): Everything => {
+    if (everything !== null) return everything;
+    const search = searchOf([...entries.values()]);
+    const spots = createSpots({
+      find: (text) => hitsIn(text, search),
+      suspects: (bytes) => suspectPlaces(bytes, search.entries),
+    });
+    everything = { ...search, spots };
+    return everything;
+  };
+
+  const searchFor = (classes: readonly string[]): Search => {
+    const name = [...classes].sort().join(" ");
+    const made =
+      searches.get(name) ?? searchOf([...entries.values()].filter((entry) => isOneOf(entry, classes)));
+    searches.set(name, made);
+    return made;
+  };
+
+  /** A spot without values of other classes. Such a one may have hidden another, so the string is searched again. */
+  const ofClasses = (bytes: Buffer, spot: Spot<Place>, classes: readonly string[]): Spot<Place> | null => {
+    if (spot.hits.every(({ entry }) => isOneOf(entry, classes))) return spot;
+    const text = decodeString(bytes, spot.string.start, spot.string.end);
+    return spotOf(bytes, spot.string, hitsIn(text, searchFor(classes)));
   };
 
   /** Where known values stand in a text. */
@@ -240,7 +265,7 @@ export function createVault(options: {
   /** Only of a text that shows one file: which of several a value stands in is not told. */
   const noteSource = (text: string, file: string): void => {
     if (entries.size === 0) return;
-    for (const { entry } of hitsIn(text, searchFor(null))) {
+    for (const { entry } of hitsIn(text, searchAll())) {
       const known = sources.get(entry.placeholder) ?? new Set();
       if (known.size < MAX_SOURCES) known.add(file);
       sources.set(entry.placeholder, known);
@@ -268,7 +293,7 @@ export function createVault(options: {
       return { findings, tally: tally(findings) };
     },
     redact(body, form, classes) {
-      const search = searchFor(classes ?? null);
+      const search = classes === undefined ? searchAll() : searchFor(classes);
       if (search.entries.length === 0) return untouched(body);
       const bytes = asBuffer(body);
       if (form === "text") {
@@ -283,26 +308,20 @@ export function createVault(options: {
         );
         return { chunks: applyEdits(body, edits), replaced: edits.length, left: 0, met: metIn(hits) };
       }
-      const suspects = suspectPlaces(bytes, search.entries);
-      if (suspects !== null && suspects.length === 0) return untouched(body);
-      const edits: ByteEdit[] = [];
-      const met: Place[] = [];
-      let left = 0;
-      let next = 0;
-      walkStrings(body, (string) => {
-        if (suspects !== null) {
-          while (next < suspects.length && (suspects[next] ?? 0) < string.start) next++;
-          if (next >= suspects.length || (suspects[next] ?? 0) >= string.end) return;
-        }
-        const hits = hitsIn(decodeString(bytes, string.start, string.end), search);
-        if (hits.length === 0) return;
-        met.push(...hits);
-        if (isUntouchable(string)) left += hits.length;
-        else edits.push(...inBytes(bytes, string, hits));
-      });
-      return { chunks: applyEdits(body, edits), replaced: edits.length, left, met: metIn(met) };
+      const spots = searchAll()
+        .spots.in(bytes)
+        .map((spot) => (classes === undefined ? spot : ofClasses(bytes, spot, classes)))
+        .filter((spot) => spot !== null);
+      const kept = spots.filter(({ string }) => isUntouchable(string));
+      const edits = spots.filter(({ string }) => !isUntouchable(string)).flatMap(editsOf);
+      return {
+        chunks: applyEdits(body, edits),
+        replaced: edits.length,
+        left: kept.reduce((sum, { hits }) => sum + hits.length, 0),
+        met: metIn(spots.flatMap(({ hits }) => hits)),
+      };
     },
-    find: (text) => (entries.size === 0 ? [] : metIn(hitsIn(text, searchFor(null)))),
+    find: (text) => (entries.size === 0 ? [] : metIn(hitsIn(text, searchAll()))),
     first: (text, escaped) => (values.size === 0 ? -1 : (machine(escaped).search(text)[0]?.start ?? -1)),
     restore(text, escaped, allows = () => true) {
       if (values.size === 0) return text;
@@ -390,19 +409,15 @@ const SHORTEST_OWN_REST = 8;
 export const isUntouchable = ({ isKey, pointer }: JsonString): boolean =>
   isKey || SEALED.test(pointer) || FIRST_SYSTEM.test(pointer);
 
-function inBytes(bytes: Buffer, string: JsonString, hits: readonly Place[]): ByteEdit[] {
-  const places = bytesOfUnits(
-    bytes,
-    string.start,
-    string.end,
-    hits.flatMap(({ start, end }) => [start, end]),
-  );
-  return hits.map(({ entry }, i) => ({
-    start: places[2 * i] ?? string.end,
-    end: places[2 * i + 1] ?? string.end,
+const isOneOf = (entry: Entry, classes: readonly string[]): boolean =>
+  classes.some((dataClass) => entry.classes.has(dataClass));
+
+const editsOf = ({ string, hits, ranges }: Spot<Place>): readonly ByteEdit[] =>
+  hits.map(({ entry }, i) => ({
+    start: string.start + (ranges[i]?.start ?? 0),
+    end: string.start + (ranges[i]?.end ?? 0),
     bytes: encodeInside(entry.placeholder),
   }));
-}
 
 /** Shorter probes than this would be met everywhere. */
 const SHORTEST_PROBE = 4;
