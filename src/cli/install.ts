@@ -2,7 +2,6 @@
  * `sallyport install`: an agent's npm package at an exact version, in a folder of its own, without its install
  * scripts (they would run outside every sandbox). npm checks the registry's integrity hashes as it unpacks.
  */
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -19,6 +18,7 @@ import {
 } from "../register/index.ts";
 import { standingText, subjectOf } from "./admission.ts";
 import { registerPlaces } from "./destinations.ts";
+import { npm } from "./npm.ts";
 import type { Places } from "./places.ts";
 import { hashFile } from "./prepare.ts";
 
@@ -90,9 +90,9 @@ export async function ensureAgent(kind: AgentKind, version: string, places: Plac
     // settings, and with them an organisation's mirror and certificates.
     await writeFile(join(fresh, "package.json"), '{"private":true}\n');
     const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
-    const done = spawnSync("npm", [...args, "--loglevel=error", `${kind.package}@${version}`], {
+    const done = npm([...args, "--loglevel=error", `${kind.package}@${version}`], {
       cwd: fresh,
-      stdio: ["ignore", 2, 2],
+      prints: "to-stderr",
     });
     if (done.status !== 0 || !isComplete(fresh, kind))
       throw new Fault("setup.failed", {

@@ -1,5 +1,4 @@
 /** `sallyport provenance`: where a build came from, and what nobody could check. */
-import { spawnSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { Fault, systemClock } from "../core/index.ts";
@@ -28,6 +27,7 @@ import {
   VENDOR_MANIFESTS,
   vendorManifest,
 } from "../register/index.ts";
+import { npm } from "./npm.ts";
 import type { Places } from "./places.ts";
 import { hashFile } from "./prepare.ts";
 import { printable, table } from "./print.ts";
@@ -234,11 +234,11 @@ async function attestation(
     repository: textIn(recordIn(one?.["repository"])["url"]),
   };
   const spec = `${kind.package.replace("/", "%2f")}@${version}`;
-  const registry = spawnSync("npm", ["config", "get", "registry"], { encoding: "utf8", timeout: NPM_MS });
+  const registry = npm(["config", "get", "registry"], { timeout: NPM_MS, prints: "back" });
   try {
     const address = new URL(
       `-/npm/v1/attestations/${spec}`,
-      `${registry.stdout.trim().replace(/\/?$/, "/")}`,
+      `${(registry.stdout ?? "").trim().replace(/\/?$/, "/")}`,
     );
     const reply = await fetch(address, { signal: AbortSignal.timeout(FETCH_MS) });
     if (reply.ok) return attestationCheck(await reply.json(), "", about, trust);
@@ -250,15 +250,10 @@ async function attestation(
 
 /** Everything the registry says of one version. */
 function npmView(spec: string): Record<string, unknown> | null {
-  const done = spawnSync("npm", ["view", spec, "--json"], {
-    encoding: "utf8",
-    timeout: NPM_MS,
-    maxBuffer: 64 << 20,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const done = npm(["view", spec, "--json"], { timeout: NPM_MS, prints: "back" });
   if (done.status !== 0) return null;
   try {
-    const answer: unknown = JSON.parse(done.stdout);
+    const answer: unknown = JSON.parse(done.stdout ?? "");
     return typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : null;
   } catch {
     return null; // npm prints nothing where a version does not exist

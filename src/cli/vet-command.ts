@@ -3,7 +3,6 @@
  * Ctrl-C stops every run and leaves nothing behind.
  * Exit codes: 0 nothing found, 1 findings, 2 usage, 3 it could not be run.
  */
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -28,6 +27,7 @@ import {
 } from "../lab/index.ts";
 import { type AgentKind, agentNamed, splitVersion } from "../register/index.ts";
 import { readMachineFacts } from "../sandbox/index.ts";
+import { npm } from "./npm.ts";
 import type { Places } from "./places.ts";
 import { hashFile } from "./prepare.ts";
 import { faultText, printable, wantsColor } from "./print.ts";
@@ -255,12 +255,8 @@ async function history(
 
 /** Published releases from `from` to `to`, oldest first, as npm's registry lists them. */
 function releasesOf(kind: AgentKind, from: string, to: string): readonly string[] {
-  const done = spawnSync("npm", ["view", kind.package, "versions", "--json"], {
-    encoding: "utf8",
-    shell: false,
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  const listed: unknown = done.status === 0 ? JSON.parse(done.stdout) : null;
+  const done = npm(["view", kind.package, "versions", "--json"], { prints: "back" });
+  const listed: unknown = done.status === 0 ? JSON.parse(done.stdout ?? "") : null;
   if (!Array.isArray(listed))
     throw new Fault("setup.failed", { detail: `npm does not list the releases of ${kind.package}` });
   const rank = (version: string): number =>

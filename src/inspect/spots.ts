@@ -35,8 +35,8 @@ interface Lane<Hit extends Range> {
   readonly points: readonly WalkPoint[];
 }
 
-/** A session has few conversations under way at once, and each comes in and leaves. */
-const MAX_LANES = 6;
+/** A session has few conversations under way at once (the decoder remembers six), and each comes in and leaves. */
+const MAX_LANES = 12;
 /** Of all bodies that are kept. */
 const MAX_BYTES = 16 * 1024 * 1024;
 /** A smaller body is searched as a whole. */
@@ -62,6 +62,7 @@ export function createSpots<Hit extends Range>(options: {
       const prefix = samePrefix(body, lane.body);
       const suffix = sameSuffix(body, lane.body, Math.min(body.length, lane.body.length) - prefix);
       if (best === null || prefix + suffix > best.prefix + best.suffix) best = { lane, prefix, suffix };
+      if (prefix + suffix > (body.length * 7) / 8) break; // near enough to be the conversation
     }
     return best;
   };
