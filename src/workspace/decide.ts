@@ -1,6 +1,7 @@
 /** What `sallyport review` does to a hold: see review.ts for files, git-import.ts for repositories. */
-import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { entryAt } from "./entry.ts";
 import { bringIn } from "./finish.ts";
 import { changedRefs } from "./git-import.ts";
 import { folderOf, type Hold, openToOwner, removeHold, writeHold } from "./hold.ts";
@@ -51,7 +52,7 @@ function isThere(root: string, hold: Hold, git: string, path: string): boolean {
   const overlay = hold.overlays.find((one) => one.kind === "git" && one.at === git);
   if (overlay === undefined) return false;
   const upper = join(folderOf(root, hold.session), overlay.name, "up");
-  const stat = lstatSync(at(upper, bytesOf(path)), { throwIfNoEntry: false });
+  const stat = entryAt(at(upper, bytesOf(path)));
   return stat !== undefined && !stat.isCharacterDevice();
 }
 
@@ -88,7 +89,7 @@ function takeHeld(root: string, hold: Hold, git: string, path: string, name: str
   const overlay = hold.overlays.find((one) => one.kind === "git" && one.at === git);
   const from = at(join(folderOf(root, hold.session), overlay?.name ?? "", "up"), bytesOf(path));
   const to = join(git, path);
-  const stat = lstatSync(from, { throwIfNoEntry: false });
+  const stat = entryAt(from);
   if (stat?.isFile() !== true) return { path: name, failed: "it is no plain file: bring it in by hand" };
   try {
     mkdirSync(dirname(to), { recursive: true });

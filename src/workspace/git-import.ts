@@ -28,12 +28,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { inflateSync } from "node:zlib";
+import { entryAt, targetAt } from "./entry.ts";
 import { gitPart, isLog, isPlainNote, isPlainProgress, refValue } from "./git-rules.ts";
 import { at, entriesOf, type LayerEntry, type Layers, mergedFile, mergedNames, readPlain } from "./layers.ts";
 import { shown } from "./tree.ts";
@@ -183,7 +183,7 @@ class Import {
 
   /** Whether somebody else wrote it since the session began. */
   #isTouched(path: string): boolean {
-    const stat = statSync(at(this.#layers.lower, path), { throwIfNoEntry: false });
+    const stat = targetAt(at(this.#layers.lower, path));
     return stat !== undefined && stat.ctimeMs >= this.#orders.startedAt;
   }
 
@@ -374,7 +374,7 @@ class Import {
     const visit = (folder: string): void => {
       for (const name of namesOf(at(lower, folder))) {
         const path = `${folder}/${name}`;
-        const stat = statSync(at(lower, path), { throwIfNoEntry: false });
+        const stat = targetAt(at(lower, path));
         if (stat?.isDirectory() === true) visit(path);
         else take(refs, path, readPlain(at(lower, path), 4_096));
       }
@@ -472,7 +472,7 @@ class Import {
     const entries = [...entriesOf(this.#layers)].filter(
       (entry) => entry.path.startsWith(`${folder}/`) && entry.kind !== "folder",
     );
-    const removed = lstatSync(at(this.#layers.upper, folder), { throwIfNoEntry: false });
+    const removed = entryAt(at(this.#layers.upper, folder));
     const isPlain = entries.every(
       (entry) =>
         entry.kind === "removed" ||

@@ -18,6 +18,7 @@ import {
   type Stats,
 } from "node:fs";
 import { Fault } from "../core/index.ts";
+import { entryAt } from "./entry.ts";
 import { bytesOf } from "./tree.ts";
 
 export type LayerKind = "file" | "folder" | "link" | "removed" | "other";
@@ -91,7 +92,7 @@ export function kindOf(stat: Stats): LayerKind {
 export function showsThrough(layers: Layers, path: string): boolean {
   for (let end = path.indexOf("/"); ; end = path.indexOf("/", end + 1)) {
     const part = end < 0 ? path : path.slice(0, end);
-    const stat = lstatSync(at(layers.upper, part), { throwIfNoEntry: false });
+    const stat = entryAt(at(layers.upper, part));
     if (stat === undefined) return true;
     if (end < 0 || !stat.isDirectory()) return false;
     if (layers.opaque.has(part)) return false;
@@ -113,7 +114,7 @@ export function mergedNames(layers: Layers, folder: string): readonly string[] {
 
 /** A folder that is in both shows through, unless it is marked. */
 function showsThroughFolder(layers: Layers, folder: string): boolean {
-  const stat = lstatSync(at(layers.upper, folder), { throwIfNoEntry: false });
+  const stat = entryAt(at(layers.upper, folder));
   if (stat === undefined) return showsThrough(layers, folder);
   if (!stat.isDirectory() || layers.opaque.has(folder)) return false;
   const parent = folder.lastIndexOf("/");
@@ -122,10 +123,10 @@ function showsThroughFolder(layers: Layers, folder: string): boolean {
 
 /** Where the program saw a plain file's bytes; null: it saw none there. */
 export function mergedFile(layers: Layers, path: string): Buffer | null {
-  const upper = lstatSync(at(layers.upper, path), { throwIfNoEntry: false });
+  const upper = entryAt(at(layers.upper, path));
   if (upper !== undefined) return upper.isFile() ? at(layers.upper, path) : null;
   if (!showsThrough(layers, path)) return null;
-  const lower = lstatSync(at(layers.lower, path), { throwIfNoEntry: false });
+  const lower = entryAt(at(layers.lower, path));
   return lower?.isFile() === true ? at(layers.lower, path) : null;
 }
 

@@ -30,6 +30,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { obeyedPart } from "../core/index.ts";
+import { entryAt } from "./entry.ts";
 import { folderOf, type Hold, openToOwner } from "./hold.ts";
 import { at, entriesOf, kindOf, type LayerEntry, type Layers, openLayers, readPlain } from "./layers.ts";
 import { inFolderOf } from "./restore.ts";
@@ -79,7 +80,7 @@ function changesAt(layers: Layers, entry: LayerEntry, startedAt: number): readon
   const { path, kind } = entry;
   const before = at(layers.lower, path);
   // A folder on the way may have been hidden and made anew: then what lies here is not what this was made of.
-  const was = lstatSync(before, { throwIfNoEntry: false });
+  const was = entryAt(before);
   const make = (over: Pick<Change, "was" | "kind">, where = path): Change => ({
     ...over,
     path: where,
@@ -110,7 +111,7 @@ const hides = (layers: Layers, path: string): boolean =>
 const goneIn = (layers: Layers, folder: string): readonly string[] =>
   readdirSync(at(layers.lower, folder), "latin1")
     .map((name) => `${folder}/${name}`)
-    .filter((path) => lstatSync(at(layers.upper, path), { throwIfNoEntry: false }) === undefined);
+    .filter((path) => entryAt(at(layers.upper, path)) === undefined);
 
 function isAlike(was: Stats, is: Stats, before: Buffer, after: Buffer): boolean {
   if (was.isFile() && is.isFile())
@@ -132,7 +133,7 @@ const isObeyed = (path: string): boolean =>
 
 /** Of a folder: whether anything in it was. */
 function isTouched(path: Buffer, startedAt: number): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
+  const stat = entryAt(path);
   if (stat === undefined) return false;
   if (!stat.isDirectory()) return stat.ctimeMs >= startedAt;
   return readdirSync(path, "buffer").some((name) =>
@@ -145,10 +146,10 @@ function asideIn(root: string, hold: Hold): readonly Change[] {
   return (hold.outcome?.swept.aside ?? []).flatMap(({ path }): Change[] => {
     const name = bytesOf(path);
     const after = at(folder, name);
-    const stat = lstatSync(after, { throwIfNoEntry: false });
+    const stat = entryAt(after);
     if (stat === undefined) return [];
     const before = at(hold.workspace, name);
-    const isThere = lstatSync(before, { throwIfNoEntry: false }) !== undefined;
+    const isThere = entryAt(before) !== undefined;
     const was = isThere ? "changed" : "made";
     return [
       {
@@ -203,7 +204,7 @@ function setMode(root: number, path: string, mode: number): void {
 }
 
 function takeOne(place: Buffer, folder: number, change: Change, modes: Map<string, number>): void {
-  const is = lstatSync(place, { throwIfNoEntry: false });
+  const is = entryAt(place);
   if (change.was === "removed") {
     if (is?.isDirectory() === true) rmSync(place, { recursive: true });
     else if (is !== undefined) unlinkSync(place);
@@ -257,7 +258,7 @@ function placeAside(place: Buffer, after: Buffer, inner: string): void {
 export function discard(changes: readonly Change[]): readonly Done[] {
   return changes.toReversed().map(({ path, after, kind }): Done => {
     try {
-      if (lstatSync(after, { throwIfNoEntry: false }) === undefined) return { path, failed: null };
+      if (entryAt(after) === undefined) return { path, failed: null };
       if (kind === "folder" && lstatSync(after).isDirectory()) {
         openToOwner(after);
         // What is in it may have been taken or be kept: only what is empty goes, and what was set aside goes whole.
@@ -283,7 +284,7 @@ export function forgetAside(changes: readonly Change[]): void {
 
 /** Text to compare; null: it is none, or too large. */
 export function textOf(path: Buffer, maxBytes: number): string | null {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
+  const stat = entryAt(path);
   if (stat === undefined) return "";
   if (stat.isSymbolicLink()) return `-> ${readlinkSync(path, "utf8")}\n`;
   const bytes = readPlain(path, maxBytes);

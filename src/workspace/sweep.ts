@@ -14,7 +14,6 @@ import {
   closeSync,
   cpSync,
   existsSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
   readlinkSync,
@@ -26,6 +25,7 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { obeyedPart } from "../core/index.ts";
+import { entryAt } from "./entry.ts";
 import { gitPart, plainConfig } from "./git-rules.ts";
 import { readPlain } from "./layers.ts";
 import { bytesOf, openFolder, shown, within } from "./tree.ts";
@@ -140,7 +140,7 @@ class Sweep {
   }
 
   #stat(path: string): Stats | undefined {
-    return lstatSync(this.#at(path), { throwIfNoEntry: false });
+    return entryAt(this.#at(path));
   }
 
   #isNew(path: string): boolean {

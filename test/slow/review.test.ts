@@ -116,7 +116,20 @@ describe("the law of a review", () => {
           expect(shape(workspace)).toEqual(shape(seen));
           expect(changesIn(root, hold)).toEqual([]);
         }),
-        { numRuns: 40, interruptAfterTimeLimit: 30_000 },
+        {
+          numRuns: 40,
+          interruptAfterTimeLimit: 30_000,
+          // A file that became a folder: what stands in that stood nowhere before.
+          examples: [
+            [
+              [["write", "c", "a"]],
+              [
+                ["rm", "c", "a"],
+                ["write", "c/a", "a"],
+              ],
+            ],
+          ],
+        },
       );
     } finally {
       rmSync(root, { recursive: true, force: true });

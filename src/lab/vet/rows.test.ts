@@ -34,6 +34,11 @@ describe("rows of many levels", () => {
       expect(rows.some((row) => row.every((choice) => choice.factor !== factor))).toBe(true);
   });
 
+  it("change all at once in one row, so that what only all together show is shown", () => {
+    for (const some of [FACTORS.slice(0, 2), FACTORS.slice(0, 3), FACTORS.slice(0, 5), FACTORS])
+      expect(designRows(some, 60).rows[0]?.map(({ factor }) => factor)).toEqual(some);
+  });
+
   it("are the same each time", () => {
     expect(designRows(FACTORS, 60).rows).toEqual(rows);
   });

@@ -38,7 +38,8 @@ const TRIES = 12;
 
 /**
  * At most `most` rows. Levels are taken as ordered by how telling they are: pairs of early ones come first. Each factor
- * also stays unchanged in some rows, so that one factor cannot hide another in all of them.
+ * also stays unchanged in some rows, so that one factor cannot hide another in all of them; the first row changes all, as what
+ * only all together show is shown by no other.
  */
 export function designRows(factors: readonly Factor[], most: number): Rows {
   const choices = factors.map((factor) => factor.levels.map((level): Choice => ({ factor, level })));
@@ -48,7 +49,8 @@ export function designRows(factors: readonly Factor[], most: number): Rows {
   while (rows.length < most && open.left > 0) {
     let [best, bestGain] = [[] as Row, 0];
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
-      const row = candidate(choices, open, random, rows.length % choices.length);
+      const spared = rows.length === 0 ? null : (rows.length - 1) % choices.length;
+      const row = candidate(choices, open, random, spared);
       const gain = open.gain(row);
       if (gain > bestGain) [best, bestGain] = [row, gain];
     }
@@ -59,17 +61,21 @@ export function designRows(factors: readonly Factor[], most: number): Rows {
   return { rows, covered: open.pairs - open.left, pairs: open.pairs };
 }
 
-/** Each factor in random order takes the level that adds most to what is chosen so far, or stays unchanged, as `spared` does. */
+/**
+ * Each factor in random order takes the level that adds most to what is chosen so far, or stays unchanged, as `spared` does.
+ * Null: none stays.
+ */
 function candidate(
   choices: readonly (readonly Choice[])[],
   open: Cover,
   random: () => number,
-  spared: number,
+  spared: number | null,
 ): Row {
   const row: Choice[] = [];
   const order = choices.map((levels) => ({ levels, at: random() })).toSorted((a, b) => a.at - b.at);
   for (const { levels } of order) {
-    if (choices.length > 2 && (levels === choices[spared] || random() < UNCHANGED)) continue;
+    const mayStay = spared !== null && choices.length > 2;
+    if (mayStay && (levels === choices[spared] || random() < UNCHANGED)) continue;
     let [best, bestGain] = [null as Choice | null, -1];
     for (const choice of levels) {
       if (row.some((other) => conflicts(choice, other))) continue;
