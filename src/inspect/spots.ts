@@ -41,11 +41,13 @@ const MAX_LANES = 12;
 const MAX_BYTES = 16 * 1024 * 1024;
 /** A smaller body is searched as a whole. */
 const MIN_BYTES = 4 * 1024;
-/** Between points within arrays. */
+/** Between points within arrays; what is the same for less is walked again. */
 const POINT_BYTES = 1024;
-/** Points between members of objects, which are kept wherever they stand. */
-const MAX_MEMBERS = 256;
+/** From so many on, points between members of objects are kept only where they are far from the last, as others are. */
+const MAX_POINTS = 2_000;
 const MAX_POINT_DEPTH = 3;
+/** Suspects are looked for so far ahead of the walk. */
+const AHEAD_BYTES = 16 * 1024;
 
 export function createSpots<Hit extends Range>(options: {
   readonly find: (text: string) => readonly Hit[];
@@ -54,9 +56,7 @@ export function createSpots<Hit extends Range>(options: {
 }): Spots<Hit> {
   let lanes: readonly Lane<Hit>[] = [];
 
-  const nearest = (
-    body: Buffer,
-  ): { readonly lane: Lane<Hit>; readonly prefix: number; readonly suffix: number } | null => {
+  const nearest = (body: Buffer): Near<Hit> | null => {
     let best = null;
     for (const lane of lanes) {
       const prefix = samePrefix(body, lane.body);
@@ -67,86 +67,88 @@ export function createSpots<Hit extends Range>(options: {
     return best;
   };
 
-  /** The strings with hits and the points from `from` on; null when the walk does not come by `join`. */
-  const walk = (
-    body: Buffer,
-    from: WalkPoint | null,
-    join: WalkPoint | null,
-  ): Omit<Lane<Hit>, "body"> | null => {
-    const begin = from?.at ?? 0;
-    const suspects = options.suspects(body.subarray(begin, join?.at ?? body.length));
+  /** Whether a value may stand within bytes of a body, which are asked for in ascending order. */
+  const suspectsIn = (body: Buffer): ((start: number, end: number) => boolean) => {
+    let places: readonly number[] | null = [];
+    let next = 0;
+    let until = 0;
+    return (start, end) => {
+      if (end > until) {
+        const begin = Math.max(start, until);
+        until = Math.min(body.length, Math.max(end, begin + AHEAD_BYTES));
+        // From the string's own beginning: a value may lie across what was looked at and what was not.
+        const from = Math.min(begin, start);
+        places = options.suspects(body.subarray(from, until))?.map((place) => from + place) ?? null;
+        next = 0;
+      }
+      if (places === null) return true;
+      while (next < places.length && (places[next] ?? 0) < start) next++;
+      return next < places.length && (places[next] ?? 0) < end;
+    };
+  };
+
+  /**
+   * Walks what is not as in the lane's body: from where the two part until they stand in the same place again, there on to
+   * where they part again.
+   */
+  const search = (body: Buffer, near: Near<Hit> | null): Omit<Lane<Hit>, "body"> => {
+    const lane = near?.lane ?? null;
     const spots: Spot<Hit>[] = [];
     const points: WalkPoint[] = [];
-    let next = 0;
-    let members = 0;
-    let joins = false;
+    const isSuspect = suspectsIn(body);
+    const members = new Map(lane?.points.filter(isBetweenMembers).map((point) => [placeOf(point), point]));
     const visit = (string: JsonString): void => {
-      if (suspects !== null) {
-        while (next < suspects.length && begin + (suspects[next] ?? 0) < string.start) next++;
-        if (next >= suspects.length || begin + (suspects[next] ?? 0) >= string.end) return;
-      }
+      if (!isSuspect(string.start, string.end)) return;
       const spot = spotOf(body, string, options.find(decodeString(body, string.start, string.end)));
       if (spot !== null) spots.push(spot);
     };
-    walkStrings(body, visit, {
-      from,
-      maxDepth: MAX_POINT_DEPTH,
-      pass: (at, point) => {
-        if (join !== null && at >= join.at) {
-          joins = isSamePoint(join, point());
-          return false;
-        }
-        const far = at - (points.at(-1)?.at ?? begin) >= POINT_BYTES;
-        if (!far && members >= MAX_MEMBERS) return true;
-        const here = point();
-        const isMember = isBetweenMembers(here);
-        if (isMember) members++;
-        if (far || isMember) points.push(here);
-        return true;
-      },
-    });
-    return join === null || joins ? { spots, points } : null;
-  };
+    /** What stands from `old` on in the lane's body stands from `at` on in this one, for `length` bytes: where it does so no more. */
+    const take = (old: number, at: number, length: number): WalkPoint | null => {
+      if (lane === null) return null;
+      const last = lane.points.findLast((point) => point.at > old && point.at <= old + length);
+      if (last === undefined) return null;
+      const shift = at - old;
+      for (const spot of lane.spots)
+        if (spot.string.start >= old && spot.string.end < last.at)
+          spots.push(shift === 0 ? spot : { ...spot, string: movedBy(spot.string, shift) });
+      for (const point of lane.points)
+        if (point.at > old && point.at <= last.at) points.push(shifted(point, shift));
+      return shifted(last, shift);
+    };
 
-  const search = (body: Buffer, near: ReturnType<typeof nearest>): Omit<Lane<Hit>, "body"> => {
-    if (near === null) return walk(body, null, null) ?? NOTHING;
-    const { lane, prefix, suffix } = near;
-    if (prefix === body.length && prefix === lane.body.length) return lane;
-    const from = lane.points.findLast(({ at }) => at <= prefix) ?? null;
-    const begin = from?.at ?? 0;
-    const before = {
-      spots: lane.spots.filter(({ string }) => string.end < begin),
-      points: lane.points.filter(({ at }) => at <= begin),
-    };
-    const shift = body.length - lane.body.length;
-    const tail = lane.points.find(
-      (point) => point.at >= lane.body.length - suffix && point.at + shift > begin && isBetweenMembers(point),
-    );
-    const middle = tail === undefined ? null : walk(body, from, shifted(tail, shift));
-    if (tail === undefined || middle === null) {
-      const { spots, points } = walk(body, from, null) ?? NOTHING;
-      return { spots: [...before.spots, ...spots], points: [...before.points, ...points] };
+    let from = near === null ? null : take(0, 0, near.prefix);
+    for (let isOver = false; !isOver; ) {
+      const begin = from?.at ?? 0;
+      isOver = true;
+      walkStrings(body, visit, {
+        from,
+        maxDepth: MAX_POINT_DEPTH,
+        pass: (at, point) => {
+          const isFar = at - (points.at(-1)?.at ?? 0) >= POINT_BYTES;
+          if (!isFar && points.length >= MAX_POINTS) return true;
+          const here = point();
+          const isMember = isBetweenMembers(here);
+          if (isFar || isMember) points.push(here);
+          const old = isMember && at > begin ? members.get(placeOf(here)) : undefined;
+          if (old === undefined || lane === null) return true;
+          const rest = samePrefix(body.subarray(at), lane.body.subarray(old.at));
+          const on = rest < POINT_BYTES ? null : take(old.at, at, rest);
+          if (on === null) return true;
+          from = on;
+          isOver = false;
+          return false;
+        },
+      });
     }
-    const after = lane.spots.filter(({ string }) => string.start >= tail.at);
-    return {
-      spots: [
-        ...before.spots,
-        ...middle.spots,
-        ...after.map((spot) => ({ ...spot, string: movedBy(spot.string, shift) })),
-      ],
-      points: [
-        ...before.points,
-        ...middle.points,
-        ...lane.points.filter(({ at }) => at >= tail.at).map((point) => shifted(point, shift)),
-      ],
-    };
+    return { spots, points };
   };
 
   return {
     in(body) {
       if (body.length < MIN_BYTES || body.length > MAX_BYTES) return search(body, null).spots;
       const near = nearest(body);
-      const { spots, points } = search(body, near);
+      const isSame = near?.prefix === body.length && near.prefix === near.lane.body.length;
+      const { spots, points } = isSame ? near.lane : search(body, near);
       const isSuccessor = near !== null && near.prefix + near.suffix >= (near.lane.body.length * 2) / 3;
       const last = isSuccessor ? near.lane : null;
       const kept = { body: keepInPlace(body, last?.body ?? null, near?.prefix ?? 0), spots, points };
@@ -160,7 +162,11 @@ export function createSpots<Hit extends Range>(options: {
   };
 }
 
-const NOTHING = { spots: [], points: [] };
+interface Near<Hit extends Range> {
+  readonly lane: Lane<Hit>;
+  readonly prefix: number;
+  readonly suffix: number;
+}
 
 /** Null without hits. */
 export function spotOf<Hit extends Range>(
@@ -186,15 +192,9 @@ export function spotOf<Hit extends Range>(
 /** No array is open, whose elements before would count: what follows stands in the same place wherever it begins. */
 const isBetweenMembers = ({ indices }: WalkPoint): boolean => indices.every((index) => index < 0);
 
-const isSamePoint = (a: WalkPoint, b: WalkPoint): boolean =>
-  a.at === b.at &&
-  a.pointer === b.pointer &&
-  a.isKey === b.isKey &&
-  isSameList(a.pointers, b.pointers) &&
-  isSameList(a.indices, b.indices);
-
-const isSameList = <T>(a: readonly T[], b: readonly T[]): boolean =>
-  a.length === b.length && a.every((one, i) => one === b[i]);
+/** Equal for points from which the same bytes are walked the same way. */
+const placeOf = ({ pointers, indices, pointer, isKey }: WalkPoint): string =>
+  JSON.stringify([pointers, indices, pointer, isKey]);
 
 const shifted = (point: WalkPoint, by: number): WalkPoint => ({ ...point, at: point.at + by });
 
