@@ -21,6 +21,10 @@ export interface ManyStrings {
   pending(text: string): number;
 }
 
+/** In a text of this many characters none of so few words is found out faster word by word, by the engine's own search. */
+const LONG = 256;
+const FEW = 200;
+
 export function manyStrings(words: readonly string[]): ManyStrings {
   const nodes: Node[] = [{ next: new Map(), fail: 0, word: -1, depth: 0 }];
   const at = (index: number): Node => nodes[index] as Node; // every index stored in a node is a node's
@@ -59,6 +63,7 @@ export function manyStrings(words: readonly string[]): ManyStrings {
   };
   return {
     search(text) {
+      if (text.length >= LONG && words.length <= FEW && !words.some((word) => text.includes(word))) return [];
       const hits: Hit[] = [];
       let state = 0;
       for (let i = 0; i < text.length; i++) {
