@@ -90,6 +90,9 @@ export async function ensureAgent(kind: AgentKind, version: string, places: Plac
     // settings, and with them an organisation's mirror and certificates.
     await writeFile(join(fresh, "package.json"), '{"private":true}\n');
     const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
+    // As often as npm is set to try again, but after 2 and 10 seconds and not 10 and 60: where a certificate or the bytes are
+    // not what they should be, a second try changes nothing, and a person is waiting.
+    args.push("--fetch-retry-mintimeout=2000", "--fetch-retry-maxtimeout=10000");
     const done = npm([...args, "--loglevel=error", `${kind.package}@${version}`], {
       cwd: fresh,
       prints: "to-stderr",

@@ -73,6 +73,20 @@ describe("the inspector", () => {
     expect(new Set(findings.map((f) => f.hash)).size).toBe(1);
   });
 
+  test.each([3, 4, 6])("a secret cut in %i is found in each of its pieces under one hash", (count) => {
+    const token = fake.slice(0, "ghp_".length + 36);
+    const size = Math.ceil(token.length / count);
+    const pieces = Array.from({ length: count }, (_, i) => token.slice(i * size, (i + 1) * size));
+    const { findings } = createInspector({ key }).inspect([
+      part("what came before"),
+      ...pieces.map((text) => part(text)),
+    ]);
+    const held = findings.map(({ part: p, start, end }) => [p, start, end]);
+    for (const [i, { length }] of pieces.entries()) expect(held).toContainEqual([i + 1, 0, length]);
+    expect(held.every(([p = 0]) => p > 0)).toBe(true);
+    expect(new Set(findings.map(({ hash }) => hash)).size).toBe(1);
+  });
+
   test("a detector that throws fails the inspection, so that the caller denies", () => {
     const broken = {
       id: "broken",

@@ -231,11 +231,15 @@ export function createInspector(options: InspectorOptions): Inspector {
             findings.push({ ...foundByPath(label, part, options.key), part: index });
           const previous = parts[index - 1];
           if (previous === undefined || !(part.isNew || previous.isNew) || !areJoined(previous, part)) return;
-          const { length } = previous.text;
           for (const head of [previous.text, ...piecesBefore(parts, index)])
             for (const { ends, begins } of crossing(head, part.text, false)) {
-              const start = Math.max(0, length - ends.end + ends.start);
-              findings.push({ ...ends, part: index - 1, start, end: length });
+              // In each of the parts before that hold some of it, the nearest first.
+              let left = ends.end - ends.start;
+              for (let at = index - 1; left > 0 && at >= 0; at--) {
+                const end = parts[at]?.text.length ?? 0;
+                findings.push({ ...ends, part: at, start: Math.max(0, end - left), end });
+                left -= end;
+              }
               findings.push({ ...begins, part: index });
             }
         });
@@ -417,7 +421,7 @@ interface Crossing {
 }
 
 /**
- * What two neighbouring parts hold only together: one finding in each, under one hash. A token that is whole in one of
+ * What neighbouring parts hold only together: one finding in each, under one hash. A token that is whole in one of
  * them is no such thing: what begins the next part would be taken for more of it.
  */
 function acrossBorder(scanner: Scanner, head: string, tail: string, key: Uint8Array): readonly Crossing[] {
