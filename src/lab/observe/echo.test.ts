@@ -26,6 +26,18 @@ describe("the same sentence in two zones is the same", () => {
   });
 });
 
+test("a hidden folder's name is one where it begins, not within a host's", () => {
+  const around = {
+    setting: BASELINE,
+    from: LATE,
+    to: LATE + 1000,
+    literals: [[".github", "file name"]] as const,
+  };
+  expect(echoOf(around, null).replace("read .github/x and src/.github of api.github.com")).toBe(
+    "read ‹file name›/x and src/‹file name› of api.github.com",
+  );
+});
+
 describe("how it is written is not", () => {
   test.each([
     ["2026-11-30", "2026/12/01"],

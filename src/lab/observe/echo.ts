@@ -33,7 +33,11 @@ export function echoOf({ setting, from, to, literals: more }: Surroundings, base
   const met = new Set<string>();
   const literals = literalsOf({ ...setting, base }, more);
   const named = new Map(literals);
-  const pattern = new RegExp(literals.map(([value]) => escaped(value)).join("|"), "g");
+  // `.github` is a folder's name where it begins one, and no part of `api.github.com`.
+  const pattern = new RegExp(
+    literals.map(([value]) => `${value.startsWith(".") ? "(?<![\\w-])" : ""}${escaped(value)}`).join("|"),
+    "g",
+  );
   const times = timeRules(setting, from, to);
   const meet = (name: string): string => {
     met.add(name);
