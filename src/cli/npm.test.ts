@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { machinePath } from "./npm.ts";
 
 test.each([
-  ["/work/node_modules/.bin:/node_modules/.bin:/usr/bin:/bin", "/usr/bin:/bin"],
+  ["/home/ada/app/node_modules/.bin:/node_modules/.bin:/usr/bin:/bin", "/usr/bin:/bin"],
   ["/usr/bin", "/usr/bin"],
   ["", ""],
   ["/opt/node_modules/.bin-of-mine:node_modules/.bin/:/bin", "/opt/node_modules/.bin-of-mine:/bin"],
