@@ -14,6 +14,8 @@ export interface Line {
   readonly section: Section;
   readonly path: string;
   readonly text: string;
+  /** As it was sent. */
+  readonly raw: string;
   /** Request, section and path in one. */
   readonly place: string;
 }
@@ -40,6 +42,8 @@ export interface Fact {
   readonly section: Section | "presence";
   readonly path: string;
   readonly text: string;
+  /** As one run sent it, what varies by itself masked. */
+  readonly raw: string;
   /** 1 for the first of equal ones in the run. */
   readonly nth: number;
 }
@@ -76,7 +80,7 @@ export function readRun(
     const lines = itemsOf(request).map((item) => {
       const path = echo.replace(item.path);
       const place = interned(places, `${name}\n${item.section}\n${path}`);
-      return { section: item.section, path, text: echo.replace(item.text), place };
+      return { section: item.section, path, text: echo.replace(item.text), raw: item.text, place };
     });
     return { name, lines };
   });
@@ -88,7 +92,7 @@ export function readRun(
     name: FILES,
     lines: files.map(({ section, path, text }) => {
       const at = plain.replace(path);
-      return { section, path: at, text: plain.replace(text), place: `${FILES}\n${section}\n${at}` };
+      return { section, path: at, text: plain.replace(text), raw: text, place: `${FILES}\n${section}\n${at}` };
     }),
   };
   return {
@@ -142,23 +146,32 @@ export interface FoldedRun {
 /** Made once for what the noise has learnt so far: folds are asked for again and again. */
 export const foldRun = (run: ReadRun, noise: Noise): FoldedRun => noise.kept(run, () => makeFold(run, noise));
 
+const NOTHING = { path: "", text: "", raw: "" };
+
 function makeFold(run: ReadRun, noise: Noise): FoldedRun {
   const facts = new Map<string, Fact>();
   const counts = new Map<string, number>();
   const sequences = new Map<string, string[][]>();
-  const add = (base: string, request: string, section: Fact["section"], path: string, text: string): void => {
+  const add = (
+    base: string,
+    request: string,
+    section: Fact["section"],
+    { path, text, raw }: Pick<Line, "path" | "text" | "raw">,
+  ): void => {
     const nth = (counts.get(base) ?? 0) + 1;
     counts.set(base, nth);
     const id = nth === 1 ? base : `${base}\n${nth}`;
-    facts.set(id, { id, request, section, path, text, nth });
+    facts.set(id, { id, request, section, path, text, raw, nth });
   };
   for (const request of run.requests) {
-    add(`${request.name}\npresence\n\n`, request.name, "presence", "", "");
+    add(`${request.name}\npresence\n\n`, request.name, "presence", NOTHING);
     const lists = new Map<string, string[]>();
     for (const line of request.lines) {
       const text = noise.mask(line.place, line.text);
       const base = noise.once(`${line.place}\n${text}`);
-      add(base, request.name, line.section, line.path, text);
+      // Where the environment's values stand in it, the line as it was sent is another.
+      const raw = line.raw === line.text ? text : noise.mask(line.place, line.raw);
+      add(base, request.name, line.section, { path: line.path, text, raw });
       const list = lists.get(line.section);
       if (list === undefined) lists.set(line.section, [base]);
       else list.push(base);

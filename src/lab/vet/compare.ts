@@ -128,8 +128,10 @@ export function effectsBetween(
   // How often a line comes, and which bare number comes, says nothing where either side's own runs disagree.
   const counts = (fact: Fact): boolean =>
     (fact.nth === 1 && !BARE_NUMBER.test(fact.text)) || !(a.isUnsteadyAt(fact) || b.isUnsteadyAt(fact));
-  const lost = [...a.stable()].filter((fact) => !b.counts.has(fact.id) && counts(fact));
-  const gained = [...b.stable()].filter((fact) => !a.counts.has(fact.id) && counts(fact));
+  const [lost, gained] = withoutEqual(
+    [...a.stable()].filter((fact) => !b.counts.has(fact.id) && counts(fact)),
+    [...b.stable()].filter((fact) => !a.counts.has(fact.id) && counts(fact)),
+  );
   const requests = [...requestEffects(lost, "removed"), ...requestEffects(gained, "added")];
   const whole = new Set(requests.flatMap((effect) => effect.places.map((place) => place.request)));
   const rest = (facts: readonly Fact[]): Fact[] =>
@@ -146,6 +148,22 @@ export function effectsBetween(
   };
   const lines = lineEffects(rest(lost), rest(gained), moreRequests(lost, gained), isUnsteady, twins);
   return merged([...requests, ...withoutCompany(lines), ...orderEffects(a, b, noise)]);
+}
+
+/**
+ * Without the lines that both sides sent byte for byte: a constant that happens to be a value of one environment (an example's
+ * `+03:00` where the zone is Moscow's) was given that value's name there, and says nothing of it.
+ */
+function withoutEqual(lost: readonly Fact[], gained: readonly Fact[]): [Fact[], Fact[]] {
+  const sent = (fact: Fact): string => `${placeKey(fact)}\n${fact.raw}`;
+  const isLine = (fact: Fact): boolean => fact.section !== "presence";
+  const before = Map.groupBy(lost.filter(isLine), sent);
+  const equal = new Set<Fact>();
+  for (const fact of gained.filter(isLine)) {
+    const twin = before.get(sent(fact))?.shift();
+    if (twin !== undefined) equal.add(twin).add(fact);
+  }
+  return [lost.filter((fact) => !equal.has(fact)), gained.filter((fact) => !equal.has(fact))];
 }
 
 /** Spacing that comes or goes with visible text in the same request is part of it: a marker only where it stands alone. */
