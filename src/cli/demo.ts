@@ -12,7 +12,7 @@ import { agentNamed } from "../register/index.ts";
 import { ensureAgent } from "./install.ts";
 import type { Places } from "./places.ts";
 import { run } from "./run.ts";
-import { ensureSystemPackages } from "./setup.ts";
+import { ensureHelper, ensureSystemPackages } from "./setup.ts";
 
 const PROMPT = "Read README.md and settings.ini, fix the known bug in total.sh, then run check.sh.";
 
@@ -38,6 +38,7 @@ export async function demo(
       remedy: "name one of claude, codex, opencode, qwen, gemini, copilot",
     });
   ensureSystemPackages();
+  ensureHelper(false);
   await ensureAgent(kind, kind.tested, places);
   const project = await sampleProject();
   const model = await startScriptedModel({ plan: PLAN, cwd: project });

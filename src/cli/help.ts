@@ -327,7 +327,7 @@ Values are never printed: the line round a finding is shown with every finding i
   down: "sallyport down [--force]\n\nStops the station. --force: even while sessions run; they lose their way out.",
   status: "sallyport status [--json]\n\nWhether the station runs, and its sessions.",
   setup:
-    "sallyport setup [--for-tests]\n\nInstalls what this machine lacks (bubblewrap, by the system's package manager), saying so.\n--for-tests: also what the test suite drives (git).",
+    "sallyport setup [--for-tests]\n\nInstalls what this machine lacks (bubblewrap, by the system's package manager), saying so, and builds the recorder\nwhere a C compiler is.\n--for-tests: also what the test suite drives (git, gcc).",
 };
 
 export function helpFor(command: string): string {

@@ -46,7 +46,7 @@ export async function setup(forTests: boolean): Promise<number> {
  * Builds the helper where it is missing or older than its source. Without a compiler everything works but what the helper
  * does, which is said; tests need it.
  */
-function ensureHelper(isNeeded: boolean): void {
+export function ensureHelper(isNeeded: boolean): void {
   if (process.platform !== "linux" || readMachineFacts().helper.path !== null) return;
   try {
     const { compiler, sha256 } = buildHelper();
