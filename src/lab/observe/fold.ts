@@ -92,7 +92,13 @@ export function readRun(
     name: FILES,
     lines: files.map(({ section, path, text }) => {
       const at = plain.replace(path);
-      return { section, path: at, text: plain.replace(text), raw: text, place: `${FILES}\n${section}\n${at}` };
+      return {
+        section,
+        path: at,
+        text: plain.replace(text),
+        raw: text,
+        place: `${FILES}\n${section}\n${at}`,
+      };
     }),
   };
   return {
