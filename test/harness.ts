@@ -83,7 +83,8 @@ export class Place {
 
   async close(): Promise<void> {
     await this.run(["down", "--force"]);
-    rmSync(this.folder, { recursive: true, force: true });
+    // Programs that a session left behind as it was killed may be dying still.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

@@ -132,6 +132,8 @@ class Station {
   readonly #idleMs: number;
   readonly #server: net.Server;
   readonly #lines = new Set<net.Socket>();
+  /** Lines of those who said `stop`: open until this process is gone, so that who waits for that sees nothing written later. */
+  readonly #stoppers = new Set<net.Socket>();
   /** Lines that are told what happens: of a session, or (null) of all. */
   readonly #listening = new Map<net.Socket, SessionId | null>();
   /** Owned here: a session lives from its `run` until its line closes or says `ended`. */
@@ -199,7 +201,9 @@ class Station {
     this.#server.close();
     await this.#console.close();
     await Promise.all([...this.#sessions.values()].map((session) => session.end("station-lost", null)));
-    for (const line of this.#lines) line.destroy();
+    for (const line of this.#lines)
+      if (this.#stoppers.has(line)) line.unref();
+      else line.destroy();
     await rm(this.#places.stationSocket, { force: true });
   }
 
@@ -229,7 +233,7 @@ class Station {
         const line = buffer.slice(0, end);
         buffer = buffer.slice(end + 1);
         work = work.then(async () => {
-          const answer = await this.#answer(line, session, tell).catch((thrown: unknown) =>
+          const answer = await this.#answer(line, session, tell, socket).catch((thrown: unknown) =>
             faultLine(asFault(thrown)),
           );
           if (answer instanceof ActiveSession) {
@@ -261,6 +265,7 @@ class Station {
     line: string,
     session: ActiveSession | null,
     tell: (line: string) => void,
+    socket: net.Socket,
   ): Promise<object | ActiveSession> {
     const question = JSON.parse(line) as Question; // the other end is this program, on a socket only this user opens
     switch (question.op) {
@@ -340,6 +345,7 @@ class Station {
       case "stop":
         if (this.#sessions.size > 0 && !question.evenWithSessions)
           throw new Fault("station.busy", { detail: `${this.#sessions.size} running` });
+        this.#stoppers.add(socket);
         setImmediate(() => this.#stop());
         return this.#hello();
       default:

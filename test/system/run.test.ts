@@ -1,6 +1,14 @@
 // `sallyport run` as a person meets it: exit codes, refusals, bad input, two at once, a killed station, a full disk.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, test } from "vitest";
@@ -192,13 +200,21 @@ describe("a session against a scripted model", () => {
     ]);
   });
 
-  it("a station that was told to stop is gone, not idle", async () => {
-    await place.run(["run", "-q", "--", "true"]);
+  it("a station that was told to stop is gone, not idle, and writes nothing once `down` has come back", async () => {
+    const done = await place.run(["run", "--json", "--", "sh", "-c", "echo changed > README.md"]);
+    // The newest entry is not yet under a signed checkpoint: the ledger writes one as it closes.
+    await place.run(["undo", declarationOf(done.stdout).session]);
+    const written = (): readonly string[] =>
+      readdirSync(place.folder, { recursive: true, encoding: "utf8" })
+        .map((path) => `${path} ${lstatSync(join(place.folder, path)).mtimeMs}`)
+        .toSorted();
     const { pid } = JSON.parse((await place.run(["down", "--json"])).stdout) as { pid: number };
+    const then = written();
     const isGone = (): boolean => !existsSync(`/proc/${pid}`);
     const end = performance.now() + 10_000;
     while (!isGone() && performance.now() < end) await new Promise((resolve) => setImmediate(resolve));
     expect(isGone()).toBe(true);
+    expect(written()).toEqual(then);
   });
 
   it("two runs at once share one station and one ledger", async () => {
