@@ -116,11 +116,13 @@ describe("SIGTERM to the station", () => {
 it("what neither agent nor ledger can be told of is in the station's log: a reply that could not be recorded", async () => {
   const place = newPlace();
   const { url, open } = await model();
-  // A state folder of its own on a small disk, in a mount namespace of its own; the test says when through pipes.
+  // A state folder of its own on a small disk, in a mount namespace of its own; the test says when through pipes. The agent's
+  // home is on another: a full disk there ends the session.
   for (const name of ["begun", "go"]) execFileSync("mkfifo", [join(place.folder, name)]);
   const sallyport = join(ROOT, "bin/sallyport");
   const script = `
     mkdir -p "$SALLYPORT_HOME" && mount -t tmpfs -o size=12m none "$SALLYPORT_HOME"
+    mkdir -m 700 "$SALLYPORT_HOME/homes" && mount -t tmpfs -o size=256m,mode=700 none "$SALLYPORT_HOME/homes"
     ${sallyport} run -q --upstream ${url} ./agent.js ${MESSAGES} '${BODY}' > ../said &
     read line < ../begun
     dd if=/dev/zero of="$SALLYPORT_HOME/filler" bs=64k 2>/dev/null
