@@ -105,7 +105,7 @@ const logged = async (kind: string): Promise<Record<string, unknown>[]> => {
 describe("Disclosures", () => {
   it("leads from the share to a directory, a file, its lines, and the request that carried them", async () => {
     const page = await rig.look("/disclosures?range=all");
-    expect(await textOf(page)).toContain("7.7%");
+    await eventually(() => textOf(page)).toContain("7.7%");
     await page.locator("table").getByRole("link", { name: "src/", exact: true }).click();
     await page.locator("table").getByRole("link", { name: "ledger/", exact: true }).click();
     await page.locator("table").getByRole("link", { name: "balance.ts" }).click();
@@ -184,15 +184,17 @@ describe("Policy", () => {
     );
     await page.getByRole("button", { name: "Check and try" }).click();
     await eventually(() => textOf(page)).toContain("It only tightens");
-    expect(await textOf(page)).toContain("Tried on 4 recorded requests: 4 would have been judged otherwise");
-    expect(await textOf(page)).toContain("sallyport policy reload");
+    await eventually(() => textOf(page)).toContain(
+      "Tried on 4 recorded requests: 4 would have been judged otherwise",
+    );
+    await eventually(() => textOf(page)).toContain("sallyport policy reload");
     expect(readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"))).toEqual(before);
     await page.close();
   });
 
   it("proofs stand beside what they do not say", async () => {
     const page = await rig.look("/policy?tab=proofs");
-    expect(await textOf(page)).toContain("It says nothing of a detector that misses");
+    await eventually(() => textOf(page)).toContain("It says nothing of a detector that misses");
     expect(await page.locator(".proof[data-holds=false]").count()).toBeGreaterThan(0);
     expect(await page.locator(".proof .faint", { hasText: "About labels alone" }).count()).toBe(
       await page.locator(".proof").count(),
@@ -210,7 +212,7 @@ describe("Approvals", () => {
     const page = await rig.look("/approvals?range=all");
     const running = run();
     await expect.poll(() => textOf(page), { timeout: 30_000 }).toContain("1 question waits");
-    expect(await textOf(page)).toContain("Secrets need a yes");
+    await eventually(() => textOf(page)).toContain("Secrets need a yes");
     expect(received, "a question lets nothing out").toBe(0);
     await page.keyboard.press("a");
     await page.getByRole("dialog").waitFor();
@@ -285,7 +287,7 @@ describe("without the right", () => {
     await agents.close();
     const policy = await rig.look("/policy?tab=rules&name=asks&origin=own", {}, ["viewer"]);
     expect(await policy.content()).not.toContain("zq-canary-7781");
-    expect(await textOf(policy)).toContain("planted");
+    await eventually(() => textOf(policy)).toContain("planted");
     await policy.close();
     const draft = await rig.look("/policy?tab=draft", {}, ["viewer"]);
     expect(await draft.locator("textarea").count()).toBe(0);

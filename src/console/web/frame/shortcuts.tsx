@@ -31,11 +31,12 @@ export function Shortcuts(): JSX.Element {
 
   useEffect(() => {
     if (!isOn) return;
-    let goneAt = 0;
+    // Not 0: a page that opened a moment ago would take its first `g` for the second key.
+    let goneAt = Number.NEGATIVE_INFINITY;
     const onKey = (event: KeyboardEvent): void => {
       if (!isForUs(event)) return;
       if (event.timeStamp - goneAt < TOGETHER_MS) {
-        goneAt = 0;
+        goneAt = Number.NEGATIVE_INFINITY;
         const page = PAGES.find(({ key }) => key === event.key);
         if (page === undefined) return;
         event.preventDefault();
