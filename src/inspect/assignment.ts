@@ -292,7 +292,7 @@ function candidate(
 }
 
 /** Mean bits per pair of characters under the language of ordinary identifiers; random text costs about 6. */
-function surprise(value: string): number {
+export function surprise(value: string): number {
   const width = SYMBOLS.length + 1;
   let bits = 0;
   let pairs = 0;

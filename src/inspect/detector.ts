@@ -60,7 +60,8 @@ export interface Reader {
   readonly on:
     | { readonly anchors: readonly string[] }
     | { readonly character: string }
-    | { readonly numbers: true };
+    /** `digits`: of how many it reads; of any number where absent. */
+    | { readonly numbers: true; readonly digits?: readonly number[] };
   /** Null: nothing stands here. No span: something did, was measured, and is none. */
   readonly read: (text: string, start: number, end: number) => Span | readonly Span[] | null;
   readonly examples: readonly string[];
@@ -152,8 +153,17 @@ export function filler(alphabet: keyof typeof ALPHABET, length: number): string 
  * full of `ghp_xxxxxxxx`; a real random body of 16 characters has fewer than six distinct ones about never.
  */
 export function isStandIn(body: string): boolean {
-  const distinct = new Set(body.toLowerCase().replace(/[^a-z0-9]/g, "")).size;
-  return distinct < 6 && body.length >= 8;
+  if (body.length < 8) return false;
+  const met = new Uint8Array(128);
+  let distinct = 0;
+  for (let i = 0; i < body.length; i++) {
+    const code = body.charCodeAt(i);
+    const folded = code >= 65 && code <= 90 ? code + 32 : code;
+    if (!((folded >= 97 && folded <= 122) || (folded >= 48 && folded <= 57)) || met[folded] === 1) continue;
+    met[folded] = 1;
+    if (++distinct === 6) return false;
+  }
+  return true;
 }
 
 /** A prefix too short to be rare is continued with every digit the body may go on with. */

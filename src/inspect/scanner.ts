@@ -3,8 +3,8 @@
  *
  * 1. Compile: every anchor becomes a byte sequence; its trigrams at offset 0 and 1 go into one table over 64 folded
  *    character classes, so the text is sampled at every second position only.
- * 2. Filter: the low bytes of the text's UTF-16 units (positions stay the string's own) pass a 32 KB bitset, then the
- *    anchors of the bucket are compared in full.
+ * 2. Filter: the low bytes of the text's UTF-16 units (positions stay the string's own), two at a time, pass a 32 KB
+ *    bitset, then the anchors of the bucket are compared in full.
  * 3. Confirm: the detector's pattern, sticky, at the one place where a match could start.
  *
  * Equal to the plain loop `for each detector: exec from the left, non-overlapping` by construction; scanner.test.ts
@@ -26,6 +26,20 @@ const CLASSES: Uint8Array = (() => {
   return classes;
 })();
 
+/** The classes of two bytes that stand beside each other, by both of them as this processor reads 16 bits. */
+const PAIRS: Uint16Array = (() => {
+  const pairs = new Uint16Array(1 << 16);
+  const both = new Uint8Array(2);
+  const read = new Uint16Array(both.buffer);
+  for (both[0] = 0; ; both[0]++) {
+    for (both[1] = 0; ; both[1]++) {
+      pairs[read[0] ?? 0] = ((CLASSES[both[0]] ?? 63) << 6) | (CLASSES[both[1]] ?? 63);
+      if (both[1] === 255) break;
+    }
+    if (both[0] === 255) return pairs;
+  }
+})();
+
 const fold = (code: number): number => (code >= 65 && code <= 90 ? code + 32 : code);
 
 interface Item {
@@ -36,11 +50,18 @@ interface Item {
   readonly detectors: readonly number[];
 }
 
+/** Items of a bucket are `firsts[bucket]` to `firsts[bucket + 1]`; what is known of an item stands at its number. */
 interface Filter {
   readonly bits: Uint32Array;
   /** Trigram to bucket number, or -1. */
   readonly heads: Int16Array;
-  readonly buckets: readonly (readonly Item[])[];
+  readonly firsts: Uint32Array;
+  /** Where the item's anchor begins in `bytes`, and how long it is. */
+  readonly froms: Uint32Array;
+  readonly lengths: Uint8Array;
+  readonly shifts: Uint8Array;
+  readonly users: readonly (readonly number[])[];
+  readonly bytes: Uint8Array;
   /**
    * Eight words a bucket: which classes may follow the trigram for the items sampled at 0 (two words of 32), may stand
    * before and may follow for those sampled at 1, and none. Two letters and a wildcard are met everywhere; this is what
@@ -107,7 +128,30 @@ function compileFilter(anchors: readonly (readonly string[])[], numbers: boolean
       }
     }
   });
-  return { bits, heads, buckets, guards };
+  return { bits, heads, guards, ...flattened(buckets) };
+}
+
+/** Numbers beside each other instead of objects: a bucket is looked at once in thirty bytes. */
+function flattened(
+  buckets: readonly (readonly Item[])[],
+): Pick<Filter, "firsts" | "froms" | "lengths" | "shifts" | "users" | "bytes"> {
+  const items = buckets.flat();
+  const firsts = new Uint32Array(buckets.length + 1);
+  for (const [at, bucket] of buckets.entries()) firsts[at + 1] = (firsts[at] ?? 0) + bucket.length;
+  const froms = new Uint32Array(items.length);
+  let size = 0;
+  for (const [at, { bytes }] of items.entries()) {
+    froms[at] = size;
+    size += bytes.length;
+  }
+  return {
+    firsts,
+    froms,
+    lengths: Uint8Array.from(items, ({ bytes }) => bytes.length),
+    shifts: Uint8Array.from(items, ({ at }) => at),
+    users: items.map(({ detectors }) => detectors),
+    bytes: Uint8Array.from(items.flatMap(({ bytes }) => [...bytes])),
+  };
 }
 
 /** Bytes filtered at a time; texts longer than this are taken in pieces that overlap by an anchor's length. */
@@ -180,7 +224,9 @@ export function judge(detector: Detector, rank: number, match: RegExpExecArray):
 export function createScanner(detectors: readonly (Detector | Reader)[]): Scanner {
   const anchored: Armed[] = [];
   const anchors: (readonly string[])[] = [];
-  const numeric: Ranked[] = [];
+  /** By how many digits a number has: all that may read it, in the pack's order. */
+  const numeric: Ranked[][] = Array.from({ length: MOST_DIGITS + 1 }, () => []);
+  let readsNumbers = false;
   const byCharacter = new Map<string, Ranked[]>();
   for (const [rank, detector] of detectors.entries()) {
     if (!isReader(detector)) {
@@ -190,15 +236,20 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
     } else if ("anchors" in detector.on) {
       anchored.push({ detector, rank, sticky: null });
       anchors.push(detector.on.anchors);
-    } else if ("numbers" in detector.on) numeric.push({ detector, rank });
-    else
+    } else if ("numbers" in detector.on) {
+      readsNumbers = true;
+      for (const [digits, readers] of numeric.entries())
+        if (detector.on.digits?.includes(digits) ?? true) readers.push({ detector, rank });
+    } else
       byCharacter.set(detector.on.character, [
         ...(byCharacter.get(detector.on.character) ?? []),
         { detector, rank },
       ]);
   }
-  const filter = compileFilter(anchors, numeric.length > 0);
-  const piece = new Uint8Array(PIECE_BYTES + 4);
+  const filter = compileFilter(anchors, readsNumbers);
+  // The text's first byte is the second here, so that the pairs that are looked at stand at even places.
+  const piece = new Uint8Array(PIECE_BYTES + 6);
+  const pairs = new Uint16Array(piece.buffer);
   const bytes = Buffer.from(piece.buffer);
   const ends = new Float64Array(anchored.length);
   const number = new RegExp(NUMBER.source, "y");
@@ -260,7 +311,8 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
         continue;
       }
       next += match[0].length;
-      if (isNumberRun(match[0])) for (const reader of numeric) read(reader, text, match.index, next, found);
+      if (!isNumberRun(match[0])) continue;
+      for (const reader of numeric[digitsIn(match[0])] ?? []) read(reader, text, match.index, next, found);
     }
   };
 
@@ -272,34 +324,36 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
     size: number,
     found: Match[],
   ): void => {
-    const bucket = filter.buckets[head];
-    if (bucket === undefined) return;
-    for (const { bytes: wanted, at: shift, detectors: users } of bucket) {
-      const start = at - shift;
-      if (start < 0 || start + wanted.length > size) continue;
+    const { firsts, froms, lengths, shifts, users, bytes: letters } = filter;
+    // Every bucket has its items, and every item its anchor.
+    const last = firsts[head + 1] as number;
+    for (let item = firsts[head] as number; item < last; item++) {
+      const start = at - (shifts[item] as number);
+      const length = lengths[item] as number;
+      if (start < 0 || start + length > size) continue;
+      const from = froms[item] as number;
       let k = 0;
-      while (k < wanted.length && FOLDED[piece[start + k] ?? 0] === wanted[k]) k++;
-      if (k < wanted.length) continue;
-      for (const index of users) {
+      while (k < length && FOLDED[piece[start + k + 1] as number] === letters[from + k]) k++;
+      if (k < length) continue;
+      for (const index of users[item] as readonly number[]) {
         if (index === DIGITS) onDigits(text, base + at + 2, found);
-        else onAnchor(index, text, base + start, wanted.length, found);
+        else onAnchor(index, text, base + start, length, found);
       }
     }
   };
 
   const scanPiece = (text: string, base: number, size: number, found: Match[]): void => {
     const { bits, heads, guards } = filter;
-    // These arrays cover every byte, every trigram and every bucket, so no index below can miss.
-    let rolled = CLASSES[piece[0] as number] as number;
+    // These arrays cover every byte, every pair, every trigram and every bucket, so no index below can miss.
+    let first = CLASSES[piece[1] as number] as number;
     for (let i = 0; i < size; i += 2) {
-      const before = (rolled >>> 6) & 63;
-      rolled =
-        ((rolled & 63) << 12) |
-        ((CLASSES[piece[i + 1] as number] as number) << 6) |
-        (CLASSES[piece[i + 2] as number] as number);
-      if ((((bits[rolled >>> 5] as number) >>> (rolled & 31)) & 1) === 0) continue;
-      const head = heads[rolled] as number;
-      const after = CLASSES[piece[i + 3] as number] as number;
+      const pair = PAIRS[pairs[(i >>> 1) + 1] as number] as number;
+      const trigram = (first << 12) | pair;
+      first = pair & 63;
+      if ((((bits[trigram >>> 5] as number) >>> (trigram & 31)) & 1) === 0) continue;
+      const head = heads[trigram] as number;
+      const before = CLASSES[piece[i] as number] as number;
+      const after = CLASSES[piece[i + 4] as number] as number;
       const guard = head * 8 + (after >>> 5);
       if (
         (((guards[guard] as number) >>> (after & 31)) & 1) === 0 &&
@@ -323,8 +377,8 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
       for (let base = 0; base < text.length; base += PIECE_BYTES - LONGEST_ANCHOR) {
         const size = Math.min(PIECE_BYTES, text.length - base);
         // One byte a UTF-16 unit (its low one): positions in the piece are positions in the text.
-        bytes.write(base === 0 && size === text.length ? text : text.slice(base, base + size), 0, "latin1");
-        piece.fill(0, size, size + 4);
+        bytes.write(base === 0 && size === text.length ? text : text.slice(base, base + size), 1, "latin1");
+        piece.fill(0, size + 1, size + 6);
         scanPiece(text, base, size, found);
         if (base + size === text.length) break;
       }
@@ -337,6 +391,16 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
 }
 
 const FOLDED: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) => fold(code));
+
+/** What NUMBER takes at most. */
+const MOST_DIGITS = 34;
+
+/** A run's length without what stands between its digits. */
+function digitsIn(run: string): number {
+  let digits = 0;
+  for (let i = 0; i < run.length; i++) if (isDigit(run.charCodeAt(i))) digits++;
+  return digits;
+}
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57;
 

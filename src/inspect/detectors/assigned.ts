@@ -1,5 +1,5 @@
 /** Credentials known by the name they are assigned to. What is read and how it is judged: ../assignment.ts. */
-import { type Candidate, features, readCandidate } from "../assignment.ts";
+import { type Candidate, features, readCandidate, surprise } from "../assignment.ts";
 import { type Family, filler, isStandIn, OWN_LICENCE, type Reader } from "../detector.ts";
 import { score, THRESHOLD } from "../model.ts";
 
@@ -102,6 +102,14 @@ const isProse = ({ name, operator, value, start }: Candidate, text: string): boo
   return operator === "space" && text[start - 1] === "`" && WORDS.test(value);
 };
 
+/**
+ * The name of something, behind a name that speaks of a credential and of no password: `"result_key": "EntitlementList"`. The
+ * model gives such a value 0.3 at most, in its corpora and in ordinary source alike (2026-12-01): it need not be asked.
+ */
+const isName = ({ name, value }: Candidate): boolean =>
+  /^[A-Za-z_.$-]+$/.test(value) && !/pass|pwd|psw|psk|secret/i.test(name) && surprise(value) < NAMES_SURPRISE;
+const NAMES_SURPRISE = 5;
+
 /** Of a signed link: which key signed it, and for what. */
 const KEY_ID = /x-(?:amz|goog)-credential$/i;
 
@@ -151,7 +159,7 @@ const ASSIGNED: Reader = {
   read: (text, start, end) => {
     const found = readCandidate(text, start, end);
     if (found === null || isTemplate(found.value) || isProse(found, text)) return null;
-    if (KEY_ID.test(found.name)) return null;
+    if (KEY_ID.test(found.name) || isName(found)) return null;
     if (score(features(text, found)) < THRESHOLD || isOfTable(text, found)) return [];
     return { start: found.start, end: found.end, verified: false };
   },

@@ -105,19 +105,29 @@ const OBJECTS = [
 const BEFORE = 120;
 const BEHIND = 160;
 
+interface Carrying extends Pick<Order, "id" | "title" | "pattern" | "examples" | "counterexamples"> {
+  readonly anchors?: readonly string[];
+  /** Words of which one stands before the object wherever `pattern` matches: most objects are met without an order. */
+  readonly verbs: RegExp;
+  /** Whether an order may begin on a line before its object's. */
+  readonly spansLines?: boolean;
+}
+
 /** An order that is found by what it is about. */
-const carrying = ({
-  pattern,
-  anchors = OBJECTS,
-  ...rest
-}: Pick<Order, "id" | "title" | "pattern" | "examples" | "counterexamples"> &
-  Partial<Pick<Order, "anchors">>): Reader => ({
+const carrying = ({ pattern, verbs, anchors = OBJECTS, spansLines = false, ...rest }: Carrying): Reader => ({
   ...rest,
   class: "injection",
   source: POISONING,
   on: { anchors },
   read: (text, start, end) => {
-    const from = Math.max(0, start - BEFORE);
+    let from = Math.max(0, start - BEFORE);
+    let head = text.slice(from, start);
+    if (!spansLines) {
+      const line = head.lastIndexOf("\n") + 1;
+      from += line;
+      head = head.slice(line);
+    }
+    if (!verbs.test(head)) return null;
     for (const match of text.slice(from, end + BEHIND).matchAll(pattern)) {
       const [at, to] = [from + match.index, from + match.index + match[0].length];
       if (at <= start && to >= end && !isMention(text, at)) return { start: at, end: to, verified: false };
@@ -313,6 +323,7 @@ const DETECTORS: readonly (Detector | Reader)[] = [
     id: "injection-behind-back",
     title: "Order to send copies, or to act, behind the user's back",
     anchors: ["bcc ", "ing the user"],
+    verbs: /always|send|forward|bcc|copy|call|run|execute|upload|post|include|pass|delete/i,
     pattern:
       /always (?:also )?bcc [^\s@]{1,64}@|(?<!(?:never|not|n't|cannot) (?:[a-z]{1,12} )?)\b(?:send|forward|bcc|copy|call|run|execute|upload|post|include|pass|delete) [^\n]{0,90}without (?:ever )?(?:telling|informing|notifying|alerting|asking) the user/gi,
     examples: [
@@ -324,6 +335,7 @@ const DETECTORS: readonly (Detector | Reader)[] = [
   carrying({
     id: "injection-carry-out",
     title: "Order to carry a credential file or kept secrets along",
+    verbs: new RegExp(`${CARRY}s? |${CARRY_SECRETS}s? `, "i"),
     pattern: new RegExp(
       `(?<![\\w-]|(?:never|not|n't|cannot|avoid|don.t|no|to) )(?:${CARRY}s? (?:[^.\\n]{0,60}? )?(?:of |from |in |at |file )?${SENSITIVE}|${CARRY_SECRETS}s? (?:[^.\\n]{0,60}? )?(?:(?:all|any|the|your|its|my|every|these|those|user's|of|a|copy) ){0,4}${KEPT}(?=(?:[^.\\n]{0,40} (?:in|to|with|as|into|via|at|when|from)\\b)|[.!"'\\s]{0,3}$))`,
       "gi",
@@ -342,6 +354,7 @@ const DETECTORS: readonly (Detector | Reader)[] = [
   carrying({
     id: "injection-read-and-send",
     title: "Order to read a credential file and hand it on",
+    verbs: /(?:read|cat|open|access|load|fetch|retrieve|get|copy) /i,
     pattern: new RegExp(
       `(?<![\\w-])(?:read|cat|open|access|load|fetch|retrieve|get|copy) (?:[^.\\n]{0,40}? )?(?:${SENSITIVE}|(?:(?:all|any|the|your|its|every|user's) ){0,3}${KEPT})[^\\n]{0,80}?(?:\\band\\b|\\bthen\\b|,|;)[^\\n]{0,40}?\\b${CARRY}\\b`,
       "gi",
@@ -355,6 +368,8 @@ const DETECTORS: readonly (Detector | Reader)[] = [
   carrying({
     id: "injection-tell-prompt",
     title: "Order to tell the hidden prompt, or to read a credential file by substitution",
+    spansLines: true,
+    verbs: /(?:output|print|repeat|show|display|reveal|recite|write out|tell me)s? |\$\(/i,
     pattern: new RegExp(
       `(?<![\\w-]|(?:never|not|n't|cannot|avoid|to) )(?:output|print|repeat|show|display|reveal|recite|write out|tell me)s? (?:me |back )?(?:(?:all|of|your|its|the|full|entire|exact|complete) ){1,4}(?:system|hidden|initial|original|secret) (?:prompt|instructions|message)|\\$\\(\\s{0,3}(?:cat|base64|head|tail|xxd) [^)\\n]{0,20}${SENSITIVE}`,
       "gi",

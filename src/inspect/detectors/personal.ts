@@ -50,7 +50,7 @@ const number = (kind: NumberKind): Reader => ({
   class: "personal",
   title: kind.title,
   source: kind.source,
-  on: { numbers: true },
+  on: { numbers: true, digits: kind.digits },
   read: (text, start, end): Span | null => {
     const raw = text.slice(start, end);
     const digits = raw.replace(/[ -]/g, "");
