@@ -37,7 +37,15 @@ describe("what a build could mark with is not", () => {
     expect(told(patches, one)).toBeNull();
   });
 
-  it("an order never is", () => {
-    expect(told([README], effect("a", "b", "order"))).toBeNull();
+  it("an order is not, but of a library's own header through a proxy", () => {
+    const order = (part: string, a: string, b: string): Effect => ({
+      ...effect(a, b, "order"),
+      places: [{ request: "POST x", part }],
+    });
+    const PROXY: Patch = { kind: "variable", name: "ALL_PROXY", value: "http://proxy.example:3128" };
+    expect(told([PROXY], order("headers, order", "user-agent", "host"))).toMatch(/proxy/);
+    expect(told([README], order("headers, order", "user-agent", "host"))).toBeNull();
+    expect(told([PROXY], order("headers, order", "x-app", "anthropic-beta"))).toBeNull();
+    expect(told([PROXY], order("body, order", "user-agent", "host"))).toBeNull();
   });
 });

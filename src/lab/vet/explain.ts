@@ -20,7 +20,7 @@ export interface Sides {
 export function explanationOf(effect: Effect, sides: Sides): string | null {
   if (effect.isUnsteady === true)
     return "what stands there varies by itself: not counted, look again with more --repeats";
-  if (effect.kind === "order") return null;
+  if (effect.kind === "order") return libraryOrder(effect, sides);
   return (
     ownEffect(effect, sides) ??
     literal(effect, sides) ??
@@ -29,17 +29,32 @@ export function explanationOf(effect: Effect, sides: Sides): string | null {
   );
 }
 
+const isProxied = ({ patches }: Sides): boolean =>
+  patches.some((patch) => patch.kind === "variable" && /proxy/i.test(patch.name));
+
+/** Headers that an HTTP library writes by itself. */
+const LIBRARY_HEADER =
+  /^(?:host|connection|proxy-connection|content-length|transfer-encoding|accept-encoding)$/i;
+
+/** Libraries write the head of a request through a proxy in another place of theirs (seen: `host` comes first). */
+function libraryOrder({ a, b, places }: Effect, sides: Sides): string | null {
+  const isHead = places.every((place) => place.part === "headers, order");
+  return isHead && isProxied(sides) && [a, b].some((name) => LIBRARY_HEADER.test(name ?? ""))
+    ? "through a proxy its HTTP library writes a header of its own at another place"
+    : null;
+}
+
 /** What a proxy, a clock or a plain address does by itself. */
-function ownEffect({ a, b, kind, places }: Effect, { patches, b: after }: Sides): string | null {
+function ownEffect({ a, b, kind, places }: Effect, sides: Sides): string | null {
+  const { patches, b: after } = sides;
   const isHandshake = places.every((place) => place.part.startsWith("TLS ClientHello"));
   if (isHandshake && kind === "removed" && after.base?.startsWith("http:") === true)
     return "the base URL is plain HTTP";
   const isLanguage = patches.some((patch) => patch.kind === "variable" && /^LC_/.test(patch.name));
   if (isLanguage && SHELL_WARNING.test(b ?? "") && a === null)
     return "a shell says that it lacks this language";
-  const isProxy = patches.some((patch) => patch.kind === "variable" && /proxy/i.test(patch.name));
   const text = `${a ?? ""}${b ?? ""}`;
-  if (isProxy && kind === "request" && /^(?:CONNECT|LOOK-UP) /.test(text))
+  if (isProxied(sides) && kind === "request" && /^(?:CONNECT|LOOK-UP) /.test(text))
     return "it uses the proxy it is given";
   const isClock = patches.some((patch) => patch.kind === "clock");
   return isClock && isDate(a) && isDate(b) ? "it tells the date, or counts from it" : null;
