@@ -154,6 +154,26 @@ describe("what a repository brings", () => {
     expect((await run(...CAREFUL)).stderr).toContain("not the approved ones");
   });
 
+  it("`.mcp.json` with a new server stops Claude Code; approved it starts, a further server stops it again", async () => {
+    const home = join(place.folder, "lib/node_modules/@anthropic-ai/claude-code");
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, "package.json"), '{"name":"@anthropic-ai/claude-code","version":"7.7.7"}');
+    writeFileSync(join(home, "claude"), "#!/bin/sh\necho started\n");
+    chmodSync(join(home, "claude"), 0o755);
+    const path = { PATH: `${home}:${process.env["PATH"] ?? ""}` };
+    const as = (...words: string[]): Promise<Finished> => place.run(words, path);
+    await as("register", "approve", "claude", "--reason", "read its report");
+    const servers = join(place.workspace, ".mcp.json");
+    writeFileSync(servers, '{"mcpServers":{"one":{"command":"one"}}}');
+    const refused = await as("run", ...CAREFUL, "claude");
+    expect(refused).toMatchObject({ code: 4, stdout: "" });
+    expect(refused.stderr).toContain("the repository brings `.mcp.json` (mcp)");
+    await as("register", "approve", "--extension", ".mcp.json", "--reason", "read it");
+    expect(await as("run", ...CAREFUL, "claude")).toMatchObject({ code: 0, stdout: "started\n" });
+    writeFileSync(servers, '{"mcpServers":{"one":{"command":"one"},"two":{"command":"two"}}}');
+    expect((await as("run", ...CAREFUL, "claude")).stderr).toContain("not the approved ones");
+  });
+
   it.each([
     [".qwen/hooks/start.sh", ".qwen/hooks", "hook"],
     [".qwen/skills/deploy/SKILL.md", ".qwen/skills", "skill"],
