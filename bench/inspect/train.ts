@@ -103,18 +103,33 @@ export const THRESHOLD = ${threshold};
 /** All trees in one: a node's parts stand beside each other, a child's place counts from the tree's own beginning. */
 const NODES = Float64Array.from(TREES.flat());
 const ROOTS: readonly number[] = TREES.map((_, at) => TREES.slice(0, at).reduce((sum, { length }) => sum + length, 0));
+/** What the trees from this one on add at most. */
+const REST: readonly number[] = TREES.map((_, at) =>
+  TREES.slice(at).reduce((sum, tree) => sum + Math.max(...tree.filter((_, i) => i % 4 === 1 && tree[i - 1] === -1)), 0),
+);
+const LEAST = Math.log(THRESHOLD / (1 - THRESHOLD));
+
+/** The leaf of the tree at this root. Every child is a node, and every feature one of x. */
+function leaf(root: number, x: readonly number[]): number {
+  let node = root;
+  for (let feature = NODES[node] as number; feature >= 0; feature = NODES[node] as number)
+    node = root + (NODES[(x[feature] as number) <= (NODES[node + 1] as number) ? node + 2 : node + 3] as number);
+  return NODES[node + 1] as number;
+}
 
 /** Probability that the value with these features is a credential. */
 export function score(x: readonly number[]): number {
+  return 1 / (1 + Math.exp(-ROOTS.reduce((sum, root) => sum + leaf(root, x), BASE)));
+}
+
+/** Whether that is THRESHOLD or more; given up where the trees that are left cannot make it so. */
+export function isCredential(x: readonly number[]): boolean {
   let sum = BASE;
-  for (const root of ROOTS) {
-    let node = root;
-    // Every child is a node, and every feature one of x.
-    for (let feature = NODES[node] as number; feature >= 0; feature = NODES[node] as number)
-      node = root + (NODES[(x[feature] as number) <= (NODES[node + 1] as number) ? node + 2 : node + 3] as number);
-    sum += NODES[node + 1] as number;
+  for (const [at, root] of ROOTS.entries()) {
+    if (sum + (REST[at] as number) < LEAST) return false;
+    sum += leaf(root, x);
   }
-  return 1 / (1 + Math.exp(-sum));
+  return sum >= LEAST;
 }
 `;
 }

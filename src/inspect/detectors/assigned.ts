@@ -1,7 +1,7 @@
 /** Credentials known by the name they are assigned to. What is read and how it is judged: ../assignment.ts. */
 import { type Candidate, features, readCandidate, surprise } from "../assignment.ts";
 import { type Family, filler, isStandIn, OWN_LICENCE, type Reader } from "../detector.ts";
-import { score, THRESHOLD } from "../model.ts";
+import { isCredential } from "../model.ts";
 
 /** Parts of names that speak of a credential. */
 export const CREDENTIAL_WORDS: readonly string[] = [
@@ -103,12 +103,18 @@ const isProse = ({ name, operator, value, start }: Candidate, text: string): boo
 };
 
 /**
- * The name of something, behind a name that speaks of a credential and of no password: `"result_key": "EntitlementList"`. The
- * model gives such a value 0.3 at most, in its corpora and in ordinary source alike (2026-12-01): it need not be asked.
+ * A name, an expression or a small number, behind a name that speaks of a credential and of no password: `"result_key":
+ * "EntitlementList"`, `max_tokens: 1024`. The model gives such a value 0.31 at most, in its corpora and in 70 MB of ordinary
+ * source alike (2026-12-01), so it need not be asked.
  */
 const isName = ({ name, value }: Candidate): boolean =>
-  /^[A-Za-z_.$-]+$/.test(value) && !/pass|pwd|psw|psk|secret/i.test(name) && surprise(value) < NAMES_SURPRISE;
+  value.length < LONGEST_NAME &&
+  !/pass|pwd|psw|psk|secret/i.test(name) &&
+  (/^\d{1,6}$/.test(value) || (!MANY_DIGITS.test(value) && surprise(value) < NAMES_SURPRISE));
+const MANY_DIGITS = /\d(?:\D*\d){3}/;
 const NAMES_SURPRISE = 5;
+/** What `surprise` reads. */
+const LONGEST_NAME = 80;
 
 /** Of a signed link: which key signed it, and for what. */
 const KEY_ID = /x-(?:amz|goog)-credential$/i;
@@ -160,7 +166,7 @@ const ASSIGNED: Reader = {
     const found = readCandidate(text, start, end);
     if (found === null || isTemplate(found.value) || isProse(found, text)) return null;
     if (KEY_ID.test(found.name) || isName(found)) return null;
-    if (score(features(text, found)) < THRESHOLD || isOfTable(text, found)) return [];
+    if (!isCredential(features(text, found)) || isOfTable(text, found)) return [];
     return { start: found.start, end: found.end, verified: false };
   },
   examples: [
