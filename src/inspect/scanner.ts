@@ -332,6 +332,8 @@ export function createScanner(detectors: readonly (Detector | Reader)[]): Scanne
       const length = lengths[item] as number;
       if (start < 0 || start + length > size) continue;
       const from = froms[item] as number;
+      // The last character tells most anchors of a bucket apart: they begin alike.
+      if (length > 0 && FOLDED[piece[start + length] as number] !== letters[from + length - 1]) continue;
       let k = 0;
       while (k < length && FOLDED[piece[start + k + 1] as number] === letters[from + k]) k++;
       if (k < length) continue;
