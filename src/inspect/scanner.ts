@@ -23,6 +23,8 @@ const CLASSES: Uint8Array = (() => {
   }
   for (let digit = 48; digit <= 57; digit++) classes[digit] = next++;
   for (const other of "_-.:/+=$\"'`@#{~!%&()<>,;|? ") classes[other.charCodeAt(0)] = Math.min(next++, 62);
+  // Not with what no anchor uses: indentation would look like three Chinese characters, whose low bytes may be any.
+  for (const blank of "\t\n\r") classes[blank.charCodeAt(0)] = classes["~".charCodeAt(0)] ?? 63;
   return classes;
 })();
 
