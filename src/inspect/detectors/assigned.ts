@@ -103,14 +103,16 @@ const isProse = ({ name, operator, value, start }: Candidate, text: string): boo
 };
 
 /**
- * A name, an expression or a small number, behind a name that speaks of a credential and of no password: `"result_key":
- * "EntitlementList"`, `max_tokens: 1024`. The model gives such a value 0.31 at most, in its corpora and in 70 MB of ordinary
- * source alike (2026-12-01), so it need not be asked.
+ * A name, an expression, a sentence or a small number, behind a name that speaks of a credential and of no password:
+ * `"result_key": "EntitlementList"`, `max_tokens: 1024`. The model gives such a value 0.42 at most, in its corpora and in 70 MB
+ * of ordinary source alike (2026-12-01), so it need not be asked.
  */
 const isName = ({ name, value }: Candidate): boolean =>
-  value.length < LONGEST_NAME &&
   !/pass|pwd|psw|psk|secret/i.test(name) &&
-  (/^\d{1,6}$/.test(value) || (!MANY_DIGITS.test(value) && surprise(value) < NAMES_SURPRISE));
+  (/^\d{1,6}$/.test(value) ||
+    (SENTENCE.test(value) && !value.includes("-----BEGIN")) ||
+    (value.length < LONGEST_NAME && !MANY_DIGITS.test(value) && surprise(value) < NAMES_SURPRISE));
+const SENTENCE = /(?:\s\S*){3}/;
 const MANY_DIGITS = /\d(?:\D*\d){3}/;
 const NAMES_SURPRISE = 5;
 /** What `surprise` reads. */
