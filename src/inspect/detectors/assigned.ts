@@ -118,8 +118,8 @@ const NAMES_SURPRISE = 5;
 /** What `surprise` reads. */
 const LONGEST_NAME = 80;
 
-/** Of a signed link: which key signed it, and for what. */
-const KEY_ID = /x-(?:amz|goog)-credential$/i;
+/** Of a signed link which key signed it, and for what; the name of a licence. */
+const PUBLIC_NAME = /(?:x-(?:amz|goog)-credential|spdx-license-identifier)$/i;
 
 /**
  * Digests in a table are no credentials, though some of their names speak of one (`"AWS::KMS::Key": "8095f49d3b9d3b1a"`
@@ -167,7 +167,7 @@ const ASSIGNED: Reader = {
   read: (text, start, end) => {
     const found = readCandidate(text, start, end);
     if (found === null || isTemplate(found.value) || isProse(found, text)) return null;
-    if (KEY_ID.test(found.name) || isName(found)) return null;
+    if (PUBLIC_NAME.test(found.name) || isName(found)) return null;
     if (!isCredential(features(text, found)) || isOfTable(text, found)) return [];
     return { start: found.start, end: found.end, verified: false };
   },
