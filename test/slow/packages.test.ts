@@ -1,7 +1,7 @@
 // Package managers as they are, none of which is told of the gateway, in real sessions: what the profile allows works, what it
 // does not is refused at once, with words. The internet is one address in a network namespace (system/package-world.ts).
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -21,6 +21,12 @@ const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${p
 const canMake = process.getuid?.() === 0 && has("ip");
 if (!canMake)
   process.stderr.write("\n!!! NOT CHECKED: not root, or no `ip`: package managers in real sessions\n");
+
+const SERVES_SSH = has("dropbear");
+if (canMake && !SERVES_SSH)
+  process.stderr.write(
+    "\n!!! NOT CHECKED: no `dropbear` (Debian: dropbear-bin): git over SSH to an allowed host\n",
+  );
 
 let folder: string;
 const at = (...names: string[]): string => join(folder, ...names);
@@ -98,6 +104,14 @@ function npmSite(): void {
   );
 }
 
+/** Whom the SSH server lets in, and by which key. */
+function sshServer(): void {
+  execFileSync("dropbearkey", ["-t", "ed25519", "-f", at("host_key")], { stdio: "ignore" });
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", at("work/deploy")]);
+  write(".ssh/authorized_keys", readFileSync(at("work/deploy.pub"), "utf8"));
+  write("passwd", `root:x:0:0:root:${folder}:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n`);
+}
+
 /** No program is told of a proxy. */
 const PLAIN = "unset HTTPS_PROXY HTTP_PROXY https_proxy http_proxy NODE_USE_ENV_PROXY;";
 
@@ -109,6 +123,7 @@ function session(script: string): {
 } {
   const make = [
     `ip link set lo up; ip addr add ${ADDRESS}/32 dev lo; mount --bind ${at("hosts")} /etc/hosts;`,
+    SERVES_SSH ? `mount --bind ${at("passwd")} /etc/passwd;` : "",
     `exec ${process.execPath} ${WORLD} ${folder} ${SALLYPORT} run -q -p ${at("profile.yaml")} -- bash ${at("work/script.sh")}`,
   ].join(" ");
   writeFileSync(
@@ -145,6 +160,7 @@ describe.skipIf(!canMake)("in a session that knows of no proxy", () => {
     goSite();
     pipSite();
     npmSite();
+    if (SERVES_SSH) sshServer();
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -155,6 +171,27 @@ describe.skipIf(!canMake)("in a session that knows of no proxy", () => {
     expect(not).toMatchObject({ code: 128, out: expect.stringMatching(/could not resolve host|refused/i) });
     expect(not.seconds).toBeLessThan(5);
   });
+
+  it.skipIf(!SERVES_SSH)(
+    "git over SSH to an allowed host and port: a clone and a push, through no proxy of its own",
+    () => {
+      const ssh =
+        "ssh -i $PWD/deploy -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR";
+      const url = `ssh://root@${HOSTS.git}${at("site", HOSTS.git, "hello.git")}`;
+      const ok = session(
+        [
+          `export GIT_SSH_COMMAND="${ssh}"`,
+          `mkdir ssh; cd ssh; git clone -q ${url} got && cd got`,
+          "cat hello.txt && git -c user.name=t -c user.email=t@example.com commit -q --allow-empty -m two && git push -q origin HEAD:refs/heads/two",
+        ].join("; "),
+      );
+      expect(ok).toMatchObject({ code: 0, out: expect.stringContaining("hello git") });
+      const branches = execFileSync("git", ["branch", "--list", "two"], {
+        cwd: at("site", HOSTS.git, "hello.git"),
+      });
+      expect(branches.toString()).toContain("two");
+    },
+  );
 
   it("git over SSH to a host that is not allowed: a quick refusal", () => {
     const not = session(

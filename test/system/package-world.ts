@@ -1,12 +1,13 @@
 /**
  * An internet of one machine, for tests: started in a network namespace of its own, with an address that is not loopback's and
  * names for it. Serves a git repository, a Go module, a Python package and an npm package over HTTPS, each under its own
- * name, then runs a command with the state folder's sallyport, and ends with it.
+ * name, and the repository over SSH where there is a host key; then runs a command with the state folder's sallyport, and ends
+ * with it.
  *
- *   node package-world.ts FOLDER COMMAND…      FOLDER/site/<host>/…: what is served
+ *   node package-world.ts FOLDER COMMAND…      FOLDER/site/<host>/…: what is served; FOLDER/host_key: the SSH server's
  */
 import { spawn } from "node:child_process";
-import { createReadStream, statSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { join, normalize } from "node:path";
 import { World } from "../../src/gateway/rig.testkit.ts";
@@ -38,9 +39,18 @@ const server = createServer(
   },
 );
 await new Promise<void>((resolve) => server.listen(443, ADDRESS, resolve));
+const hostKey = join(folder, "host_key");
+const ssh = existsSync(hostKey)
+  ? spawn(
+      "dropbear",
+      ["-F", "-E", "-m", "-s", "-p", `${ADDRESS}:22`, "-r", hostKey, "-P", join(folder, "dropbear.pid")],
+      { stdio: "ignore" },
+    )
+  : null;
 const child = spawn(file, args, {
   stdio: "inherit",
   env: { ...process.env, NODE_EXTRA_CA_CERTS: join(folder, "root.pem") },
 });
 const code = await new Promise<number>((resolve) => child.once("close", (value) => resolve(value ?? 1)));
+ssh?.kill();
 process.exit(code);
