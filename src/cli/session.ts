@@ -335,9 +335,11 @@ export class ActiveSession {
     withheld: number,
     consoleAt: string | null,
   ): Promise<Ended> {
-    await this.#house.gateway.closeSession(this.id);
+    const wasAnswered = await this.#house.gateway.closeSession(this.id);
     const isGone = reason !== "client-lost" && reason !== "station-lost";
-    const told = this.#recorder?.finish(reason === "exited", reason === "client-lost");
+    // An agent that has just been answered may say so before it is stopped.
+    const isEnding = reason === "client-lost" || (reason === "station-lost" && wasAnswered);
+    const told = this.#recorder?.finish(reason === "exited", isEnding);
     // Where somebody has seen the end of everything inside, the record's last lines and the work need not wait for each other.
     if (!isGone) await told;
     const [{ setAside, appeared, isWaiting, snapshot }] = await Promise.all([this.#bringIn(isGone), told]);

@@ -41,11 +41,17 @@ import { Rulebook } from "./standing.ts";
 import { Tracing } from "./tracing.ts";
 import { openTunnel } from "./tunnel.ts";
 
+/** For what is left of a reply that has ended, to an agent that reads. */
+const LAST_BYTES_MS = 1_000;
+
 export interface Gateway {
   /** Resolves when the socket accepts connections. Throws what listening throws. */
   openSession(session: GatewaySession): Promise<{ readonly caCertificate: string }>;
-  /** Lets exchanges under way end, within the limit; then nothing of the session is left. Of an unknown session: nothing. */
-  closeSession(id: SessionId): Promise<void>;
+  /**
+   * Lets exchanges under way end, within the limit; then nothing of the session is left. Of an unknown session: nothing.
+   * Resolves to whether there were any.
+   */
+  closeSession(id: SessionId): Promise<boolean>;
   /** New requests of the session are judged by it from now on; those under way end under what they began with. */
   setPolicy(id: SessionId, policy: Policy): void;
   /** Questions that wait for people, and exceptions. */
@@ -137,10 +143,10 @@ export function openGateway(deps: GatewayDependencies): Gateway {
     roots: once(() => trustedRoots(deps.extraRoots ?? [])),
   };
   const sessions = new Map<SessionId, SessionDoor>();
-  const closeSession = async (id: SessionId): Promise<void> => {
+  const closeSession = async (id: SessionId): Promise<boolean> => {
     const door = sessions.get(id);
     sessions.delete(id);
-    await door?.close();
+    return (await door?.close()) ?? false;
   };
   return {
     openSession: async (session) => {
@@ -444,18 +450,25 @@ class SessionDoor implements Desk {
     );
   }
 
-  async close(): Promise<void> {
+  /** Resolves to whether something was under way. */
+  async close(): Promise<boolean> {
     this.#isClosing = true;
+    const wasAtWork = this.#sitting.underWay.size > 0;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const left = this.#shared.rooms.approvals.leave(this.#sitting.session.id);
     await this.#drained();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets) {
+      // The end of a reply may be on its way yet.
+      socket.destroySoon();
+      setTimeout(() => socket.destroy(), LAST_BYTES_MS).unref();
+    }
     this.#sitting.peers.close();
     // Their outcomes are recorded before the session counts as closed.
     await Promise.all([...this.#sitting.underWay, left, this.#recordCounted()]);
     this.#shared.rooms.spending.close(this.#sitting.session.id);
     this.#sitting.vault.close();
     await closed;
+    return wasAtWork;
   }
 
   /** Resolves when nothing is under way, or when the time for it is over. */

@@ -57,9 +57,9 @@ const URGENT_MS = 5;
 const MOST_IN_GROUP = 500;
 /** Waiting for the ledger; then the socket is left to fill, which holds the programs inside. */
 const MOST_WAITING = 4_000;
+/** A helper whose client was killed is killed by the kernel at once; a program that has its last answer needs a moment. */
+const ENDING_MS = 1_000;
 /** From the program's end to the helper's last frame; both are written before the helper ends. */
-/** A helper whose client was killed is killed by the kernel at once. */
-const ORPHAN_MS = 1_000;
 const LAST_FRAME_MS = 5_000;
 
 export class Recorder {
@@ -119,12 +119,12 @@ export class Recorder {
 
   /**
    * Resolves when everything that was told is durable, or cannot become so. `wasRun`: the session had a program, so a
-   * record without its end is a lost one. `isOrphan`: its client died, and the helper with it; what that had told lies in
-   * the socket, and is read. Never rejects.
+   * record without its end is a lost one. `isEnding`: its client died, and the helper with it, so that what that had told lies in
+   * the socket, and is read; or its programs may end by themselves now. Never rejects.
    */
-  async finish(wasRun: boolean, isOrphan = false): Promise<void> {
-    if (this.#socket !== null && (wasRun || isOrphan)) {
-      const late = setTimeout(() => this.#socket?.destroy(), wasRun ? LAST_FRAME_MS : ORPHAN_MS);
+  async finish(wasRun: boolean, isEnding = false): Promise<void> {
+    if (this.#socket !== null && (wasRun || isEnding)) {
+      const late = setTimeout(() => this.#socket?.destroy(), wasRun ? LAST_FRAME_MS : ENDING_MS);
       await this.#closed;
       clearTimeout(late);
     }

@@ -68,8 +68,9 @@ describe("SIGTERM to the station", () => {
   it("lets a stream under way end, takes nothing new, leaves a ledger that verifies; who comes meanwhile gets the next one", async () => {
     const place = newPlace();
     const { url, open } = await model();
-    // A second request from inside, when the test has written into `go`.
-    const script = `mkfifo go; ./agent.js ${MESSAGES} '${BODY}' & read line < go; ./agent.js ${MESSAGES} '${BODY}' | sed 's/^/second /'; wait %1`;
+    // It takes its time to say the last word. A second request from inside, when the test has written into `go`.
+    const slowly = `while IFS= read -r line; do [ "$line" != "data: the last word" ] || sleep 0.3; echo "$line"; done`;
+    const script = `mkfifo go; { ./agent.js ${MESSAGES} '${BODY}' | ${slowly}; } & read line < go; ./agent.js ${MESSAGES} '${BODY}' | sed 's/^/second /'; wait %1`;
     const running = place.start(["run", "--json", "--upstream", url, "--", "bash", "-c", script]);
     await running.until("stdout", "begun");
     const pid = await pidOf(place);
