@@ -10,7 +10,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Candidate, FEATURES, features, readCandidate } from "../../src/inspect/assignment.ts";
-import { CREDENTIAL_WORDS, VENDOR_WORDS } from "../../src/inspect/detectors/assigned.ts";
+import { CREDENTIAL_WORDS, isAsked, VENDOR_WORDS } from "../../src/inspect/detectors/assigned.ts";
 import { DETECTORS } from "../../src/inspect/detectors/index.ts";
 import { BIGRAMS } from "../../src/inspect/model.ts";
 import { createScanner } from "../../src/inspect/scanner.ts";
@@ -32,7 +32,7 @@ function candidates(text: string): Candidate[] {
   for (const match of text.matchAll(WORDS)) {
     const word = match.slice(1).find((g) => g !== undefined) ?? "";
     const found = readCandidate(text, match.index, match.index + word.length);
-    if (found !== null && !seen.has(`${found.start}-${found.end}`))
+    if (found !== null && isAsked(found, text) && !seen.has(`${found.start}-${found.end}`))
       seen.set(`${found.start}-${found.end}`, found);
   }
   return [...seen.values()];

@@ -158,6 +158,10 @@ const DIGESTS = ["Alarm", "Bucket", "Cluster", "ApiKey", "Function", "Group", "Q
   .map((name, at) => `    "Service::${name}": "${filler("hex", 40).slice(at * 2, at * 2 + 16)}",\n`)
   .join("");
 
+/** Whether the model is asked about a candidate of the text; bench/inspect/train.ts fits it on such alone. */
+export const isAsked = (found: Candidate, text: string): boolean =>
+  !(isTemplate(found.value) || isProse(found, text) || PUBLIC_NAME.test(found.name) || isName(found));
+
 const ASSIGNED: Reader = {
   id: "assigned-credential",
   class: "secret",
@@ -166,8 +170,7 @@ const ASSIGNED: Reader = {
   on: { anchors: [...CREDENTIAL_WORDS, ...VENDOR_WORDS] },
   read: (text, start, end) => {
     const found = readCandidate(text, start, end);
-    if (found === null || isTemplate(found.value) || isProse(found, text)) return null;
-    if (PUBLIC_NAME.test(found.name) || isName(found)) return null;
+    if (found === null || !isAsked(found, text)) return null;
     if (!isCredential(features(text, found)) || isOfTable(text, found)) return [];
     return { start: found.start, end: found.end, verified: false };
   },
