@@ -32,6 +32,16 @@ describe("the value assigned to a credential's name", () => {
   ])("%s", (_, text, value) => expect(found(text)).toEqual([value]));
 });
 
+describe("a value hidden among what needs no measuring", () => {
+  // Each was found before names were told from credentials without the model.
+  test.each([
+    ["behind words", `auth_key = "a b c ${random}"`],
+    ["in pieces", `api_token = "${random.match(/.{6}/g)?.join(" ")}"`],
+    ["of a word", `session = "production-${random}"`],
+    ["under a licence's name", `token of SPDX-License-Identifier: ${hex}`],
+  ])("%s", (_, text) => expect(found(text)).not.toEqual([]));
+});
+
 describe("what only looks like an assignment", () => {
   test.each([
     ["a call", "const token = await getToken(request);"],

@@ -103,23 +103,21 @@ const isProse = ({ name, operator, value, start }: Candidate, text: string): boo
 };
 
 /**
- * A name, an expression, a sentence or a small number, behind a name that speaks of a credential and of no password:
- * `"result_key": "EntitlementList"`, `max_tokens: 1024`. The model gives such a value 0.42 at most, in its corpora and in 70 MB
+ * A name, an expression or a small number, behind a name that speaks of a credential and of no password:
+ * `"result_key": "EntitlementList"`, `max_tokens: 1024`. The model gives such a value 0.31 at most, in its corpora and in 70 MB
  * of ordinary source alike (2026-12-01), so it need not be asked.
  */
 const isName = ({ name, value }: Candidate): boolean =>
   !/pass|pwd|psw|psk|secret/i.test(name) &&
   (/^\d{1,6}$/.test(value) ||
-    (SENTENCE.test(value) && !value.includes("-----BEGIN")) ||
     (value.length < LONGEST_NAME && !MANY_DIGITS.test(value) && surprise(value) < NAMES_SURPRISE));
-const SENTENCE = /(?:\s\S*){3}/;
 const MANY_DIGITS = /\d(?:\D*\d){3}/;
 const NAMES_SURPRISE = 5;
 /** What `surprise` reads. */
 const LONGEST_NAME = 80;
 
-/** Of a signed link which key signed it, and for what; the name of a licence. */
-const PUBLIC_NAME = /(?:x-(?:amz|goog)-credential|spdx-license-identifier)$/i;
+/** Of a signed link: which key signed it, and for what. */
+const KEY_ID = /x-(?:amz|goog)-credential$/i;
 
 /**
  * Digests in a table are no credentials, though some of their names speak of one (`"AWS::KMS::Key": "8095f49d3b9d3b1a"`
@@ -160,7 +158,7 @@ const DIGESTS = ["Alarm", "Bucket", "Cluster", "ApiKey", "Function", "Group", "Q
 
 /** Whether the model is asked about a candidate of the text; bench/inspect/train.ts fits it on such alone. */
 export const isAsked = (found: Candidate, text: string): boolean =>
-  !(isTemplate(found.value) || isProse(found, text) || PUBLIC_NAME.test(found.name) || isName(found));
+  !(isTemplate(found.value) || isProse(found, text) || KEY_ID.test(found.name) || isName(found));
 
 const ASSIGNED: Reader = {
   id: "assigned-credential",
